@@ -1,0 +1,2 @@
+DROP TABLE course_revisions;
+DROP TABLE courses;

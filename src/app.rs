@@ -1,0 +1,238 @@
+//! Puts everything together: state, routes, documentation, worker; the only module that names the features.
+
+use std::net::TcpListener;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::auth::keys::Keys;
+use crate::auth::passwords::Passwords;
+use crate::auth::tokens::Tokens;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, migrations};
+use crate::error::{AppError, AppResult};
+use crate::features::{self, clients, sessions, system, users};
+use crate::http::{fallback, idempotency, middleware, openapi};
+use crate::jobs::worker::{JobKind, Worker};
+use crate::state::{Shared, State};
+
+/// Registers every area's operations, those called most first: the router tries them in order.
+fn register(config: &mut ServiceConfig<'_>) {
+    users::register(config);
+    sessions::register(config);
+    clients::register(config);
+    system::register(config);
+}
+
+/// Background work that recurs.
+#[must_use]
+pub fn job_kinds() -> Vec<JobKind> {
+    let every = |seconds| Some(seconds);
+    vec![
+        JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
+        JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
+    ]
+}
+
+fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()> {
+    let now = state.clock.now();
+    state.db.write_here(move |conn| idempotency::forget_old(conn, now)).map(drop)
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cairn",
+        description = "A headless learning management system. Log in with the **Authorize** button (e-mail and password under \
+            *user*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
+            name every fault, every POST takes an `Idempotency-Key`, and a 2xx is on disk.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(openapi::Problem, crate::error::Fault)),
+    tags(
+        (name = "session", description = "Log in and out."),
+        (name = "people", description = "Users and their roles."),
+        (name = "machine auth", description = "Machine clients and their tokens."),
+        (name = "authoring", description = "Courses, their drafts and revisions."),
+        (name = "learning", description = "Enrollments, paths, learning events, choices."),
+        (name = "quizzes", description = "Attempts and answers."),
+        (name = "certificates", description = "Proof of completion."),
+        (name = "operation", description = "Health, metrics, the sandbox clock.")
+    )
+)]
+struct Api;
+
+/// Makes the OpenAPI document of this binary, once per process.
+pub fn document() -> &'static str {
+    openapi::install(|| {
+        let mut api = Api::openapi();
+        let (_, made) = App::new().into_utoipa_app().configure(register).split_for_parts();
+        api.merge(made);
+        api.servers = None;
+        api
+    });
+    openapi::text()
+}
+
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+fn metrics_handle() -> Option<&'static PrometheusHandle> {
+    METRICS
+        .get_or_init(|| {
+            let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+            let counts = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+            let builder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("seconds".into()), &seconds)
+                .and_then(|b| b.set_buckets_for_metric(Matcher::Full("cairn_writer_batch".into()), &counts));
+            match builder.map_err(|e| e.to_string()).and_then(|b| b.install_recorder().map_err(|e| e.to_string())) {
+                Ok(handle) => Some(handle),
+                Err(error) => {
+                    log::error!("no metrics: {error}");
+                    None
+                }
+            }
+        })
+        .as_ref()
+}
+
+/// The metrics in Prometheus's text format.
+#[must_use]
+pub fn render_metrics() -> String {
+    metrics_handle().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Opens and migrates the database, loads the keys, makes the first admin.
+///
+/// # Errors
+/// When the database cannot be reached or migrated.
+pub fn open(config: Config) -> AppResult<State> {
+    let url = config.database().map_err(AppError::internal)?;
+    let db = Db::open(&url, config.database_pool)?;
+    let done = migrations::migrate(&db)?;
+    if done > 0 {
+        log::info!("{done} migrations were applied to {}", url.redacted());
+    }
+    let clock = Clock::default();
+    let keys = Keys::open(&db, clock.now())?;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let public_url = config.public_url();
+    let state = State::new(Shared {
+        tokens: Tokens::new(keys, &public_url),
+        passwords: Passwords::new(cores)?,
+        running_keys: std::sync::Mutex::default(),
+        public_url,
+        clock,
+        db,
+        config,
+    });
+    system::restore_clock(&state)?;
+    features::users::ensure_admin(&state)?;
+    Ok(state)
+}
+
+/// A server that listens.
+pub struct Running {
+    /// The shared state.
+    pub state: State,
+    /// The HTTP server; resolves when it has stopped.
+    pub server: actix_web::dev::Server,
+    worker: Option<Worker>,
+}
+
+/// Starts the HTTP server on a listener that is bound already, and the worker if it runs inline.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
+    document();
+    metrics_handle();
+    let workers = state.config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+    let worker = if state.config.worker_inline { Some(Worker::start(state.clone(), job_kinds())?) } else { None };
+    let shared = web::Data::new(state.clone());
+    let server = HttpServer::new(move || {
+        let swagger = SwaggerUi::new("/docs/{_:.*}").config(
+            utoipa_swagger_ui::Config::from("/openapi.json")
+                .persist_authorization(true)
+                .try_it_out_enabled(true)
+                .filter(true),
+        );
+        App::new()
+            .app_data(shared.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found("resource").into()))
+            .app_data(web::FormConfig::default().limit(16 * 1024).error_handler(|e, _| {
+                AppError::new(crate::error::Code::Malformed, format!("The form cannot be read: {e}.")).into()
+            }))
+            .app_data(web::PayloadConfig::new(64 * 1024))
+            .into_utoipa_app()
+            .configure(register)
+            .into_app()
+            .service(web::redirect("/docs", "/docs/"))
+            .service(swagger)
+            .default_service(web::to(fallback::no_route))
+            .wrap(Compress::default())
+            .wrap(cors(&shared.config.cors_origins))
+            .wrap(from_fn(middleware::edge))
+    })
+    .workers(workers.max(1))
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(30))
+    .shutdown_timeout(8)
+    .listen(listener)
+    .map_err(AppError::internal)?
+    .run();
+    Ok(Running { state, server, worker })
+}
+
+impl Running {
+    /// Serves until a signal stops it: finishes what is under way, stops the worker, closes the database.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn serve(self) -> std::io::Result<()> {
+        let upkeep = actix_web::rt::spawn(upkeep(self.state.clone()));
+        let result = self.server.await;
+        upkeep.abort();
+        drop(self.worker);
+        self.state.db.close();
+        log::info!("stopped");
+        result
+    }
+}
+
+/// Small things to be done every few seconds in each process.
+async fn upkeep(state: State) {
+    let mut ticks = actix_web::rt::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        if let Some(metrics) = metrics_handle() {
+            metrics.run_upkeep();
+        }
+        let state = state.clone();
+        let done = web::block(move || system::restore_clock(&state)).await;
+        if let Ok(Err(error)) = done {
+            log::error!("upkeep: {error}");
+        }
+    }
+}
+
+/// Origins that browsers may call from; none unless configured.
+fn cors(origins: &[String]) -> Cors {
+    let mut cors = Cors::default()
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(["etag", "link", "location", "x-request-id", "idempotency-replayed", "retry-after"])
+        .max_age(3600);
+    for origin in origins.iter().map(|o| o.trim()).filter(|o| !o.is_empty()) {
+        cors = if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) };
+    }
+    cors
+}

@@ -1,0 +1,80 @@
+//! Passwords: argon2id (RFC 9106) with the parameters OWASP advises: 19 MiB, 2 passes, 1 lane.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::error::{AppError, AppResult, Code};
+
+/// Shortest password in characters (NIST SP 800-63B asks for 8).
+pub const MIN_LENGTH: usize = 8;
+/// Longest password in bytes.
+pub const MAX_LENGTH: usize = 256;
+
+/// Hashes and checks passwords away from the HTTP threads, as many at once as there are cores, which also bounds the memory.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    /// What a log-in with an unknown e-mail is checked against, so that it takes as long as one with a known e-mail.
+    decoy: Arc<String>,
+}
+
+fn hasher() -> AppResult<Argon2<'static>> {
+    let params = Params::new(19 * 1024, 2, 1, None).map_err(AppError::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Hashes a password on this thread.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn hash_here(password: &str) -> AppResult<String> {
+    let salt = SaltString::encode_b64(&clock::random::<16>()?).map_err(AppError::internal)?;
+    Ok(hasher()?.hash_password(password.as_bytes(), &salt).map_err(AppError::internal)?.to_string())
+}
+
+fn verify_here(password: &str, hash: &str) -> AppResult<bool> {
+    let parsed = PasswordHash::new(hash).map_err(AppError::internal)?;
+    Ok(hasher()?.verify_password(password.as_bytes(), &parsed).is_ok())
+}
+
+impl Passwords {
+    /// For a machine with this many cores.
+    ///
+    /// # Errors
+    /// As [`hash_here`].
+    pub fn new(cores: usize) -> AppResult<Self> {
+        Ok(Self { turns: Arc::new(Semaphore::new(cores.max(1))), decoy: Arc::new(hash_here("nobody's password")?) })
+    }
+
+    /// Hashes a password.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn hash(&self, password: String) -> AppResult<String> {
+        let _turn = self.turn().await?;
+        block(move || hash_here(&password)).await
+    }
+
+    /// Checks a password; with no hash it takes as long and answers false.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> AppResult<bool> {
+        let _turn = self.turn().await?;
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| (*self.decoy).clone());
+        Ok(block(move || verify_here(&password, &hash)).await? && known)
+    }
+
+    async fn turn(&self) -> AppResult<tokio::sync::SemaphorePermit<'_>> {
+        self.turns.acquire().await.map_err(|_| AppError::new(Code::Unavailable, "The server is stopping."))
+    }
+}
+
+async fn block<T: Send + 'static>(f: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
+    actix_web::web::block(f).await.map_err(AppError::internal)?
+}

@@ -1,0 +1,124 @@
+//! Settings: the sole reader of the environment. Everything has a sane default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Settings of the server. Each is an environment variable; there are no files and no other flags.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// `sqlite:<file>` (made when absent) or `postgres://user:password@host/database`.
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:cairn.db", hide_env_values = true)]
+    pub database_url: String,
+    /// Address to listen on.
+    #[arg(long, env = "CAIRN_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Base of links and issuer of tokens; from the listen address when absent.
+    #[arg(long, env = "CAIRN_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// E-mail of the first admin, made on an empty database.
+    #[arg(long, env = "CAIRN_ADMIN_EMAIL", default_value = "admin@example.org")]
+    pub admin_email: String,
+    /// Password of the first admin; generated and printed once when absent.
+    #[arg(long, env = "CAIRN_ADMIN_PASSWORD", hide_env_values = true)]
+    pub admin_password: Option<String>,
+    /// `1` allows `PUT /v1/sandbox/clock`.
+    #[arg(long, env = "CAIRN_SANDBOX", num_args = 0..=1, default_value = "0", default_missing_value = "1", value_parser = parse_switch)]
+    pub sandbox: bool,
+    /// HTTP worker threads; as many as there are cores when absent.
+    #[arg(long, env = "CAIRN_WORKERS")]
+    pub workers: Option<usize>,
+    /// Whether this process also runs the background worker.
+    #[arg(long, env = "CAIRN_WORKER_INLINE", num_args = 0..=1, default_value = "1", default_missing_value = "1", value_parser = parse_switch)]
+    pub worker_inline: bool,
+    /// Connections to Postgres (SQLite needs no such limit).
+    #[arg(long, env = "CAIRN_DATABASE_POOL", default_value_t = 16)]
+    pub database_pool: u32,
+    /// Largest request body in bytes.
+    #[arg(long, env = "CAIRN_BODY_LIMIT_BYTES", default_value_t = 4 * 1024 * 1024)]
+    pub body_limit_bytes: usize,
+    /// Origins that browsers may call from, separated by commas; `*` for any.
+    #[arg(long, env = "CAIRN_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// Lifetime of an access token in seconds.
+    #[arg(long, env = "CAIRN_ACCESS_TOKEN_SECONDS", default_value_t = 900)]
+    pub access_token_seconds: u32,
+    /// Lifetime of a refresh token in days.
+    #[arg(long, env = "CAIRN_REFRESH_TOKEN_DAYS", default_value_t = 30)]
+    pub refresh_token_days: u32,
+    /// `plain`, or `json` for one JSON object a line.
+    #[arg(long, env = "CAIRN_LOG_FORMAT", default_value = "plain", value_parser = ["plain", "json"])]
+    pub log_format: String,
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "on" | "yes" => Ok(true),
+        "" | "0" | "false" | "off" | "no" => Ok(false),
+        other => Err(format!("`{other}` is neither 1 nor 0")),
+    }
+}
+
+impl Config {
+    /// Base of links and issuer of tokens, without a trailing slash.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Where the data is.
+    ///
+    /// # Errors
+    /// A sentence for people when the scheme is not known.
+    pub fn database(&self) -> Result<DatabaseUrl, String> {
+        DatabaseUrl::parse(&self.database_url)
+    }
+}
+
+/// Which database, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of the embedded SQLite.
+    Sqlite(PathBuf),
+    /// A Postgres server; the URL may hold a password, so never log it.
+    Postgres(String),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite:<file>`, `sqlite://<file>` or `postgres://…`.
+    ///
+    /// # Errors
+    /// A sentence for people when the scheme is not known.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        match url.strip_prefix("sqlite:") {
+            Some(rest) => {
+                let file = rest.strip_prefix("//").unwrap_or(rest);
+                if file.is_empty() || file.starts_with(":memory:") {
+                    return Err("DATABASE_URL needs a file: sqlite:<file>. A database in memory would lose what it acknowledged.".into());
+                }
+                Ok(Self::Sqlite(PathBuf::from(file)))
+            }
+            None => Err("DATABASE_URL must begin with sqlite: or postgres://".into()),
+        }
+    }
+
+    /// The address without credentials, for logs.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let after =
+                    url.rsplit_once('@').map_or_else(|| url.split_once("//").map_or("", |(_, r)| r), |(_, r)| r);
+                format!("postgres://{}", after.split('?').next().unwrap_or_default())
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! One code path over SQLite and Postgres: [`Db::read`], [`Db::read_slow`], [`Db::write`].
+//!
+//! * SQLite: reads run where they stand, on a read-only connection of their thread; all writes go to the one writer thread,
+//!   which commits everything that waits in one transaction and only then answers (`writer`).
+//! * Postgres: a pool, used through `web::block`.
+//!
+//! Services never know which it is.
+
+#[expect(missing_docs, reason = "the derive makes items that nobody can document")]
+mod conn;
+pub mod migrations;
+pub mod page;
+mod postgres;
+pub mod schema;
+mod sqlite;
+pub mod types;
+mod writer;
+pub(crate) use self::writer::panic_text;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, RunQueryDsl, sql_query};
+
+pub use self::conn::{Conn, MultiBackend};
+pub use self::postgres::Pool;
+use self::writer::Writer;
+use crate::config::DatabaseUrl;
+use crate::error::{AppError, AppResult, Code};
+
+/// Handle to the database; cheap to clone, shared by all threads.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    url: DatabaseUrl,
+    kind: Kind,
+    statements: Arc<AtomicU64>,
+}
+
+enum Kind {
+    Sqlite { reader: sqlite::Reader, writer: Writer },
+    Postgres { pool: Pool },
+}
+
+impl Db {
+    /// Opens the database without migrating it; see [`migrations::migrate`].
+    ///
+    /// # Errors
+    /// When the file or the server cannot be reached.
+    pub fn open(url: &DatabaseUrl, pool_size: u32) -> AppResult<Self> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let kind = match url {
+            DatabaseUrl::Sqlite(path) => {
+                let writer = Writer::start(sqlite::open_writer(path, &statements)?)?;
+                Kind::Sqlite { reader: sqlite::Reader::new(path.clone(), Arc::clone(&statements)), writer }
+            }
+            DatabaseUrl::Postgres(url) => Kind::Postgres { pool: postgres::pool(url, pool_size, &statements)? },
+        };
+        Ok(Self(Arc::new(Inner { url: url.clone(), kind, statements })))
+    }
+
+    /// Where the data is.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.0.url
+    }
+
+    /// How many statements (transaction control apart) have been executed, for the tests' budgets.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.0.statements.load(Ordering::Relaxed)
+    }
+
+    /// Runs a short read in one snapshot.
+    ///
+    /// # Errors
+    /// Whatever the closure answers, or that the database is away.
+    pub async fn read<T, F>(&self, f: F) -> AppResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
+    {
+        match &self.0.kind {
+            Kind::Sqlite { reader, .. } => reader.run(f),
+            Kind::Postgres { pool } => postgres::read(pool.clone(), f).await,
+        }
+    }
+
+    /// Runs a long read (report, export) away from the HTTP threads.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn read_slow<T, F>(&self, f: F) -> AppResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
+    {
+        match &self.0.kind {
+            Kind::Sqlite { .. } => {
+                let db = self.clone();
+                blocking(move || db.read_here(f)).await
+            }
+            Kind::Postgres { pool } => postgres::read(pool.clone(), f).await,
+        }
+    }
+
+    /// Runs a write in one transaction and answers when it is durable. A closure that fails changes nothing.
+    ///
+    /// # Errors
+    /// Whatever the closure answers, or that the commit failed.
+    pub async fn write<T, F>(&self, f: F) -> AppResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
+    {
+        match &self.0.kind {
+            Kind::Sqlite { writer, .. } => writer.submit(f)?.await.unwrap_or_else(|_| Err(stopped())),
+            Kind::Postgres { pool } => postgres::write(pool.clone(), f).await,
+        }
+    }
+
+    /// [`Db::read`] for threads that may block: start-up, commands, the worker.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub fn read_here<T>(&self, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
+        match &self.0.kind {
+            Kind::Sqlite { reader, .. } => reader.run(f),
+            Kind::Postgres { pool } => postgres::read_here(pool, f),
+        }
+    }
+
+    /// [`Db::write`] for threads that may block: start-up, commands, the worker.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_here<T, F>(&self, f: F) -> AppResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
+    {
+        match &self.0.kind {
+            Kind::Sqlite { writer, .. } => writer.submit(f)?.blocking_recv().unwrap_or_else(|_| Err(stopped())),
+            Kind::Postgres { pool } => postgres::write_here(pool, f),
+        }
+    }
+
+    /// Ends the writer after what it has accepted is durable.
+    pub fn close(&self) {
+        if let Kind::Sqlite { writer, .. } = &self.0.kind {
+            writer.stop();
+        }
+    }
+
+    /// Copies the whole database into a new SQLite file while others write (`VACUUM INTO`).
+    ///
+    /// # Errors
+    /// On Postgres, where `pg_dump` is the tool, and when the file exists.
+    pub fn backup(&self, to: &std::path::Path) -> AppResult<()> {
+        match &self.0.kind {
+            Kind::Sqlite { reader, .. } => reader.backup(to),
+            Kind::Postgres { .. } => {
+                Err(AppError::new(Code::WrongState, "Use pg_dump to back up a Postgres database."))
+            }
+        }
+    }
+}
+
+/// Runs blocking work on actix's blocking pool.
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
+    actix_web::web::block(f).await.unwrap_or_else(|_| Err(stopped()))
+}
+
+fn stopped() -> AppError {
+    AppError::new(Code::Unavailable, "The server is stopping; try again.")
+}
+
+/// Locks one row until the transaction ends on Postgres; nothing on SQLite, whose writer is alone.
+///
+/// # Errors
+/// Database errors.
+pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::QueryResult<()> {
+    if let Conn::Pg(pg) = conn {
+        let sql = match table {
+            LockTable::Enrollments => "SELECT 1 FROM enrollments WHERE id = $1 FOR UPDATE",
+            LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
+            LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
+            LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
+        };
+        sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
+    }
+    Ok(())
+}
+
+/// The aggregates whose rows are locked before a decision depends on them.
+#[derive(Debug, Clone, Copy)]
+pub enum LockTable {
+    /// One enrollment with its records, attempts and choices.
+    Enrollments,
+    /// One course with its seats.
+    Courses,
+    /// One user.
+    Users,
+    /// One quiz attempt.
+    Attempts,
+}
+
+/// True for statements that open, close or name a transaction, which no budget counts.
+fn is_transaction_control(sql: &str) -> bool {
+    let word = sql.trim_start().split([' ', ';']).next().unwrap_or_default();
+    ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET"].iter().any(|w| word.eq_ignore_ascii_case(w))
+}
+
+/// Makes the connection count what it executes.
+fn count_statements(conn: &mut Conn, counter: &Arc<AtomicU64>) {
+    let counter = Arc::clone(counter);
+    conn.set_instrumentation(move |event: diesel::connection::InstrumentationEvent<'_>| {
+        if let diesel::connection::InstrumentationEvent::StartQuery { query, .. } = event
+            && (cfg!(debug_assertions) || log::log_enabled!(target: "cairn::sql", log::Level::Trace))
+        {
+            let sql = query.to_string();
+            if !is_transaction_control(&sql) {
+                counter.fetch_add(1, Ordering::Relaxed);
+                log::trace!(target: "cairn::sql", "{sql}");
+            }
+        }
+    });
+}
+
+/// Runs a batch of plain SQL.
+fn batch(conn: &mut Conn, sql: &str) -> AppResult<()> {
+    conn.batch_execute(sql).map_err(AppError::from)
+}

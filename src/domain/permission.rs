@@ -1,0 +1,352 @@
+//! Who may do what: one table of acts, and the rule that decides.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A role that a user may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs the installation; may do everything.
+    Admin,
+    /// Instructional designer: writes and publishes courses.
+    Author,
+    /// Teaches courses: enrols, sees progress, grants exceptions.
+    Instructor,
+    /// Sees the learning of the people below.
+    Manager,
+    /// Takes courses.
+    Learner,
+}
+
+impl Role {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Author => "author",
+            Self::Instructor => "instructor",
+            Self::Manager => "manager",
+            Self::Learner => "learner",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Admin, Self::Author, Self::Instructor, Self::Manager, Self::Learner]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a role"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a role is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Everywhere.
+    Site,
+    /// In one course.
+    Course(Uuid),
+}
+
+/// A role and where it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// Where.
+    pub reach: Reach,
+}
+
+macro_rules! scopes {
+    ($($name:ident $text:literal $doc:literal;)+) => {
+        /// What a machine client may be allowed to do. Users' tokens carry no scopes: their roles decide.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum Scope { $(#[doc = $doc] #[serde(rename = $text)] $name,)+ }
+
+        impl Scope {
+            /// All scopes with what they allow.
+            pub const ALL: &'static [(Scope, &'static str, &'static str)] = &[$((Scope::$name, $text, $doc),)+];
+            /// The scope as it stands in tokens.
+            #[must_use]
+            pub fn as_str(self) -> &'static str { match self { $(Scope::$name => $text,)+ } }
+        }
+    };
+}
+
+scopes! {
+    UsersRead "users:read" "Read users.";
+    UsersWrite "users:write" "Create and change users.";
+    CoursesRead "courses:read" "Read courses, drafts and revisions.";
+    CoursesWrite "courses:write" "Write and publish courses.";
+    EnrollmentsRead "enrollments:read" "Read enrollments, paths and progress.";
+    EnrollmentsWrite "enrollments:write" "Enrol and withdraw learners, grant exceptions.";
+    AssessmentRead "assessment:read" "Read attempts.";
+    CertificatesRead "certificates:read" "Read certificates.";
+}
+
+impl FromStr for Scope {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .find(|(_, name, _)| *name == text)
+            .map(|(s, ..)| *s)
+            .ok_or_else(|| format!("`{text}` is not a scope"))
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A person with their grants.
+    User {
+        /// The user.
+        id: Uuid,
+        /// Roles held.
+        grants: Vec<Grant>,
+    },
+    /// A machine with its scopes.
+    Client {
+        /// The client.
+        id: Uuid,
+        /// What its token allows.
+        scopes: Vec<Scope>,
+    },
+    /// Cairn itself: the worker, a command.
+    System,
+}
+
+/// How the actor stands to what is acted upon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// It is the actor's own.
+    pub own: bool,
+    /// The course that it belongs to.
+    pub course: Option<Uuid>,
+    /// Its owner is somewhere below the actor, who is their manager.
+    pub managed: bool,
+}
+
+/// Everything that needs a right. [`Act::rule`] is the access table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Read one user.
+    ReadUser,
+    /// List users.
+    ListUsers,
+    /// Create and change users, their roles and state.
+    WriteUser,
+    /// Change one's own name, locale, time zone and password.
+    WriteOwnProfile,
+    /// Create, change and list machine clients.
+    ManageClients,
+    /// Read a published course.
+    ReadCourse,
+    /// Read drafts, revisions and outlines, with the answers in them.
+    ReadOutline,
+    /// Create a course.
+    CreateCourse,
+    /// Change, publish, archive a course.
+    WriteCourse,
+    /// Enrol oneself.
+    EnrollSelf,
+    /// Enrol, approve and withdraw others.
+    EnrollOthers,
+    /// Read an enrollment, its path and attempts.
+    ReadEnrollment,
+    /// Do the learning: events, attempts, choices.
+    Learn,
+    /// Withdraw oneself, move oneself to a newer revision.
+    LeaveOrUpgrade,
+    /// Waive modules, grant attempts, mark modules complete.
+    GrantException,
+    /// Read a certificate.
+    ReadCertificate,
+    /// Revoke a certificate.
+    RevokeCertificate,
+    /// Move the sandbox clock.
+    MoveClock,
+}
+
+/// What allows an [`Act`]: any one of these suffices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Scope that a client needs; `None` means that clients may not.
+    pub scope: Option<Scope>,
+    /// Roles that allow it, held for the site or for the course in question. Admins always may.
+    pub roles: &'static [Role],
+    /// The owner may.
+    pub own: bool,
+    /// Managers of the owner may.
+    pub manager: bool,
+}
+
+impl Act {
+    /// The access table.
+    #[must_use]
+    pub fn rule(self) -> Rule {
+        use Role::{Author, Instructor, Learner, Manager};
+        const EVERYONE: &[Role] = &[Author, Instructor, Manager, Learner];
+        let rule = |scope, roles, own, manager| Rule { scope, roles, own, manager };
+        match self {
+            Self::ReadUser => rule(Some(Scope::UsersRead), &[], true, true),
+            Self::ListUsers => rule(Some(Scope::UsersRead), &[Manager], false, false),
+            Self::WriteUser => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::WriteOwnProfile => rule(None, &[], true, false),
+            Self::ManageClients | Self::MoveClock => rule(None, &[], false, false),
+            Self::ReadCourse => rule(Some(Scope::CoursesRead), EVERYONE, false, false),
+            Self::ReadOutline => rule(Some(Scope::CoursesRead), &[Author, Instructor], false, false),
+            Self::CreateCourse | Self::WriteCourse => rule(Some(Scope::CoursesWrite), &[Author], false, false),
+            Self::EnrollSelf => rule(None, EVERYONE, true, false),
+            Self::EnrollOthers => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, true),
+            Self::ReadEnrollment => rule(Some(Scope::EnrollmentsRead), &[Instructor], true, true),
+            Self::Learn => rule(None, &[], true, false),
+            Self::LeaveOrUpgrade => rule(Some(Scope::EnrollmentsWrite), &[Instructor], true, false),
+            Self::GrantException => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
+            Self::ReadCertificate => rule(Some(Scope::CertificatesRead), &[Instructor], true, true),
+            Self::RevokeCertificate => rule(None, &[], false, false),
+        }
+    }
+}
+
+/// What would have allowed the act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The scope, for a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
+    /// The roles, any of which suffices, for a user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<&'static str>,
+}
+
+impl Actor {
+    /// Decides whether the actor may do this.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn may(&self, act: Act, relation: &Relation) -> Result<(), Missing> {
+        let rule = act.rule();
+        match self {
+            Self::System => Ok(()),
+            Self::Client { scopes, .. } => match rule.scope {
+                Some(needed) if scopes.contains(&needed) => Ok(()),
+                needed => Err(Missing { scope: needed.map(Scope::as_str), roles: Vec::new() }),
+            },
+            Self::User { grants, .. } => {
+                let by_role = grants.iter().any(|grant| {
+                    let reaches = match grant.reach {
+                        Reach::Site => true,
+                        Reach::Course(course) => relation.course == Some(course),
+                    };
+                    reaches && (grant.role == Role::Admin || rule.roles.contains(&grant.role))
+                });
+                if by_role || (rule.own && relation.own) || (rule.manager && relation.managed) {
+                    return Ok(());
+                }
+                let mut roles = vec![Role::Admin.as_str()];
+                roles.extend(rule.roles.iter().map(|role| role.as_str()));
+                if rule.manager && !roles.contains(&"manager") {
+                    roles.push("manager");
+                }
+                Err(Missing { scope: None, roles })
+            }
+        }
+    }
+
+    /// The user who acts, if it is one.
+    #[must_use]
+    pub fn user_id(&self) -> Option<Uuid> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The id of whoever acts; none for Cairn itself.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::User { id, .. } | Self::Client { id, .. } => Some(*id),
+            Self::System => None,
+        }
+    }
+
+    /// `user`, `client` or `system`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::Client { .. } => "client",
+            Self::System => "system",
+        }
+    }
+
+    /// True when the user holds the role for the whole site.
+    #[must_use]
+    pub fn has_site_role(&self, role: Role) -> bool {
+        matches!(self, Self::User { grants, .. } if grants.iter().any(|g| g.role == role && g.reach == Reach::Site))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(role: Role, reach: Reach) -> Actor {
+        Actor::User { id: Uuid::nil(), grants: vec![Grant { role, reach }] }
+    }
+
+    #[test]
+    fn a_course_role_reaches_its_course_only() {
+        let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let author = user(Role::Author, Reach::Course(here));
+        assert!(author.may(Act::WriteCourse, &Relation { course: Some(here), ..Relation::default() }).is_ok());
+        assert!(author.may(Act::WriteCourse, &Relation { course: Some(there), ..Relation::default() }).is_err());
+        assert!(author.may(Act::CreateCourse, &Relation::default()).is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_missing() {
+        let learner = user(Role::Learner, Reach::Site);
+        let missing = learner.may(Act::WriteCourse, &Relation::default()).unwrap_err();
+        assert_eq!(missing.roles, ["admin", "author"]);
+        let client = Actor::Client { id: Uuid::nil(), scopes: vec![Scope::UsersRead] };
+        let missing = client.may(Act::WriteUser, &Relation::default()).unwrap_err();
+        assert_eq!(missing.scope, Some("users:write"));
+    }
+
+    #[test]
+    fn managers_see_learning_but_do_not_write_users() {
+        let manager = user(Role::Learner, Reach::Site);
+        let below = Relation { managed: true, ..Relation::default() };
+        assert!(manager.may(Act::ReadEnrollment, &below).is_ok());
+        assert!(manager.may(Act::WriteUser, &below).is_err());
+        assert!(manager.may(Act::Learn, &below).is_err());
+    }
+
+    #[test]
+    fn admins_may_everything_and_clients_nothing_without_scope() {
+        let acts =
+            [Act::ReadUser, Act::WriteUser, Act::ManageClients, Act::WriteCourse, Act::GrantException, Act::MoveClock];
+        let nobody = Actor::Client { id: Uuid::nil(), scopes: Vec::new() };
+        for act in acts {
+            assert!(user(Role::Admin, Reach::Site).may(act, &Relation::default()).is_ok(), "{act:?}");
+            assert!(nobody.may(act, &Relation { own: true, managed: true, course: None }).is_err(), "{act:?}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The event log: an append-only row for each change, written in the transaction of the change it tells of.
+//!
+//! Learning events that change no state (a heartbeat of a video) are in `learning_events` only, which is append-only too.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::Conn;
+use crate::db::schema::events;
+use crate::db::types::{At, Id, Json};
+use crate::error::AppResult;
+use crate::per_backend;
+use crate::state::Ctx;
+
+/// What happened, before it is written.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Name, such as `enrollment.created`.
+    pub kind: &'static str,
+    /// Kind of the resource that it happened to, such as `enrollment`.
+    pub subject_kind: &'static str,
+    /// The resource.
+    pub subject_id: Uuid,
+    /// The course it belongs to.
+    pub course_id: Option<Uuid>,
+    /// The person it is about.
+    pub user_id: Option<Uuid>,
+    /// Details.
+    pub data: Value,
+}
+
+impl NewEvent {
+    /// Something happened to a resource.
+    #[must_use]
+    pub fn new(kind: &'static str, subject_kind: &'static str, subject_id: Uuid) -> Self {
+        Self {
+            kind,
+            subject_kind,
+            subject_id,
+            course_id: None,
+            user_id: None,
+            data: Value::Object(serde_json::Map::new()),
+        }
+    }
+
+    /// The same with its course.
+    #[must_use]
+    pub fn course(mut self, id: Uuid) -> Self {
+        self.course_id = Some(id);
+        self
+    }
+
+    /// The same with the person it is about.
+    #[must_use]
+    pub fn user(mut self, id: Uuid) -> Self {
+        self.user_id = Some(id);
+        self
+    }
+
+    /// The same with details.
+    #[must_use]
+    pub fn data(mut self, data: Value) -> Self {
+        self.data = data;
+        self
+    }
+}
+
+/// Appends events in one statement per 500.
+///
+/// # Errors
+/// Database errors.
+pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
+    let actor_id = ctx.actor.id();
+    let mut rows = Vec::with_capacity(new.len());
+    for event in new {
+        rows.push((
+            events::id.eq(Id(ctx.new_id())),
+            events::kind.eq(event.kind),
+            events::at.eq(At(ctx.now)),
+            events::actor_kind.eq(ctx.actor.kind()),
+            events::actor_id.eq(actor_id.map(Id)),
+            events::subject_kind.eq(event.subject_kind),
+            events::subject_id.eq(Id(event.subject_id)),
+            events::course_id.eq(event.course_id.map(Id)),
+            events::user_id.eq(event.user_id.map(Id)),
+            events::data.eq(Json(event.data)),
+            events::request_id.eq(ctx.request_id.clone()),
+        ));
+    }
+    while !rows.is_empty() {
+        let piece: Vec<_> = rows.drain(..rows.len().min(500)).collect();
+        per_backend!(conn, |c| diesel::insert_into(events::table).values(&piece).execute(c))?;
+    }
+    Ok(())
+}
+
+/// An event as it was written.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Position in the log.
+    pub seq: i64,
+    /// Its id.
+    pub id: Uuid,
+    /// Name.
+    pub kind: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The resource.
+    pub subject_id: Uuid,
+    /// Details.
+    pub data: Value,
+}
+
+/// Events after a position, in order. On Postgres none that an older, still running transaction could yet precede.
+///
+/// # Errors
+/// Database errors.
+pub fn after(conn: &mut Conn, seq: i64, limit: i64) -> AppResult<Vec<Event>> {
+    use diesel::dsl::sql;
+    use diesel::sql_types::Bool;
+    let columns = (events::seq, events::id, events::kind, events::at, events::subject_id, events::data);
+    type Row = (i64, Uuid, String, DateTime<Utc>, Uuid, Value);
+    let rows: Vec<Row> = match conn {
+        Conn::Pg(pg) => events::table
+            .filter(events::seq.gt(seq))
+            .filter(sql::<Bool>("tx < pg_snapshot_xmin(pg_current_snapshot())"))
+            .order(events::seq)
+            .limit(limit)
+            .select(columns)
+            .load(pg)?,
+        Conn::Sqlite(lite) => {
+            events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(columns).load(lite)?
+        }
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(seq, id, kind, at, subject_id, data)| Event { seq, id, kind, at, subject_id, data })
+        .collect())
+}

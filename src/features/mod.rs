@@ -1,0 +1,6 @@
+//! One folder per area of the API: `routes` (handlers), `dto` (what comes in and goes out), `service` (use cases), `store` (SQL).
+
+pub mod clients;
+pub mod sessions;
+pub mod system;
+pub mod users;

@@ -1,0 +1,18 @@
+//! Operation: health, readiness, metrics, the sandbox clock, the API's own document.
+
+mod routes;
+mod service;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use service::restore_clock;
+
+/// Registers the area's operations.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(routes::get_health)
+        .service(routes::get_readiness)
+        .service(routes::get_metrics)
+        .service(routes::get_openapi)
+        .service(routes::set_clock);
+}

@@ -1,0 +1,380 @@
+//! What comes in and goes out about users.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::auth::passwords;
+use crate::domain::permission::Role;
+use crate::error::Faults;
+use crate::http::{Input, Patch};
+
+/// Whether a person works here and may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserState {
+    /// May log in and learn.
+    Active,
+    /// May not log in for now.
+    Suspended,
+    /// Left the company; the history stays.
+    Left,
+}
+
+impl UserState {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// A new user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "email": "ada@example.org", "given_name": "Ada", "family_name": "Lovelace", "external_id": "hr-17", "roles": ["learner"],
+    "attributes": {"department": "Sales", "site": "Lyon"}, "locale": "fr", "time_zone": "Europe/Paris"
+}))]
+pub struct UserIn {
+    /// Unique, whatever its case.
+    #[schema(format = "email")]
+    pub email: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// For log-in with `POST /v1/sessions`; without one the user cannot log in that way. 8 to 256 characters.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// The id that the HR system owns; unique. Paths take it as `ext:<external_id>`.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// Roles for the whole site; `learner` when absent.
+    #[serde(default)]
+    pub roles: Option<Vec<Role>>,
+    /// Profile attributes that conditions may ask about.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub attributes: Option<Map<String, Value>>,
+    /// The user's manager.
+    #[serde(default)]
+    pub manager_id: Option<Uuid>,
+    /// BCP 47 language tag.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// IANA time zone.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+}
+
+/// A merge patch of a user.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"attributes": {"department": "Marketing", "site": null}, "state": "suspended"}))]
+pub struct UserPatch {
+    /// New e-mail.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "email")]
+    pub email: Patch<String>,
+    /// New given name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub given_name: Patch<String>,
+    /// New family name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub family_name: Patch<String>,
+    /// New password, or null to remove it. Ends all sessions of the user.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub password: Patch<String>,
+    /// New external id, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub external_id: Patch<String>,
+    /// The roles for the whole site, replacing those held.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Role>>)]
+    pub roles: Patch<Vec<Role>>,
+    /// Merged into the attributes: null removes one.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub attributes: Patch<Map<String, Value>>,
+    /// New manager, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub manager_id: Patch<Uuid>,
+    /// New language, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub locale: Patch<String>,
+    /// New time zone, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Patch<String>,
+    /// New state; anything but `active` ends all sessions.
+    #[serde(default)]
+    #[schema(value_type = Option<UserState>)]
+    pub state: Patch<UserState>,
+}
+
+/// A merge patch of one's own profile.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"locale": "fr", "time_zone": "Europe/Paris"}))]
+pub struct MePatch {
+    /// New language, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub locale: Patch<String>,
+    /// New time zone, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Patch<String>,
+    /// New password; needs `current_password`, and ends all other sessions.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub password: Patch<String>,
+    /// The password until now.
+    #[serde(default)]
+    pub current_password: Option<String>,
+}
+
+/// A role in one course.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CourseRole {
+    /// The course.
+    pub course_id: Uuid,
+    /// The role held in it.
+    pub role: Role,
+}
+
+/// A user.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "0199c0de-0000-7000-8000-000000000001", "email": "ada@example.org", "given_name": "Ada", "family_name": "Lovelace",
+    "external_id": "hr-17", "state": "active", "roles": ["learner"], "course_roles": [], "attributes": {"department": "Sales"},
+    "manager_id": null, "locale": "fr", "time_zone": "Europe/Paris", "last_login_at": null,
+    "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z"
+}))]
+pub struct UserOut {
+    /// Its id.
+    pub id: Uuid,
+    /// E-mail as it was given.
+    pub email: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// The HR system's id.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    /// Whether the person may log in.
+    pub state: UserState,
+    /// Roles held for the whole site.
+    pub roles: Vec<Role>,
+    /// Roles held in single courses.
+    pub course_roles: Vec<CourseRole>,
+    /// Profile attributes.
+    #[schema(value_type = Object)]
+    pub attributes: Value,
+    /// The manager.
+    #[schema(required)]
+    pub manager_id: Option<Uuid>,
+    /// BCP 47 language tag.
+    #[schema(required)]
+    pub locale: Option<String>,
+    /// IANA time zone.
+    #[schema(required)]
+    pub time_zone: Option<String>,
+    /// Last log-in with a password.
+    #[schema(required)]
+    pub last_login_at: Option<DateTime<Utc>>,
+    /// When the user was made.
+    pub created_at: DateTime<Utc>,
+    /// When the user was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Version for the ETag.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// Filters of the list of users.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UserQuery {
+    /// Items on a page, 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+    /// Cursor from `next` of the page before.
+    pub after: Option<String>,
+    /// Only users in this state.
+    pub state: Option<UserState>,
+    /// Only users who hold this role for the whole site.
+    pub role: Option<Role>,
+    /// Only the user with this e-mail, whatever its case.
+    pub email: Option<String>,
+    /// Only the user with this external id.
+    pub external_id: Option<String>,
+    /// Only the direct reports of this user.
+    pub manager_id: Option<Uuid>,
+    /// Only users changed at or after this instant (RFC 3339).
+    pub updated_since: Option<DateTime<Utc>>,
+}
+
+fn check_name(name: &str, at: &str, faults: &mut Faults) {
+    faults.ensure(
+        !name.trim().is_empty() && name.chars().count() <= 200,
+        at,
+        "length",
+        "A name has 1 to 200 characters.",
+    );
+}
+
+fn check_email(email: &str, faults: &mut Faults) {
+    let good = email.len() <= 254
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty()
+                && local.len() <= 64
+                && !domain.contains('@')
+                && domain.split('.').all(|label| !label.is_empty())
+        });
+    faults.ensure(good, "/email", "invalid_email", "This is not an e-mail address.");
+}
+
+fn check_password(password: &str, faults: &mut Faults) {
+    let good = password.chars().count() >= passwords::MIN_LENGTH && password.len() <= passwords::MAX_LENGTH;
+    faults.ensure(good, "/password", "length", "A password has 8 to 256 characters.");
+}
+
+fn check_external_id(id: &str, faults: &mut Faults) {
+    faults.ensure(!id.is_empty() && id.len() <= 200, "/external_id", "length", "An external id has 1 to 200 bytes.");
+}
+
+fn check_locale(locale: &str, faults: &mut Faults) {
+    let good = locale.len() <= 35
+        && locale
+            .split('-')
+            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    faults.ensure(good, "/locale", "invalid_locale", "This is not a BCP 47 language tag, such as fr or pt-BR.");
+}
+
+fn check_time_zone(zone: &str, faults: &mut Faults) {
+    let good = zone.len() <= 64
+        && zone.split('/').all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-'))
+        });
+    faults.ensure(good, "/time_zone", "invalid_time_zone", "This is not an IANA time zone, such as Europe/Paris.");
+}
+
+fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
+    faults.ensure(attributes.len() <= 100, "/attributes", "too_many", "There may be at most 100 attributes.");
+    for (name, value) in attributes {
+        let at = format!("/attributes/{}", crate::http::schema::escape(name));
+        faults.ensure(!name.is_empty() && name.len() <= 100, &at, "length", "An attribute's name has 1 to 100 bytes.");
+        let simple = |v: &Value| match v {
+            Value::String(text) => text.len() <= 2000,
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+            _ => false,
+        };
+        let good =
+            simple(value) || value.as_array().is_some_and(|items| items.len() <= 100 && items.iter().all(simple));
+        faults.ensure(
+            good,
+            &at,
+            "wrong_type",
+            "An attribute is a text of at most 2000 bytes, a number, a boolean, or a list of those.",
+        );
+    }
+}
+
+impl Input for UserIn {
+    fn check(&self, faults: &mut Faults) {
+        check_email(&self.email, faults);
+        check_name(&self.given_name, "/given_name", faults);
+        check_name(&self.family_name, "/family_name", faults);
+        if let Some(password) = &self.password {
+            check_password(password, faults);
+        }
+        if let Some(id) = &self.external_id {
+            check_external_id(id, faults);
+        }
+        if let Some(attributes) = &self.attributes {
+            check_attributes(attributes, faults);
+        }
+        if let Some(locale) = &self.locale {
+            check_locale(locale, faults);
+        }
+        if let Some(zone) = &self.time_zone {
+            check_time_zone(zone, faults);
+        }
+    }
+}
+
+impl Input for UserPatch {
+    fn check(&self, faults: &mut Faults) {
+        let needed = [
+            (self.email == Patch::Null, "/email"),
+            (self.given_name == Patch::Null, "/given_name"),
+            (self.family_name == Patch::Null, "/family_name"),
+            (self.roles == Patch::Null, "/roles"),
+            (self.state == Patch::Null, "/state"),
+        ];
+        for (_, at) in needed.into_iter().filter(|(null, _)| *null) {
+            faults.add(at, "required", "This cannot be removed.");
+        }
+        if let Some(email) = self.email.value() {
+            check_email(email, faults);
+        }
+        if let Some(name) = self.given_name.value() {
+            check_name(name, "/given_name", faults);
+        }
+        if let Some(name) = self.family_name.value() {
+            check_name(name, "/family_name", faults);
+        }
+        if let Some(password) = self.password.value() {
+            check_password(password, faults);
+        }
+        if let Some(id) = self.external_id.value() {
+            check_external_id(id, faults);
+        }
+        if let Some(attributes) = self.attributes.value() {
+            check_attributes(attributes, faults);
+        }
+        if let Some(locale) = self.locale.value() {
+            check_locale(locale, faults);
+        }
+        if let Some(zone) = self.time_zone.value() {
+            check_time_zone(zone, faults);
+        }
+    }
+}
+
+impl Input for MePatch {
+    fn check(&self, faults: &mut Faults) {
+        faults.ensure(self.password != Patch::Null, "/password", "required", "This cannot be removed.");
+        if let Some(password) = self.password.value() {
+            check_password(password, faults);
+            faults.ensure(
+                self.current_password.is_some(),
+                "/current_password",
+                "required",
+                "The current password is needed too.",
+            );
+        }
+        if let Some(locale) = self.locale.value() {
+            check_locale(locale, faults);
+        }
+        if let Some(zone) = self.time_zone.value() {
+            check_time_zone(zone, faults);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `/v1/users`, `/v1/me`.
+
+use actix_web::{HttpRequest, get, patch, post, web};
+
+use super::dto::{MePatch, UserIn, UserOut, UserPatch, UserQuery};
+use super::service;
+use crate::auth::caller::need;
+use crate::auth::{Anyone, Caller};
+use crate::error::{AppError, AppResult, Code};
+use crate::http::answer::Page;
+use crate::http::{Answer, Body, Conditions, Patch, Query, Ref, Retry, commit, query};
+
+/// Create a user
+///
+/// For admins, and HR systems with `users:write`. Scope: `users:write`. Role: admin.
+#[utoipa::path(tag = "people", operation_id = "create_user", request_body = UserIn,
+    responses((status = 201, description = "The new user.", body = UserOut, headers(("Location" = String), ("ETag" = String)))),
+    security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]
+#[post("/v1/users")]
+pub async fn create_user(
+    caller: Caller<need::UsersWrite>,
+    state: Anyone,
+    retry: Retry,
+    body: Body<UserIn>,
+) -> AppResult<Answer> {
+    let hash = match body.input.password.clone() {
+        Some(password) => Some(state.passwords.hash(password).await?),
+        None => None,
+    };
+    commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
+        let user = service::create(conn, ctx, body.input, hash)?;
+        Ok(Answer::created(&format!("/v1/users/{}", user.id), &user)?.etag(user.version))
+    })
+    .await
+}
+
+/// List users
+///
+/// Admins and clients see everybody, managers their direct reports. Scope: `users:read`. Role: admin or manager.
+#[utoipa::path(tag = "people", operation_id = "list_users", params(UserQuery),
+    responses((status = 200, description = "A page of users, in order of making.", body = Page<UserOut>)),
+    security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]
+#[get("/v1/users")]
+pub async fn list_users(
+    caller: Caller<need::UsersRead>,
+    state: Anyone,
+    request: HttpRequest,
+    filter: Query<UserQuery>,
+) -> AppResult<Answer> {
+    let page = query::page(filter.0.limit, filter.0.after.as_deref())?;
+    let ctx = caller.0;
+    let rows = state.db.read(move |conn| service::list(conn, &ctx, &filter.0, &page)).await?;
+    Answer::page(rows, &request)
+}
+
+/// Read a user
+///
+/// By id or `ext:<external_id>`. Users see themselves, managers those below them. Scope: `users:read`.
+#[utoipa::path(tag = "people", operation_id = "get_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
+    responses((status = 200, description = "The user.", body = UserOut, headers(("ETag" = String)))),
+    security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]
+#[get("/v1/users/{user_id}")]
+pub async fn get_user(
+    caller: Caller<need::UsersRead>,
+    state: Anyone,
+    conditions: Conditions,
+    user_id: web::Path<Ref>,
+) -> AppResult<Answer> {
+    let ctx = caller.0;
+    let user = state.db.read(move |conn| service::get(conn, &ctx, &user_id)).await?;
+    Ok(Answer::ok(&user)?.etag(user.version).unless_known(&conditions))
+}
+
+/// Change a user
+///
+/// A merge patch (RFC 7396). Suspending, or a new password, ends the user's sessions at once. Scope: `users:write`. Role: admin.
+#[utoipa::path(tag = "people", operation_id = "update_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
+    request_body(content((UserPatch = "application/merge-patch+json"), (UserPatch = "application/json"))),
+    responses((status = 200, description = "The changed user.", body = UserOut, headers(("ETag" = String)))),
+    security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]
+#[patch("/v1/users/{user_id}")]
+pub async fn update_user(
+    caller: Caller<need::UsersWrite>,
+    state: Anyone,
+    retry: Retry,
+    conditions: Conditions,
+    user_id: web::Path<Ref>,
+    body: Body<UserPatch>,
+) -> AppResult<Answer> {
+    let hash = match body.input.password.clone() {
+        Patch::Value(password) => Patch::Value(state.passwords.hash(password).await?),
+        Patch::Null => Patch::Null,
+        Patch::Absent => Patch::Absent,
+    };
+    commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
+        let user = service::update(conn, ctx, &user_id, body.input, hash, &conditions)?;
+        Ok(Answer::ok(&user)?.etag(user.version))
+    })
+    .await
+}
+
+/// Read who I am
+///
+/// The logged-in user.
+#[utoipa::path(tag = "people", operation_id = "get_me",
+    responses((status = 200, description = "The caller.", body = UserOut, headers(("ETag" = String)))),
+    security(("user" = []), ("bearer" = [])))]
+#[get("/v1/me")]
+pub async fn get_me(caller: Caller<need::User>, state: Anyone, conditions: Conditions) -> AppResult<Answer> {
+    let ctx = caller.0;
+    let user = state.db.read(move |conn| service::me(conn, &ctx)).await?;
+    Ok(Answer::ok(&user)?.etag(user.version).unless_known(&conditions))
+}
+
+/// Change my profile
+///
+/// A merge patch of language, time zone and password. A new password ends all other sessions.
+#[utoipa::path(tag = "people", operation_id = "update_me",
+    request_body(content((MePatch = "application/merge-patch+json"), (MePatch = "application/json"))),
+    responses((status = 200, description = "The caller.", body = UserOut, headers(("ETag" = String)))),
+    security(("user" = []), ("bearer" = [])))]
+#[patch("/v1/me")]
+pub async fn update_me(
+    caller: Caller<need::User>,
+    state: Anyone,
+    retry: Retry,
+    conditions: Conditions,
+    body: Body<MePatch>,
+) -> AppResult<Answer> {
+    let mut hash = None;
+    if let Patch::Value(new) = body.input.password.clone() {
+        let ctx = caller.0.clone();
+        let old = state.db.read(move |conn| service::own_password_hash(conn, &ctx)).await?;
+        let current = body.input.current_password.clone().unwrap_or_default();
+        if !state.passwords.verify(current, old).await? {
+            return Err(AppError::new(Code::Forbidden, "The current password is not right."));
+        }
+        hash = Some(state.passwords.hash(new).await?);
+    }
+    commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
+        let user = service::update_me(conn, ctx, body.input, hash, &conditions)?;
+        Ok(Answer::ok(&user)?.etag(user.version))
+    })
+    .await
+}

@@ -1,0 +1,361 @@
+//! Use cases about users.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::dto::{CourseRole, MePatch, UserIn, UserOut, UserPatch, UserQuery, UserState};
+use super::store::{self, GrantRow, NewUser, UserRow};
+use crate::auth::passwords;
+use crate::clock;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::{Conn, LockTable, lock_row};
+use crate::domain::permission::{Act, Relation, Role};
+use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
+use crate::events::{self, NewEvent};
+use crate::http::{Conditions, Patch, Ref};
+use crate::state::{Ctx, State};
+
+fn out(row: UserRow, grants: &[GrantRow]) -> AppResult<UserOut> {
+    let mut roles = Vec::new();
+    let mut course_roles = Vec::new();
+    for (_, role, reach, reach_id) in grants.iter().filter(|grant| grant.0 == row.id) {
+        let role: Role = role.parse().map_err(AppError::internal)?;
+        match reach.as_str() {
+            "course" => course_roles.push(CourseRole { course_id: *reach_id, role }),
+            _ => roles.push(role),
+        }
+    }
+    roles.sort_unstable();
+    Ok(UserOut {
+        id: row.id,
+        email: row.email,
+        given_name: row.given_name,
+        family_name: row.family_name,
+        external_id: row.external_id,
+        state: serde_json::from_value(Value::String(row.state)).map_err(AppError::internal)?,
+        roles,
+        course_roles,
+        attributes: row.attributes,
+        manager_id: row.manager_id,
+        locale: row.locale,
+        time_zone: row.time_zone,
+        last_login_at: row.last_login_at,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    })
+}
+
+fn with_roles(conn: &mut Conn, row: UserRow) -> AppResult<UserOut> {
+    let grants = store::grants(conn, &[row.id])?;
+    out(row, &grants)
+}
+
+/// Finds a user without asking who may see them; for other areas.
+///
+/// # Errors
+/// 404.
+pub fn find(conn: &mut Conn, who: &Ref) -> AppResult<UserRow> {
+    store::find(conn, who)?.ok_or_else(|| AppError::not_found("user"))
+}
+
+/// Whether the user is below the actor in the tree of managers.
+///
+/// # Errors
+/// Database errors.
+pub fn is_below(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<bool> {
+    match ctx.actor.user_id() {
+        Some(actor) if actor != user => store::is_below(conn, user, actor),
+        _ => Ok(false),
+    }
+}
+
+/// One user, if the caller may see them.
+///
+/// # Errors
+/// 404 also for users out of the caller's sight.
+pub fn get(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<UserOut> {
+    let row = find(conn, who)?;
+    let mut relation = Relation { own: ctx.actor.user_id() == Some(row.id), ..Relation::default() };
+    if !ctx.may(Act::ReadUser, &relation) {
+        relation.managed = is_below(conn, ctx, row.id)?;
+    }
+    if !ctx.may(Act::ReadUser, &relation) {
+        return Err(AppError::not_found("user"));
+    }
+    with_roles(conn, row)
+}
+
+/// The caller.
+///
+/// # Errors
+/// 403 for clients.
+pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
+    let row = find(conn, &Ref::Id(ctx.user()?))?;
+    with_roles(conn, row)
+}
+
+/// A page of users: all for admins and clients, the direct reports for managers.
+///
+/// # Errors
+/// 403 for everyone else.
+pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
+    ctx.require(Act::ListUsers, &Relation::default())?;
+    let reports_of = match ctx.actor.user_id() {
+        Some(id) if !ctx.actor.has_site_role(Role::Admin) => Some(id),
+        _ => None,
+    };
+    let rows = store::list(conn, filter, reports_of, page)?;
+    let ids: Vec<Uuid> = rows.items.iter().map(|row| row.id).collect();
+    let grants = store::grants(conn, &ids)?;
+    let items = rows.items.into_iter().map(|row| out(row, &grants)).collect::<AppResult<_>>()?;
+    Ok(Rows { items, next: rows.next })
+}
+
+fn check_unique(conn: &mut Conn, email: &str, external_id: Option<&str>, except: Uuid) -> AppResult<()> {
+    let (email_taken, external_taken) = store::taken(conn, email, external_id, except)?;
+    let mut faults = Faults::new();
+    faults.ensure(!email_taken, "/email", "taken", "Another user has this e-mail.");
+    faults.ensure(!external_taken, "/external_id", "taken", "Another user has this external id.");
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(AppError::new(Code::Conflict, "Another user has this e-mail or external id.").with_errors(faults.into_vec()))
+}
+
+fn check_manager(conn: &mut Conn, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
+    let Some(manager) = manager else { return Ok(()) };
+    if store::find(conn, &Ref::Id(manager))?.is_none() {
+        return Err(AppError::field("/manager_id", "unknown_user", "There is no such user."));
+    }
+    if manager == user || store::is_below(conn, manager, user)? {
+        return Err(AppError::field("/manager_id", "cycle", "This would make the user their own manager."));
+    }
+    Ok(())
+}
+
+/// Two requests may pass [`check_unique`] at once; the unique key decides.
+fn taken_meanwhile(error: diesel::result::Error) -> AppError {
+    if is_unique_violation(&error) {
+        AppError::new(Code::Conflict, "Another user has this e-mail or external id.")
+    } else {
+        error.into()
+    }
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// 409 naming each value that another user has; 422 for an unknown manager.
+pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<String>) -> AppResult<UserOut> {
+    ctx.require(Act::WriteUser, &Relation::default())?;
+    let id = ctx.new_id();
+    let roles = input.roles.unwrap_or_else(|| vec![Role::Learner]);
+    forbid_making_admins(ctx, &roles)?;
+    check_unique(conn, &input.email, input.external_id.as_deref(), id)?;
+    check_manager(conn, id, input.manager_id)?;
+    let new = NewUser {
+        id,
+        email: &input.email,
+        given_name: input.given_name.trim(),
+        family_name: input.family_name.trim(),
+        external_id: input.external_id.as_deref(),
+        password_hash: password_hash.as_deref(),
+        attributes: Value::Object(
+            input.attributes.unwrap_or_default().into_iter().filter(|(_, v)| !v.is_null()).collect(),
+        ),
+        manager_id: input.manager_id,
+        locale: input.locale.as_deref(),
+        time_zone: input.time_zone.as_deref(),
+        now: ctx.now,
+    };
+    store::insert(conn, &new).map_err(taken_meanwhile)?;
+    set_roles(conn, ctx, id, roles)?;
+    events::append(conn, ctx, vec![NewEvent::new("user.created", "user", id).user(id)])?;
+    let row = find(conn, &Ref::Id(id))?;
+    with_roles(conn, row)
+}
+
+/// A client with `users:write` syncs people; it may not make itself an admin through one.
+fn forbid_making_admins(ctx: &Ctx, roles: &[Role]) -> AppResult<()> {
+    if roles.contains(&Role::Admin) && ctx.actor.kind() == "client" {
+        return Err(AppError::new(Code::Forbidden, "Only an admin can grant the role admin.")
+            .with("missing", json!({"roles": ["admin"]})));
+    }
+    Ok(())
+}
+
+fn set_roles(conn: &mut Conn, ctx: &Ctx, id: Uuid, mut roles: Vec<Role>) -> AppResult<()> {
+    roles.sort_unstable();
+    roles.dedup();
+    store::replace_site_roles(conn, id, &roles, || ctx.new_id(), ctx.now)
+}
+
+/// Merges RFC 7396: null removes, a value replaces.
+fn merge(target: &mut Value, patch: Map<String, Value>) {
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Some(target) = target.as_object_mut() {
+        for (name, value) in patch {
+            if value.is_null() {
+                target.remove(&name);
+            } else {
+                target.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Changes a user.
+///
+/// # Errors
+/// 404, 409, 412, 422.
+pub fn update(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    who: &Ref,
+    patch: UserPatch,
+    password_hash: Patch<String>,
+    conditions: &Conditions,
+) -> AppResult<UserOut> {
+    ctx.require(Act::WriteUser, &Relation::default())?;
+    let found = find(conn, who)?;
+    lock_row(conn, LockTable::Users, found.id)?;
+    let mut row = find(conn, &Ref::Id(found.id))?;
+    conditions.require(row.version)?;
+    let before = row.state.clone();
+    if let Patch::Value(email) = patch.email {
+        row.email = email;
+    }
+    if let Patch::Value(name) = patch.given_name {
+        row.given_name = name.trim().to_owned();
+    }
+    if let Patch::Value(name) = patch.family_name {
+        row.family_name = name.trim().to_owned();
+    }
+    row.external_id = patch.external_id.over(row.external_id.take());
+    match patch.attributes {
+        Patch::Absent => {}
+        Patch::Null => row.attributes = json!({}),
+        Patch::Value(attributes) => merge(&mut row.attributes, attributes),
+    }
+    if patch.manager_id != Patch::Absent {
+        row.manager_id = patch.manager_id.over(None);
+        check_manager(conn, row.id, row.manager_id)?;
+    }
+    row.locale = patch.locale.over(row.locale.take());
+    row.time_zone = patch.time_zone.over(row.time_zone.take());
+    if let Patch::Value(state) = patch.state {
+        row.state = state.as_str().to_owned();
+    }
+    check_unique(conn, &row.email, row.external_id.as_deref(), row.id)?;
+    row.version = row.version.saturating_add(1);
+    row.updated_at = ctx.now;
+    store::update(conn, &row).map_err(taken_meanwhile)?;
+    if let Patch::Value(roles) = patch.roles {
+        forbid_making_admins(ctx, &roles)?;
+        set_roles(conn, ctx, row.id, roles)?;
+    }
+    if password_hash != Patch::Absent {
+        store::set_password(conn, row.id, password_hash.value().map(String::as_str))?;
+        store::end_sessions(conn, row.id, ctx.session_id, "password_changed", ctx.now)?;
+    }
+    if row.state != UserState::Active.as_str() {
+        store::end_sessions(conn, row.id, None, "account_not_active", ctx.now)?;
+    }
+    let mut log = vec![NewEvent::new("user.updated", "user", row.id).user(row.id)];
+    if row.state != before {
+        log.push(
+            NewEvent::new("user.state_changed", "user", row.id)
+                .user(row.id)
+                .data(json!({"from": before, "to": row.state})),
+        );
+    }
+    events::append(conn, ctx, log)?;
+    with_roles(conn, row)
+}
+
+/// The caller's password hash, to check the current password against.
+///
+/// # Errors
+/// 403 for clients.
+pub fn own_password_hash(conn: &mut Conn, ctx: &Ctx) -> AppResult<Option<String>> {
+    store::password_hash(conn, ctx.user()?)
+}
+
+/// Changes one's own profile.
+///
+/// # Errors
+/// 403 for clients, 412.
+pub fn update_me(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    patch: MePatch,
+    new_hash: Option<String>,
+    conditions: &Conditions,
+) -> AppResult<UserOut> {
+    let id = ctx.user()?;
+    ctx.require(Act::WriteOwnProfile, &Relation { own: true, ..Relation::default() })?;
+    lock_row(conn, LockTable::Users, id)?;
+    let mut row = find(conn, &Ref::Id(id))?;
+    conditions.require(row.version)?;
+    row.locale = patch.locale.over(row.locale.take());
+    row.time_zone = patch.time_zone.over(row.time_zone.take());
+    row.version = row.version.saturating_add(1);
+    row.updated_at = ctx.now;
+    store::update(conn, &row)?;
+    if let Some(hash) = &new_hash {
+        store::set_password(conn, id, Some(hash))?;
+        store::end_sessions(conn, id, ctx.session_id, "password_changed", ctx.now)?;
+    }
+    events::append(conn, ctx, vec![NewEvent::new("user.updated", "user", id).user(id)])?;
+    with_roles(conn, row)
+}
+
+/// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
+///
+/// # Errors
+/// Database errors; a configured e-mail or password that no user could have.
+pub fn ensure_admin(state: &State) -> AppResult<()> {
+    if state.db.read_here(store::any)? {
+        return Ok(());
+    }
+    let given = state.config.admin_password.clone();
+    let password = match &given {
+        Some(password) => password.clone(),
+        None => clock::secret()?.chars().take(20).collect(),
+    };
+    let input = UserIn {
+        email: state.config.admin_email.clone(),
+        given_name: "First".into(),
+        family_name: "Admin".into(),
+        password: Some(password.clone()),
+        external_id: None,
+        roles: Some(vec![Role::Admin]),
+        attributes: None,
+        manager_id: None,
+        locale: None,
+        time_zone: None,
+    };
+    let mut faults = Faults::new();
+    crate::http::Input::check(&input, &mut faults);
+    faults.finish().map_err(|e| AppError::internal(format_args!("CAIRN_ADMIN_EMAIL or CAIRN_ADMIN_PASSWORD: {e}")))?;
+    let hash = passwords::hash_here(&password)?;
+    let ctx = state.system();
+    let email = input.email.clone();
+    let made = state.db.write_here(move |conn| {
+        if store::any(conn)? { Ok(false) } else { create(conn, &ctx, input, Some(hash)).map(|_| true) }
+    })?;
+    if made && given.is_none() {
+        announce_password(&email, &password);
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the password is for the person who starts the server, not for the log")]
+fn announce_password(email: &str, password: &str) {
+    println!(
+        "The first admin is {email} with the password {password}\nIt is shown this once. Set CAIRN_ADMIN_PASSWORD to choose it."
+    );
+}

@@ -1,0 +1,132 @@
+//! The success answer, as data: it can be stored with the write that it tells of and given again to a retry.
+
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, Responder};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::conditional::Conditions;
+use crate::db::page::Rows;
+use crate::error::{AppError, AppResult};
+
+/// A list, as every list of Cairn looks.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Page<T> {
+    /// The items of this page, in a stable order.
+    pub items: Vec<T>,
+    /// Pass this as `after` to get the next page; null on the last one.
+    #[schema(required)]
+    pub next: Option<String>,
+}
+
+/// Status, headers and JSON body of an answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(status: StatusCode, body: &impl Serialize) -> AppResult<Self> {
+        let body = serde_json::to_vec(body).map_err(AppError::internal)?;
+        Ok(Self { status: status.as_u16(), headers: Vec::new(), body })
+    }
+
+    /// 200 with a body.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON.
+    pub fn ok(body: &impl Serialize) -> AppResult<Self> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with the new resource and where it is.
+    ///
+    /// # Errors
+    /// As [`Answer::ok`].
+    pub fn created(location: &str, body: &impl Serialize) -> AppResult<Self> {
+        Ok(Self::json(StatusCode::CREATED, body)?.header("location", location))
+    }
+
+    /// 204.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT.as_u16(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// 200 with a page and, when there is a next one, a `Link` header (RFC 8288).
+    ///
+    /// # Errors
+    /// As [`Answer::ok`].
+    pub fn page<T: Serialize>(rows: Rows<T>, request: &HttpRequest) -> AppResult<Self> {
+        let next = rows.next.clone();
+        let answer = Self::ok(&Page { items: rows.items, next: rows.next })?;
+        Ok(match next {
+            None => answer,
+            Some(cursor) => {
+                let mut kept: String = request
+                    .query_string()
+                    .split('&')
+                    .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
+                    .flat_map(|pair| [pair, "&"])
+                    .collect();
+                kept.push_str("after=");
+                kept.push_str(&cursor);
+                answer.header("link", &format!("<{}?{kept}>; rel=\"next\"", request.path()))
+            }
+        })
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds the ETag of a resource with a version.
+    #[must_use]
+    pub fn etag(self, version: i64) -> Self {
+        let tag = super::conditional::version_tag(version);
+        self.header("etag", &tag)
+    }
+
+    /// Adds an ETag made from the body, for representations that are computed.
+    #[must_use]
+    pub fn etag_of_body(self) -> Self {
+        let digest = Sha256::digest(&self.body);
+        let tag: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        self.header("etag", &format!("\"{tag}\""))
+    }
+
+    /// Answers 304 when `If-None-Match` names this answer's ETag.
+    #[must_use]
+    pub fn unless_known(mut self, conditions: &Conditions) -> Self {
+        let tag = self.headers.iter().find(|(name, _)| name == "etag").map(|(_, tag)| tag.as_str());
+        if tag.is_some_and(|tag| conditions.knows(tag)) {
+            self.status = StatusCode::NOT_MODIFIED.as_u16();
+            self.body = Vec::new();
+        }
+        self
+    }
+}
+
+impl Responder for Answer {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut builder = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            builder.insert_header((name.as_str(), value.as_str()));
+        }
+        if self.body.is_empty() {
+            return builder.finish();
+        }
+        builder.insert_header((header::CONTENT_TYPE, "application/json"));
+        builder.body(self.body)
+    }
+}

@@ -1,0 +1,123 @@
+//! JSON bodies: read, parsed into the input's type, and when that fails, every fault named.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, http::header, web};
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use super::schema;
+use crate::error::{AppError, AppResult, Code, Faults};
+use crate::state::State;
+
+/// What a client sends: its shape is the type, what the type cannot say is in [`Input::check`].
+pub trait Input: DeserializeOwned + ToSchema + 'static {
+    /// Adds every fault that the type alone lets through: lengths, ranges, formats.
+    fn check(&self, _faults: &mut Faults) {}
+}
+
+/// A parsed and checked JSON body.
+pub struct Body<T> {
+    /// The input.
+    pub input: T,
+    /// The body as it came, for [`super::commit`].
+    pub raw: web::Bytes,
+}
+
+impl<T: Input> FromRequest for Body<T> {
+    type Error = AppError;
+    type Future = Pin<Box<dyn Future<Output = AppResult<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let media_type = check_media_type(request);
+        let limit = request.app_data::<web::Data<State>>().map_or(0, |state| state.config.body_limit_bytes);
+        let bytes = read(request, payload, limit);
+        Box::pin(async move {
+            let raw = bytes.await?;
+            media_type?;
+            let input = parse::<T>(&raw)?;
+            Ok(Self { input, raw })
+        })
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    limit: usize,
+) -> impl Future<Output = AppResult<web::Bytes>> + use<> {
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let mut payload = payload.take();
+    async move {
+        use futures_util::StreamExt;
+        let too_large = || {
+            AppError::new(Code::TooLarge, format!("The body is larger than {limit} bytes.")).with("limit_bytes", limit)
+        };
+        if declared.is_some_and(|length: usize| length > limit) {
+            return Err(too_large());
+        }
+        let mut all = web::BytesMut::with_capacity(declared.unwrap_or(0));
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| AppError::new(Code::Malformed, "The body ended before it was complete."))?;
+            if all.len().saturating_add(chunk.len()) > limit {
+                return Err(too_large());
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+}
+
+fn check_media_type(request: &HttpRequest) -> AppResult<()> {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(AppError::new(Code::UnsupportedMediaType, "Send JSON: Content-Type: application/json."))
+}
+
+fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
+    let text = std::str::from_utf8(raw).map_err(|e| {
+        AppError::new(Code::Malformed, format!("The body is not UTF-8; the first bad byte is at {}.", e.valid_up_to()))
+    })?;
+    // An operation whose fields are all optional may be called without a body.
+    let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+    let input: T = match serde_json::from_str(text) {
+        Ok(input) => input,
+        Err(error) => return Err(explain::<T>(text, &error)),
+    };
+    let mut faults = Faults::new();
+    // Postgres cannot keep U+0000 in text, so no database does.
+    if text.contains("\\u0000") {
+        schema::find_nul(text, &mut faults);
+    }
+    input.check(&mut faults);
+    faults.finish()?;
+    Ok(input)
+}
+
+/// The parser stops at the first fault; the schema finds them all.
+fn explain<T: Input>(text: &str, error: &serde_json::Error) -> AppError {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Err(error) => AppError::new(Code::Malformed, format!("The body is not JSON: {error}.")),
+        Ok(value) => {
+            let mut faults = Faults::new();
+            schema::find_nul(text, &mut faults);
+            schema::find_faults(&T::name(), &value, &mut faults);
+            if faults.is_empty() {
+                faults.add("", "invalid", without_position(error));
+            }
+            AppError::invalid(faults.into_vec())
+        }
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
+}

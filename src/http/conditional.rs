@@ -1,0 +1,61 @@
+//! Conditional requests (RFC 9110 §13): `If-Match` guards a change, `If-None-Match` saves a transfer.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, http::header};
+
+use crate::error::{AppError, AppResult, Code};
+
+/// The ETag of a resource's version.
+#[must_use]
+pub fn version_tag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// The request's `If-Match` and `If-None-Match`.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+}
+
+fn names(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+}
+
+impl Conditions {
+    /// True when `If-None-Match` names this tag.
+    #[must_use]
+    pub fn knows(&self, tag: &str) -> bool {
+        self.if_none_match.as_deref().is_some_and(|list| names(list, tag))
+    }
+
+    /// Refuses a change when `If-Match` names another version.
+    ///
+    /// # Errors
+    /// 412 with the current ETag.
+    pub fn require(&self, version: i64) -> AppResult<()> {
+        let tag = version_tag(version);
+        match &self.if_match {
+            Some(list) if !names(list, &tag) => Err(AppError::new(
+                Code::PreconditionFailed,
+                format!(
+                    "If-Match names another version; the current one is {tag}. Read it again and repeat your change."
+                ),
+            )
+            .with_header(header::ETAG, tag)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromRequest for Conditions {
+    type Error = AppError;
+    type Future = Ready<AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        ready(Ok(Self { if_match: text(header::IF_MATCH), if_none_match: text(header::IF_NONE_MATCH) }))
+    }
+}

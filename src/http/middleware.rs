@@ -1,0 +1,105 @@
+//! The outermost layer: request ids, problem documents, metrics, the access log.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpResponse, web};
+
+use crate::auth::caller::RequestId;
+use crate::clock;
+use crate::error::AppError;
+use crate::state::State;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Takes the caller's request id when it is printable and short, makes one otherwise.
+fn request_id(request: &ServiceRequest) -> String {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic()) => id.to_owned(),
+        _ => {
+            let now = request.app_data::<web::Data<State>>().map(|state| state.clock.now()).unwrap_or_default();
+            clock::new_id(now).to_string()
+        }
+    }
+}
+
+/// Wraps every request.
+///
+/// # Errors
+/// Never: errors have become answers.
+#[expect(clippy::disallowed_methods, reason = "durations for metrics, not a time that anything depends on")]
+pub async fn edge(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let head = request.method() == Method::HEAD;
+    if head {
+        // A HEAD is a GET whose body is not sent; actix's encoder leaves it out by the method that it has read.
+        request.head_mut().method = Method::GET;
+    }
+    let trace = request.headers().get(&TRACE_PARENT).cloned();
+    let method = request.method().clone();
+    let mut response = match next.call(request).await {
+        Ok(response) => render(response.map_into_boxed_body(), &id),
+        Err(error) => return Err(error),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(trace) = &trace {
+        response.headers_mut().insert(TRACE_PARENT, trace.clone());
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    account(&response, &method, &id, trace.as_ref(), started);
+    Ok(response)
+}
+
+/// Writes the problem document of an error (RFC 9457), now that the request id is known.
+fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let error = response.response().error().and_then(|e| e.as_error::<AppError>()).cloned();
+    let error = error.or_else(|| response.response().extensions().get::<AppError>().cloned());
+    let Some(error) = error else { return response };
+    if let Some(cause) = error.cause() {
+        if error.code().status() >= 500 {
+            log::error!("{id} {}: {cause}", error.code().as_str());
+        } else {
+            log::debug!("{id} {}: {cause}", error.code().as_str());
+        }
+    }
+    let body = serde_json::to_vec(&error.problem(id)).unwrap_or_default();
+    let (request, old) = response.into_parts();
+    let mut new = HttpResponse::build(old.status());
+    for (name, value) in old.headers() {
+        new.append_header((name, value));
+    }
+    new.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+    ServiceResponse::new(request, new.body(body))
+}
+
+fn account(
+    response: &ServiceResponse<BoxBody>,
+    method: &Method,
+    id: &str,
+    trace: Option<&HeaderValue>,
+    started: Instant,
+) {
+    let status = response.status().as_u16();
+    let route = response.request().match_pattern().unwrap_or_else(|| "none".into());
+    let seconds = started.elapsed().as_secs_f64();
+    metrics::histogram!("cairn_http_request_seconds", "method" => method.to_string(), "route" => route, "status" => status.to_string())
+        .record(seconds);
+    if log::log_enabled!(target: "cairn::access", log::Level::Debug) {
+        let path = response.request().path();
+        let trace = trace.and_then(|t| t.to_str().ok()).unwrap_or("-");
+        log::debug!(target: "cairn::access", "{id} {method} {path} {status} {:.1}ms traceparent={trace}", seconds * 1000.0);
+    }
+}

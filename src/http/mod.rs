@@ -1,0 +1,21 @@
+//! What HTTP asks of every operation: bodies, queries, answers, retries, conditions, errors, documentation.
+
+pub mod answer;
+pub mod body;
+pub mod conditional;
+pub mod fallback;
+pub mod idempotency;
+pub mod middleware;
+pub mod openapi;
+pub mod patch;
+pub mod query;
+pub mod reference;
+pub mod schema;
+
+pub use answer::Answer;
+pub use body::{Body, Input};
+pub use conditional::Conditions;
+pub use idempotency::{Retry, commit};
+pub use patch::Patch;
+pub use query::Query;
+pub use reference::Ref;

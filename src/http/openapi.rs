@@ -1,0 +1,242 @@
+//! The OpenAPI 3.1 document: made from the handlers' annotations, then completed with what holds for every operation, so that
+//! handlers say only what is special about them.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::domain::permission::Scope;
+use crate::error::{Code, Fault};
+
+/// An error, as every error looks (RFC 9457). Further members depend on the code: `missing` on 403, `reasons`, `actions` and
+/// `opens_at` on locked modules.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "urn:cairn:problem:validation_failed", "title": "The input is not valid", "status": 422,
+    "detail": "/email: This is not an e-mail address.", "code": "validation_failed", "request_id": "0199c0de-0000-7000-8000-000000000000",
+    "errors": [{"pointer": "/email", "code": "invalid_email", "detail": "This is not an e-mail address."}]
+}))]
+pub struct Problem {
+    /// URN of the kind of problem.
+    pub r#type: String,
+    /// Short summary, the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// Stable name to switch on.
+    pub code: String,
+    /// The request's id, which stands in the log too.
+    pub request_id: String,
+    /// Every fault of the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<Fault>>,
+}
+
+struct Document {
+    text: String,
+    /// Path templates, split, with their methods.
+    paths: Vec<(Vec<String>, Vec<String>)>,
+}
+
+static DOCUMENT: OnceLock<Document> = OnceLock::new();
+
+/// The finished document as JSON text; empty before [`install`].
+#[must_use]
+pub fn text() -> &'static str {
+    DOCUMENT.get().map_or("", |document| document.text.as_str())
+}
+
+/// Takes what the handlers' annotations made, completes it and keeps it for this process.
+pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
+    DOCUMENT.get_or_init(|| {
+        let mut document = serde_json::to_value(make()).unwrap_or(Value::Null);
+        complete(&mut document);
+        let paths = templates(&document);
+        Document { text: serde_json::to_string_pretty(&document).unwrap_or_default() + "\n", paths }
+    });
+}
+
+/// The methods that the document knows for this concrete path.
+#[must_use]
+pub fn methods_at(path: &str) -> Vec<String> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let fits = |template: &[String]| {
+        template.len() == parts.len()
+            && template.iter().zip(&parts).all(|(t, p)| (t.starts_with('{') && !p.is_empty()) || t == p)
+    };
+    let mut methods: Vec<String> = DOCUMENT
+        .get()
+        .into_iter()
+        .flat_map(|document| &document.paths)
+        .filter(|(template, _)| fits(template))
+        .flat_map(|(_, methods)| methods.clone())
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+fn templates(document: &Value) -> Vec<(Vec<String>, Vec<String>)> {
+    let Some(paths) = document.get("paths").and_then(Value::as_object) else { return Vec::new() };
+    paths
+        .iter()
+        .map(|(path, item)| {
+            let parts = path.trim_start_matches('/').split('/').map(str::to_owned).collect();
+            let methods = METHODS.iter().filter(|m| item.get(**m).is_some());
+            let mut methods: Vec<String> = methods.map(|m| m.to_ascii_uppercase()).collect();
+            if methods.iter().any(|m| m == "GET") {
+                methods.push("HEAD".into());
+            }
+            (parts, methods)
+        })
+        .collect()
+}
+
+fn complete(document: &mut Value) {
+    document["components"]["securitySchemes"] = security_schemes();
+    document["components"]["headers"] = json!({
+        "RequestId": {"description": "The request's id: yours when you sent one, else made here. It stands in the log too.", "schema": {"type": "string"}},
+        "ETag": {"description": "Tag of this version, for If-Match and If-None-Match.", "schema": {"type": "string"}},
+        "Link": {"description": "The next page: `<…>; rel=\"next\"` (RFC 8288).", "schema": {"type": "string"}},
+    });
+    document["components"]["responses"] = problem_responses();
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    for (path, item) in paths.iter_mut() {
+        for method in METHODS {
+            if let Some(operation) = item.get_mut(method).and_then(Value::as_object_mut) {
+                complete_operation(path, method, operation);
+            }
+        }
+    }
+}
+
+/// One shared response per status, listing the codes that it can carry.
+fn problem_responses() -> Value {
+    let mut all = Map::new();
+    for code in Code::ALL {
+        let entry = all.entry(format!("Problem{}", code.status())).or_insert_with(|| {
+            json!({
+                "description": "",
+                "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            })
+        });
+        let before = entry["description"].as_str().unwrap_or_default().to_owned();
+        let line = format!("`{}`: {}", code.as_str(), code.meaning());
+        entry["description"] = Value::from(if before.is_empty() { line } else { format!("{before}\n\n{line}") });
+    }
+    Value::Object(all)
+}
+
+fn security_schemes() -> Value {
+    let scopes: Map<String, Value> =
+        Scope::ALL.iter().map(|(_, name, what)| ((*name).to_owned(), Value::from(*what))).collect();
+    json!({
+        "user": {
+            "type": "oauth2",
+            "description": "Log in with e-mail and password (leave client_id and client_secret empty). Programs use `POST /v1/sessions`.",
+            "flows": {"password": {"tokenUrl": "/docs/token", "scopes": {}}},
+        },
+        "client": {
+            "type": "oauth2",
+            "description": "A machine client, made with `POST /v1/clients`.",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": scopes}},
+        },
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token pasted by hand."},
+    })
+}
+
+/// Statuses that an operation can answer because of its method, path and security.
+fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16> {
+    let mut statuses = vec![500, 503];
+    if operation.contains_key("requestBody") {
+        statuses.extend([400, 413, 415, 422]);
+    }
+    if operation.contains_key("security") {
+        statuses.extend([401, 403]);
+    }
+    if path.contains('{') {
+        statuses.push(404);
+    }
+    if has_query(operation) {
+        statuses.push(422);
+    }
+    match method {
+        "post" => statuses.extend([400, 409, 422]),
+        "put" | "patch" | "delete" => statuses.extend([409, 412]),
+        _ => {}
+    }
+    statuses
+}
+
+fn has_query(operation: &Map<String, Value>) -> bool {
+    operation.get("parameters").and_then(Value::as_array).is_some_and(|all| all.iter().any(|p| p["in"] == "query"))
+}
+
+fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
+    let secured = operation.get("security").and_then(Value::as_array).is_some_and(|s| !s.is_empty());
+    let oauth = path.starts_with("/oauth");
+    let mut parameters = vec![header("X-Request-Id", "Your id for this request; made when absent.")];
+    if method == "post" && secured {
+        parameters.push(header(
+            "Idempotency-Key",
+            "Makes a retry safe: the same key and body get the first answer again, for 24 hours; the same key with another body is a 422.",
+        ));
+    }
+    if matches!(method, "put" | "patch" | "delete") && secured {
+        parameters
+            .push(header("If-Match", "Change only this version (the ETag you read); 412 when it has changed since."));
+    }
+    let tagged = has_etag(operation);
+    if method == "get" && tagged {
+        parameters.push(header("If-None-Match", "Answer 304 when the resource still has this ETag."));
+    }
+    let known = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Some(known) = known.as_array_mut() {
+        known.extend(parameters);
+    }
+    let statuses = usual_statuses(path, method, operation);
+    let Some(responses) = operation.entry("responses").or_insert_with(|| json!({})).as_object_mut() else { return };
+    for (status, response) in responses.iter_mut() {
+        if status.starts_with('2') {
+            response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
+            if response.to_string().contains("#/components/schemas/Page_") {
+                response["headers"]["Link"] = json!({"$ref": "#/components/headers/Link"});
+            }
+        } else if status.starts_with(['4', '5']) && response.get("content").is_none() && !oauth {
+            // A handler's own sentence about an error still has the shape of every error.
+            response["content"] =
+                json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        }
+    }
+    if method == "get" && tagged {
+        responses.entry("304").or_insert_with(|| json!({"description": "Still the version that If-None-Match names."}));
+    }
+    for status in statuses {
+        responses
+            .entry(status.to_string())
+            .or_insert_with(|| json!({"$ref": format!("#/components/responses/Problem{status}")}));
+    }
+    let mut sorted: Vec<(String, Value)> = std::mem::take(responses).into_iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    responses.extend(sorted);
+}
+
+/// Whether the 200 answer documents an ETag header.
+fn has_etag(operation: &Map<String, Value>) -> bool {
+    operation
+        .get("responses")
+        .and_then(|r| r.get("200"))
+        .and_then(|r| r.get("headers"))
+        .is_some_and(|h| h.get("ETag").is_some())
+}
+
+fn header(name: &str, description: &str) -> Value {
+    json!({"name": name, "in": "header", "required": false, "description": description, "schema": {"type": "string"}})
+}

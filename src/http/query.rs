@@ -1,0 +1,78 @@
+//! Query parameters: an unknown or wrong one is an error, and all of them are named at once.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::db::page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
+use crate::error::{AppError, AppResult, Faults};
+
+/// Parsed query parameters. Every field of `T` must be optional.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + IntoParams> FromRequest for Query<T> {
+    type Error = AppError;
+    type Future = Ready<AppResult<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse(request.query_string()).map(Self))
+    }
+}
+
+fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
+    if let Ok(value) = actix_web::web::Query::<T>::from_query(query)
+        && !query.contains("%00")
+    {
+        return Ok(value.into_inner());
+    }
+    let known: Vec<String> = T::into_params(|| None).into_iter().map(|p| p.name).collect();
+    let mut faults = Faults::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !known.iter().any(|k| k == name) {
+            faults.add(
+                format!("?{name}"),
+                "unknown_parameter",
+                format!("There is no parameter `{name}`; there are {}.", known.join(", ")),
+            );
+        } else if seen.contains(&name) {
+            faults.add(format!("?{name}"), "repeated_parameter", "This parameter is given twice.");
+        } else if value.contains("%00") {
+            faults.add(format!("?{name}"), "nul_character", "Text must not contain the character U+0000.");
+        } else if let Err(error) = actix_web::web::Query::<T>::from_query(pair) {
+            faults.add(format!("?{name}"), "invalid_parameter", error.to_string());
+        }
+        seen.push(name);
+    }
+    if faults.is_empty() {
+        faults.add("?", "invalid_query", "The query cannot be read.");
+    }
+    Err(AppError::invalid(faults.into_vec()))
+}
+
+/// The page that `limit` and `after` ask for.
+///
+/// # Errors
+/// 422 naming both when both are wrong.
+pub fn page(limit: Option<i64>, after: Option<&str>) -> AppResult<PageRequest> {
+    let mut faults = Faults::new();
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        faults.add("?limit", "out_of_range", format!("limit must be between 1 and {MAX_LIMIT}."));
+    }
+    let after = match after.map(Cursor::decode).transpose() {
+        Ok(cursor) => cursor.map(|c| c.after),
+        Err(error) => {
+            for fault in error.errors() {
+                faults.add(fault.pointer.clone(), fault.code.clone(), fault.detail.clone());
+            }
+            None
+        }
+    };
+    faults.finish()?;
+    Ok(PageRequest { limit, after })
+}

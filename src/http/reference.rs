@@ -1,0 +1,34 @@
+//! How a path names a resource: by id, or by `ext:<external_id>`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use uuid::Uuid;
+
+/// A user, course or group in a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ref {
+    /// By Cairn's id.
+    Id(Uuid),
+    /// By the id that an outside system owns.
+    External(String),
+}
+
+impl<'de> Deserialize<'de> for Ref {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.strip_prefix("ext:") {
+            Some(external) => Ok(Self::External(external.to_owned())),
+            None => Uuid::try_parse(&text).map(Self::Id).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::External(external) => write!(f, "ext:{external}"),
+        }
+    }
+}

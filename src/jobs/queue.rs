@@ -1,0 +1,161 @@
+//! The queue: enqueue in the transaction that wants the work, claim by lease, finish or retry with growing delay.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::clock;
+use crate::db::Conn;
+use crate::db::schema::jobs;
+use crate::db::types::{At, Id, Json};
+use crate::error::AppResult;
+use crate::per_backend;
+
+/// Seconds for which a worker holds a job before another may take it over.
+const LEASE_SECONDS: i64 = 60;
+/// Attempts after which a job is given up, and kept for people to look at.
+const MAX_ATTEMPTS: i32 = 10;
+
+/// A job that this worker holds.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its id.
+    pub id: Uuid,
+    /// What to do.
+    pub kind: String,
+    /// With what.
+    pub payload: Value,
+    /// How often it was tried, this time included.
+    pub attempts: i32,
+}
+
+/// Adds a job. With a `dedup_key`, nothing happens when a job of this key waits already.
+///
+/// # Errors
+/// Database errors.
+pub fn enqueue(
+    conn: &mut Conn,
+    kind: &str,
+    dedup_key: Option<&str>,
+    payload: Value,
+    run_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> AppResult<()> {
+    let row = (
+        jobs::id.eq(Id(clock::new_id(now))),
+        jobs::kind.eq(kind),
+        jobs::dedup_key.eq(dedup_key),
+        jobs::payload.eq(Json(payload)),
+        jobs::state.eq("queued"),
+        jobs::run_at.eq(At(run_at)),
+        jobs::attempts.eq(0),
+        jobs::created_at.eq(At(now)),
+        jobs::updated_at.eq(At(now)),
+    );
+    per_backend!(conn, |c| diesel::insert_into(jobs::table)
+        .values(row)
+        .on_conflict(jobs::dedup_key)
+        .do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
+/// Claims the job that has been due longest, if there is one. Commit before working on it.
+///
+/// # Errors
+/// Database errors.
+pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> {
+    let due = jobs::state
+        .eq("queued")
+        .or(jobs::state.eq("leased").and(jobs::lease_until.lt(At(now))))
+        .and(jobs::run_at.le(At(now)));
+    let columns = (jobs::id, jobs::kind, jobs::payload, jobs::attempts);
+    type Row = (Uuid, String, Value, i32);
+    let found: Option<Row> = match conn {
+        Conn::Pg(pg) => jobs::table
+            .filter(due)
+            .order(jobs::run_at)
+            .select(columns)
+            .for_update()
+            .skip_locked()
+            .first(pg)
+            .optional()?,
+        Conn::Sqlite(lite) => jobs::table.filter(due).order(jobs::run_at).select(columns).first(lite).optional()?,
+    };
+    let Some((id, kind, payload, attempts)) = found else { return Ok(None) };
+    let attempts = attempts.saturating_add(1);
+    diesel::update(jobs::table.filter(jobs::id.eq(Id(id))))
+        .set((
+            jobs::state.eq("leased"),
+            jobs::lease_until.eq(At(now + TimeDelta::seconds(LEASE_SECONDS))),
+            jobs::attempts.eq(attempts),
+            jobs::updated_at.eq(At(now)),
+        ))
+        .execute(conn)?;
+    Ok(Some(Claimed { id, kind, payload, attempts }))
+}
+
+/// Ends a job: done with, or to be tried again later, or given up.
+///
+/// # Errors
+/// Database errors.
+pub fn finish(conn: &mut Conn, job: &Claimed, outcome: Result<(), String>, now: DateTime<Utc>) -> AppResult<()> {
+    let this = jobs::table.filter(jobs::id.eq(Id(job.id)));
+    match outcome {
+        Ok(()) => {
+            diesel::delete(this).execute(conn)?;
+        }
+        Err(error) => {
+            let give_up = job.attempts >= MAX_ATTEMPTS;
+            let delay = TimeDelta::seconds(2_i64.saturating_pow(u32::try_from(job.attempts).unwrap_or(0).min(12)));
+            diesel::update(this)
+                .set((
+                    jobs::state.eq(if give_up { "failed" } else { "queued" }),
+                    jobs::run_at.eq(At(now + delay)),
+                    jobs::lease_until.eq(None::<At>),
+                    jobs::last_error.eq(error),
+                    jobs::updated_at.eq(At(now)),
+                ))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything is due.
+///
+/// # Errors
+/// Database errors.
+pub fn any_due(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<bool> {
+    let due = jobs::state
+        .eq("queued")
+        .or(jobs::state.eq("leased").and(jobs::lease_until.lt(At(now))))
+        .and(jobs::run_at.le(At(now)));
+    Ok(jobs::table.filter(due).select(jobs::id).first::<Uuid>(conn).optional()?.is_some())
+}
+
+/// The last period for which a recurring job was enqueued.
+///
+/// # Errors
+/// Database errors.
+pub fn period(conn: &mut Conn, consumer: &str) -> AppResult<Option<i64>> {
+    use crate::db::schema::event_cursors as cursors;
+    Ok(cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?)
+}
+
+/// Remembers for which period a recurring job was enqueued.
+///
+/// # Errors
+/// Database errors.
+pub fn set_period(conn: &mut Conn, consumer: &str, period: i64, now: DateTime<Utc>) -> AppResult<()> {
+    use crate::db::schema::event_cursors as cursors;
+    let row = (cursors::consumer.eq(consumer), cursors::seq.eq(period), cursors::updated_at.eq(At(now)));
+    per_backend!(conn, |c| diesel::insert_into(cursors::table)
+        .values(row)
+        .on_conflict(cursors::consumer)
+        .do_update()
+        .set((cursors::seq.eq(period), cursors::updated_at.eq(At(now))))
+        .execute(c))?;
+    Ok(())
+}

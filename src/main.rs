@@ -1,0 +1,155 @@
+//! The `cairn` command; `cairn` alone means `cairn serve`.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cairn::app;
+use cairn::config::Config;
+use clap::{Args, Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A headless learning management system.
+#[derive(Parser)]
+#[command(name = "cairn", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Settings alone, for `cairn` without a subcommand.
+#[derive(Parser)]
+struct Bare {
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default). Every setting is an environment variable.
+    Serve(Settings),
+    /// Run only the background worker.
+    Worker(Settings),
+    /// Migrate the database and stop.
+    Migrate(Settings),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Copy the SQLite database into a new file while the server runs.
+    Backup {
+        /// The new file.
+        to: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Signing keys.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Sign with a new key from now on; tokens signed before stay valid.
+    Rotate(Settings),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let command =
+        cli.command.unwrap_or_else(|| Command::Serve(Settings { config: Bare::parse_from(["cairn"]).config }));
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            eprintln!("cairn: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn run(command: Command) -> Outcome {
+    match command {
+        Command::Serve(settings) => serve(settings.config),
+        Command::Worker(settings) => work(settings.config),
+        Command::Migrate(settings) => {
+            start_log(&settings.config);
+            app::open(settings.config)?.db.close();
+            Ok(())
+        }
+        Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
+        Command::Backup { to, settings } => {
+            start_log(&settings.config);
+            let db = cairn::db::Db::open(&settings.config.database()?, 1)?;
+            db.backup(&to)?;
+            println!("copied to {}", to.display());
+            Ok(())
+        }
+        Command::Keys { command: KeysCommand::Rotate(settings) } => {
+            start_log(&settings.config);
+            let state = app::open(settings.config)?;
+            let now = state.clock.now();
+            let kid = state.db.write_here(move |conn| cairn::auth::keys::rotate(conn, now))?;
+            println!("tokens are signed with {kid} from now on; a running server takes it up within a few seconds");
+            Ok(())
+        }
+    }
+}
+
+fn serve(config: Config) -> Outcome {
+    start_log(&config);
+    let listener = TcpListener::bind(config.listen)?;
+    let state = app::open(config)?;
+    let base = state.public_url.clone();
+    log::info!("Cairn {} on {}", env!("CARGO_PKG_VERSION"), state.db.url().redacted());
+    log::info!("API: {base}/v1   Swagger UI: {base}/docs/   OpenAPI: {base}/openapi.json");
+    if state.config.sandbox {
+        log::warn!("sandbox: admins can move the clock with PUT /v1/sandbox/clock");
+    }
+    actix_web::rt::System::new().block_on(async move { app::start(state, listener)?.serve().await.map_err(Into::into) })
+}
+
+fn work(config: Config) -> Outcome {
+    start_log(&config);
+    let state = app::open(config)?;
+    let worker = cairn::jobs::worker::Worker::start(state.clone(), app::job_kinds())?;
+    log::info!("working on {}", state.db.url().redacted());
+    actix_web::rt::System::new().block_on(async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            done = tokio::signal::ctrl_c() => done,
+            _ = terminate.recv() => Ok(()),
+        }
+    })?;
+    drop(worker);
+    state.db.close();
+    Ok(())
+}
+
+/// Plain lines, or one JSON object a line for log collectors.
+fn start_log(config: &Config) {
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    if config.log_format == "json" {
+        builder.format(|out, record| {
+            let line = serde_json::json!({
+                "at": out.timestamp_micros().to_string(),
+                "level": record.level().as_str(),
+                "target": record.target(),
+                "message": record.args().to_string(),
+            });
+            writeln!(out, "{line}")
+        });
+    }
+    builder.init();
+}
