@@ -1,3 +1,13 @@
-//! The pure heart: what a course is, where a learner stands, who may do what. No I/O, no clock, no randomness.
+//! The pure heart: what a course is, where a learner stands and why, who may do what. No I/O, no clock, no randomness.
 
+pub mod condition;
+pub mod facts;
+pub mod intervals;
+pub mod learning;
+pub mod lint;
+pub mod outline;
+pub mod path;
 pub mod permission;
+pub mod quiz;
+pub mod simulate;
+pub mod upgrade;

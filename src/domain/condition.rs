@@ -1,0 +1,584 @@
+//! One condition language for access, waiving and routing: `all`, `any`, `not` over leaves.
+//!
+//! A leaf whose target does not exist is false, also under `not`. Adding a leaf: a variant here, its arms in [`Condition::holds`]
+//! and [`Condition::explain`], its needs in `outline::compiled`, its check in `lint`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::facts::{Facts, Instant};
+use super::outline::Compiled;
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = json!({"all": [{"module": {"key": "check", "is": "passed"}}, {"not": {"attribute": {"name": "site", "op": "equals", "value": "Lyon"}}}]}))]
+pub enum Condition {
+    /// All of these hold.
+    #[schema(no_recursion)]
+    All(Vec<Condition>),
+    /// At least one of these holds.
+    #[schema(no_recursion)]
+    Any(Vec<Condition>),
+    /// This does not hold.
+    #[schema(no_recursion)]
+    Not(Box<Condition>),
+    /// A module of this course is so.
+    Module(ModuleLeaf),
+    /// The counted score of a module lies in `[at_least, below)`.
+    Score(ScoreLeaf),
+    /// So many attempts at a module are finished.
+    Attempts(AttemptsLeaf),
+    /// The learner holds a certificate of a course.
+    Certificate(CertificateLeaf),
+    /// The learner is in, or has completed, a course.
+    Course(CourseLeaf),
+    /// A profile attribute is so.
+    Attribute(AttributeLeaf),
+    /// It is the time.
+    Date(DateLeaf),
+    /// So long has passed.
+    Elapsed(ElapsedLeaf),
+    /// No learning event came for so long.
+    Inactive(InactiveLeaf),
+}
+
+/// A module of this course is so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleLeaf {
+    /// Which.
+    pub key: String,
+    /// How.
+    pub is: ModuleIs,
+}
+
+/// How a module is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModuleIs {
+    /// Something was done in it.
+    Started,
+    /// It is done or waived.
+    Completed,
+    /// Its quiz is passed.
+    Passed,
+    /// Its quiz was failed and not passed since.
+    Failed,
+}
+
+impl ModuleIs {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The counted score of a module lies in `[at_least, below)`, in percent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreLeaf {
+    /// Which.
+    pub module: String,
+    /// From here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// Up to, but without, this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
+}
+
+/// So many attempts at a module are finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptsLeaf {
+    /// Which.
+    pub module: String,
+    /// How many.
+    pub at_least: u32,
+}
+
+/// The learner holds a certificate of a course.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateLeaf {
+    /// Which course.
+    pub course: Uuid,
+    /// Whether it must be unexpired and unrevoked; yes when absent.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub valid: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The learner is in, or has completed, a course.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CourseLeaf {
+    /// Which.
+    pub id: Uuid,
+    /// How.
+    pub is: CourseIs,
+}
+
+/// How the learner stands to a course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CourseIs {
+    /// Enrolled, or completed.
+    Enrolled,
+    /// Completed.
+    Completed,
+}
+
+/// A profile attribute is so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeLeaf {
+    /// Which.
+    pub name: String,
+    /// How it is compared.
+    pub op: AttributeOp,
+    /// With what; a list for `in`; nothing for `exists`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+/// How an attribute is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeOp {
+    /// It is this.
+    Equals,
+    /// It is there and is not this.
+    NotEquals,
+    /// It is one of these.
+    In,
+    /// Its text contains this, or its list has it.
+    Contains,
+    /// Its text begins so.
+    StartsWith,
+    /// It is there.
+    Exists,
+}
+
+/// It is the time: `[from, until)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DateLeaf {
+    /// From here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<DateTime<Utc>>,
+    /// Up to, but without, this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// So long has passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ElapsedLeaf {
+    /// Since when.
+    pub since: ElapsedSince,
+    /// Seconds.
+    #[serde(alias = "at_least")]
+    pub at_least_seconds: u64,
+}
+
+/// Since when time is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ElapsedSince {
+    /// The enrollment.
+    Enrolled,
+    /// The start of the cohort; the enrollment when there is none.
+    CohortStart,
+    /// The completion of this module.
+    Module(String),
+}
+
+/// No learning event came for so many days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InactiveLeaf {
+    /// Days of 24 hours.
+    pub days: u32,
+}
+
+/// Whether a condition holds; `Missing` counts as false and stays false under `not`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// What it asks about does not exist.
+    Missing,
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// Why something is locked: the condition tree with what is required, what is so, and whether that is enough.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Reason {
+    /// A leaf.
+    Leaf(LeafReason),
+    /// All of these are needed.
+    All {
+        /// The parts.
+        #[schema(no_recursion)]
+        all: Vec<Reason>,
+        /// Whether they hold.
+        met: bool,
+    },
+    /// One of these is needed.
+    Any {
+        /// The parts.
+        #[schema(no_recursion)]
+        any: Vec<Reason>,
+        /// Whether one holds.
+        met: bool,
+    },
+    /// This must not hold.
+    Not {
+        /// The part.
+        #[schema(no_recursion)]
+        not: Box<Reason>,
+        /// Whether it does not.
+        met: bool,
+    },
+}
+
+/// A leaf of the reasons: what is required, what is so.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({"leaf": "module", "key": "welcome", "required": "completed", "actual": "available", "met": false}))]
+pub struct LeafReason {
+    /// Name of the leaf.
+    pub leaf: &'static str,
+    /// What it is about: a module, stage or branch key, a course id, an attribute's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What is required.
+    #[schema(value_type = Object)]
+    pub required: Value,
+    /// What is so.
+    #[schema(value_type = Object)]
+    pub actual: Value,
+    /// Whether that is enough.
+    pub met: bool,
+}
+
+/// What a condition is judged by.
+#[derive(Clone, Copy)]
+pub struct Env<'a> {
+    /// The outline.
+    pub outline: &'a Compiled,
+    /// The facts.
+    pub facts: &'a Facts,
+    /// The time.
+    pub now: Instant,
+}
+
+fn seconds(n: u64) -> TimeDelta {
+    TimeDelta::try_seconds(i64::try_from(n).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX)
+}
+
+/// `at + delta`, or the end of time.
+#[must_use]
+pub fn later(at: Instant, delta: TimeDelta) -> Instant {
+    at.checked_add_signed(delta).unwrap_or(Instant::MAX_UTC)
+}
+
+impl Condition {
+    /// Visits every leaf.
+    pub fn each_leaf<'a>(&'a self, visit: &mut impl FnMut(&'a Condition)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each_leaf(visit)),
+            Self::Not(part) => part.each_leaf(visit),
+            leaf => visit(leaf),
+        }
+    }
+
+    /// Whether it holds.
+    #[must_use]
+    pub fn met(&self, env: Env<'_>) -> bool {
+        self.holds(env) == Truth::True
+    }
+
+    fn holds(&self, env: Env<'_>) -> Truth {
+        match self {
+            Self::All(parts) => {
+                let mut all = Truth::True;
+                for part in parts {
+                    match part.holds(env) {
+                        Truth::True => {}
+                        Truth::False if all == Truth::True => all = Truth::False,
+                        Truth::False => {}
+                        Truth::Missing => all = Truth::Missing,
+                    }
+                }
+                all
+            }
+            Self::Any(parts) => {
+                let mut any = Truth::False;
+                for part in parts {
+                    match part.holds(env) {
+                        Truth::True => return Truth::True,
+                        Truth::False => {}
+                        Truth::Missing => any = Truth::Missing,
+                    }
+                }
+                any
+            }
+            Self::Not(part) => match part.holds(env) {
+                Truth::True => Truth::False,
+                Truth::False => Truth::True,
+                Truth::Missing => Truth::Missing,
+            },
+            leaf => leaf.judge(env).0,
+        }
+    }
+
+    /// The tree with what is so, for people who ask why.
+    #[must_use]
+    pub fn explain(&self, env: Env<'_>) -> Reason {
+        match self {
+            Self::All(parts) => Reason::All { all: parts.iter().map(|p| p.explain(env)).collect(), met: self.met(env) },
+            Self::Any(parts) => Reason::Any { any: parts.iter().map(|p| p.explain(env)).collect(), met: self.met(env) },
+            Self::Not(part) => Reason::Not { not: Box::new(part.explain(env)), met: self.met(env) },
+            leaf => {
+                let (truth, actual) = leaf.judge(env);
+                let (name, key, required) = leaf.describe();
+                Reason::Leaf(LeafReason { leaf: name, key, required, actual, met: truth == Truth::True })
+            }
+        }
+    }
+
+    /// The earliest instant at which it would hold if nothing but time passed; `None` when time alone cannot do it.
+    #[must_use]
+    pub fn opens_at(&self, env: Env<'_>) -> Option<Instant> {
+        if self.met(env) {
+            return Some(env.now);
+        }
+        match self {
+            Self::All(parts) => {
+                parts.iter().map(|p| p.opens_at(env)).try_fold(env.now, |max, at| at.map(|at| max.max(at)))
+            }
+            Self::Any(parts) => parts.iter().filter_map(|p| p.opens_at(env)).min(),
+            Self::Not(part) => part.closes_at(env),
+            Self::Date(leaf) => {
+                leaf.from.filter(|from| leaf.until.is_none_or(|until| *from < until) && *from > env.now)
+            }
+            Self::Elapsed(leaf) => leaf.begin(env).map(|begin| later(begin, seconds(leaf.at_least_seconds))),
+            Self::Inactive(leaf) => {
+                let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
+                Some(later(last, TimeDelta::days(leaf.days.into())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The earliest instant at which it would stop to hold by itself.
+    fn closes_at(&self, env: Env<'_>) -> Option<Instant> {
+        match self {
+            Self::Date(leaf) => leaf.until.filter(|until| *until > env.now),
+            Self::Not(part) => part.opens_at(env),
+            Self::All(parts) => parts.iter().filter_map(|p| p.closes_at(env)).min(),
+            Self::Any(parts) => {
+                parts.iter().map(|p| p.closes_at(env)).try_fold(env.now, |max, at| at.map(|at| max.max(at)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Name, key and requirement of a leaf.
+    fn describe(&self) -> (&'static str, Option<String>, Value) {
+        match self {
+            Self::Module(leaf) => ("module", Some(leaf.key.clone()), json!(leaf.is.as_str())),
+            Self::Score(leaf) => {
+                let mut required = serde_json::Map::new();
+                required.extend(leaf.at_least.map(|n| ("at_least".to_owned(), json!(n))));
+                required.extend(leaf.below.map(|n| ("below".to_owned(), json!(n))));
+                ("score", Some(leaf.module.clone()), Value::Object(required))
+            }
+            Self::Attempts(leaf) => ("attempts", Some(leaf.module.clone()), json!({"at_least": leaf.at_least})),
+            Self::Certificate(leaf) => {
+                ("certificate", Some(leaf.course.to_string()), json!(if leaf.valid { "valid" } else { "held" }))
+            }
+            Self::Course(leaf) => ("course", Some(leaf.id.to_string()), json!(leaf.is)),
+            Self::Attribute(leaf) => {
+                ("attribute", Some(leaf.name.clone()), json!({"op": leaf.op, "value": leaf.value}))
+            }
+            Self::Date(leaf) => ("date", None, json!({"from": leaf.from, "until": leaf.until})),
+            Self::Elapsed(leaf) => {
+                let key = match &leaf.since {
+                    ElapsedSince::Module(key) => Some(key.clone()),
+                    _ => None,
+                };
+                ("elapsed", key, json!({"at_least_seconds": leaf.at_least_seconds}))
+            }
+            Self::Inactive(leaf) => ("inactive", None, json!({"days": leaf.days})),
+            Self::All(_) | Self::Any(_) | Self::Not(_) => ("condition", None, Value::Null),
+        }
+    }
+
+    /// Whether a leaf holds, and what is so.
+    fn judge(&self, env: Env<'_>) -> (Truth, Value) {
+        match self {
+            Self::Module(leaf) => {
+                let Some(ix) = env.outline.ix(&leaf.key) else { return (Truth::Missing, Value::Null) };
+                let (holds, actual) = module_is(env, ix, leaf.is);
+                (holds.into(), json!(actual))
+            }
+            Self::Score(leaf) => {
+                let Some(ix) = env.outline.ix(&leaf.module) else { return (Truth::Missing, Value::Null) };
+                match env.facts.record(ix).and_then(|r| r.score) {
+                    None => (Truth::False, Value::Null),
+                    Some(score) => {
+                        let holds = leaf.at_least.is_none_or(|n| score + 1e-9 >= n)
+                            && leaf.below.is_none_or(|n| score + 1e-9 < n);
+                        (holds.into(), json!(score))
+                    }
+                }
+            }
+            Self::Attempts(leaf) => {
+                let Some(ix) = env.outline.ix(&leaf.module) else { return (Truth::Missing, Value::Null) };
+                let attempts = env.facts.record(ix).map_or(0, |r| r.attempts);
+                ((attempts >= leaf.at_least).into(), json!(attempts))
+            }
+            Self::Certificate(leaf) => {
+                let held =
+                    env.facts.learner.certificates.iter().filter(|c| c.course == leaf.course && c.issued_at <= env.now);
+                let valid =
+                    |c: &super::facts::HeldCertificate| !c.revoked && c.expires_at.is_none_or(|at| at > env.now);
+                let (mut any, mut good) = (false, false);
+                for certificate in held {
+                    any = true;
+                    good |= valid(certificate);
+                }
+                let actual = if good {
+                    "valid"
+                } else if any {
+                    "invalid"
+                } else {
+                    "none"
+                };
+                ((if leaf.valid { good } else { any }).into(), json!(actual))
+            }
+            Self::Course(leaf) => {
+                let mut actual = "none";
+                for fact in env.facts.learner.courses.iter().filter(|fact| fact.course == leaf.id) {
+                    actual = if fact.completed || actual == "completed" { "completed" } else { "enrolled" };
+                }
+                (
+                    (actual == "completed" || (leaf.is == CourseIs::Enrolled && actual == "enrolled")).into(),
+                    json!(actual),
+                )
+            }
+            Self::Attribute(leaf) => {
+                let actual = env.facts.learner.attributes.get(&leaf.name).filter(|v| !v.is_null());
+                let Some(actual) = actual else {
+                    // "Exists" is the one question that an absent attribute answers.
+                    return (if leaf.op == AttributeOp::Exists { Truth::False } else { Truth::Missing }, Value::Null);
+                };
+                (leaf.compare(actual).into(), actual.clone())
+            }
+            Self::Date(leaf) => {
+                let holds =
+                    leaf.from.is_none_or(|from| from <= env.now) && leaf.until.is_none_or(|until| env.now < until);
+                (holds.into(), json!(env.now))
+            }
+            Self::Elapsed(leaf) => match leaf.begin(env) {
+                Some(begin) => {
+                    let passed = (env.now - begin).num_seconds().max(0);
+                    ((later(begin, seconds(leaf.at_least_seconds)) <= env.now).into(), json!(passed))
+                }
+                None => (leaf.target_exists(env).then_some(Truth::False).unwrap_or(Truth::Missing), Value::Null),
+            },
+            Self::Inactive(leaf) => {
+                let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
+                let days = (env.now - last).num_days().max(0);
+                ((days >= i64::from(leaf.days)).into(), json!(days))
+            }
+            Self::All(_) | Self::Any(_) | Self::Not(_) => (self.holds(env), Value::Null),
+        }
+    }
+}
+
+impl ElapsedLeaf {
+    fn target_exists(&self, env: Env<'_>) -> bool {
+        match &self.since {
+            ElapsedSince::Module(key) => env.outline.ix(key).is_some(),
+            _ => true,
+        }
+    }
+
+    fn begin(&self, env: Env<'_>) -> Option<Instant> {
+        match &self.since {
+            ElapsedSince::Enrolled => Some(env.facts.enrolled_at),
+            ElapsedSince::CohortStart => Some(env.facts.cohort_start_at.unwrap_or(env.facts.enrolled_at)),
+            ElapsedSince::Module(key) => env.facts.record(env.outline.ix(key)?)?.completed_at,
+        }
+    }
+}
+
+impl AttributeLeaf {
+    fn compare(&self, actual: &Value) -> bool {
+        let Some(wanted) = &self.value else { return self.op == AttributeOp::Exists };
+        match self.op {
+            AttributeOp::Exists => true,
+            AttributeOp::Equals => actual == wanted,
+            AttributeOp::NotEquals => actual != wanted,
+            AttributeOp::In => wanted.as_array().is_some_and(|list| list.contains(actual)),
+            AttributeOp::Contains => match (actual, wanted) {
+                (Value::Array(list), wanted) => list.contains(wanted),
+                (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
+                _ => false,
+            },
+            AttributeOp::StartsWith => match (actual, wanted) {
+                (Value::String(text), Value::String(part)) => text.starts_with(part.as_str()),
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Whether a module is so, and how it is, by the facts alone (locks do not matter here).
+fn module_is(env: Env<'_>, ix: usize, is: ModuleIs) -> (bool, &'static str) {
+    let Some(record) = env.facts.record(ix) else { return (false, "not_started") };
+    let done = record.completed_at.is_some() || record.waived_at.is_some();
+    let failed = record.failed_at.is_some() && record.passed_at.is_none();
+    let actual = if record.passed_at.is_some() {
+        "passed"
+    } else if done {
+        "completed"
+    } else if failed {
+        "failed"
+    } else if record.started() {
+        "started"
+    } else {
+        "not_started"
+    };
+    let holds = match is {
+        ModuleIs::Started => record.started(),
+        ModuleIs::Completed => done,
+        ModuleIs::Passed => record.passed_at.is_some(),
+        ModuleIs::Failed => failed,
+    };
+    (holds, actual)
+}

@@ -1,0 +1,672 @@
+//! What a learner does, applied to the facts: learning events, attempts, choices, exceptions.
+//!
+//! The record of a module is a fold over its events in order of time, so the order of arrival does not matter: an event that
+//! comes late makes the record be folded again from the stored ones ([`needs_history`]).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::condition::Env;
+use super::facts::{ChosenBranch, Facts, Instant, ModuleRecord, Redo};
+use super::outline::{Choose, Compiled, Completion, ModuleIx, ModuleKind, StageShape};
+use super::path::{self, Access, Standing, State, fulfilled};
+
+/// What happened in a module.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Happening {
+    /// The learner opened it.
+    Opened,
+    /// The learner watched a part of the video.
+    Watched {
+        /// From this second of the video.
+        from_seconds: f64,
+        /// To this second.
+        to_seconds: f64,
+    },
+    /// The learner is at this second.
+    Position {
+        /// Where.
+        seconds: f64,
+    },
+    /// The learner spent some time in it.
+    TimeSpent {
+        /// How long.
+        seconds: f64,
+    },
+    /// The learner says it is done.
+    MarkedDone,
+}
+
+/// A learning event, with its module looked up and its time settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearningEvent {
+    /// Chosen by the client; the same id twice is the same event.
+    pub id: Uuid,
+    /// Where.
+    pub module: ModuleIx,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: Happening,
+}
+
+/// Minutes by which a client's clock may be ahead.
+const CLOCK_SKEW_MINUTES: i64 = 5;
+/// Longest time that one event may report, in seconds.
+const MAX_SPENT_SECONDS: f64 = 86_400.0;
+
+/// Why an event or an act was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// Stable name.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+    /// Why the module is locked, when that is why.
+    pub access: Option<Box<Access>>,
+}
+
+impl Refusal {
+    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), access: None }
+    }
+
+    /// Refused because of how the module stands.
+    fn locked(key: &str, access: Access) -> Self {
+        let (code, detail) = match access.state {
+            State::Hidden => ("module_hidden", format!("The module `{key}` is not part of this learner's path.")),
+            State::Failed => ("attempts_exhausted", format!("No attempts are left at `{key}`.")),
+            _ => ("module_locked", format!("The module `{key}` is locked.")),
+        };
+        Self { code, detail, access: Some(Box::new(access)) }
+    }
+}
+
+/// What changed, for the server to store and to tell.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Modules whose record changed.
+    pub records: BTreeSet<ModuleIx>,
+    /// Modules begun.
+    pub started: Vec<ModuleIx>,
+    /// Modules completed or waived.
+    pub completed: Vec<ModuleIx>,
+    /// Branches newly chosen, by the learner or the engine.
+    pub chosen: Vec<ChosenBranch>,
+    /// Choices taken back: stage and branch.
+    pub unchosen: Vec<(String, String)>,
+}
+
+/// Settles the time of an event: not before the enrollment, not after now.
+///
+/// # Errors
+/// When it lies further ahead than a clock may be wrong.
+pub fn settle_time(at: Option<Instant>, enrolled_at: Instant, now: Instant) -> Result<Instant, Refusal> {
+    let at = at.unwrap_or(now);
+    if at > now + TimeDelta::minutes(CLOCK_SKEW_MINUTES) {
+        return Err(Refusal::new("event_in_future", "The event's time lies in the future."));
+    }
+    Ok(at.min(now).max(enrolled_at))
+}
+
+/// Checks what can be checked of an event without knowing where the learner stands.
+fn check(outline: &Compiled, event: &LearningEvent) -> Result<(), Refusal> {
+    let module = outline.module(event.module);
+    let duration = module.content.duration_seconds();
+    let beyond = |at: f64| duration.is_some_and(|d| at > d + 1.0);
+    match event.what {
+        Happening::Watched { from_seconds, to_seconds } => {
+            if module.kind != ModuleKind::Video {
+                return Err(Refusal::new(
+                    "not_a_video",
+                    format!("`{}` is no video that could be watched.", module.key),
+                ));
+            }
+            if !(from_seconds >= 0.0 && from_seconds < to_seconds) {
+                return Err(Refusal::new(
+                    "invalid_interval",
+                    "from_seconds must be at least 0 and less than to_seconds.",
+                ));
+            }
+            if beyond(to_seconds) {
+                return Err(Refusal::new(
+                    "beyond_the_end",
+                    format!("The video `{}` is shorter than to_seconds.", module.key),
+                ));
+            }
+        }
+        Happening::Position { seconds } => {
+            if seconds < 0.0 || beyond(seconds) {
+                return Err(Refusal::new("invalid_position", "seconds must lie within the module."));
+            }
+        }
+        Happening::TimeSpent { seconds } => {
+            if !(seconds > 0.0 && seconds <= MAX_SPENT_SECONDS) {
+                return Err(Refusal::new("invalid_duration", "seconds must be more than 0 and at most 86,400."));
+            }
+        }
+        Happening::MarkedDone => {
+            if !matches!(module.completion(), Completion::MarkedByLearner(_)) {
+                return Err(Refusal::new(
+                    "not_markable",
+                    format!("`{}` is not completed by the learner's own mark.", module.key),
+                ));
+            }
+        }
+        Happening::Opened => {}
+    }
+    Ok(())
+}
+
+/// Modules of which these events come late, so that their stored events are needed to fold their record again.
+#[must_use]
+pub fn needs_history(facts: &Facts, events: &[LearningEvent]) -> BTreeSet<ModuleIx> {
+    let late = |event: &&LearningEvent| {
+        facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at < last)
+    };
+    events.iter().filter(late).map(|event| event.module).collect()
+}
+
+/// Folds one event into a record; events of a module must come in order of time.
+fn fold(record: &mut ModuleRecord, outline: &Compiled, event: &LearningEvent) {
+    let module = outline.module(event.module);
+    let duration = module.content.duration_seconds();
+    let completion = module.completion();
+    let at = event.at;
+    record.last_event_at = Some(record.last_event_at.map_or(at, |last| last.max(at)));
+    if !matches!(event.what, Happening::Position { .. }) {
+        record.started_at = Some(record.started_at.map_or(at, |first| first.min(at)));
+    }
+    let end = duration.unwrap_or(f64::MAX);
+    let mut again = record.redo.take().filter(|redo| at > redo.since || redo.done_at.is_some());
+    let waiting = if again.is_none() { None } else { again.as_mut() };
+    match event.what {
+        Happening::Watched { from_seconds, to_seconds } => {
+            record.seen.add(from_seconds.min(end), to_seconds.min(end));
+            record.position_seconds = Some(to_seconds.min(end));
+            if let Some(redo) = waiting {
+                redo.seen.add(from_seconds.min(end), to_seconds.min(end));
+            }
+        }
+        Happening::Position { seconds } => record.position_seconds = Some(seconds.min(end)),
+        Happening::TimeSpent { seconds } => {
+            record.spent_seconds += seconds;
+            if let Some(redo) = waiting {
+                redo.spent_seconds += seconds;
+            }
+        }
+        Happening::Opened | Happening::MarkedDone => {}
+    }
+    record.redo = again;
+    let by_this = match completion {
+        Completion::Viewed(_) => matches!(event.what, Happening::Opened | Happening::Watched { .. }),
+        Completion::MarkedByLearner(_) => event.what == Happening::MarkedDone,
+        Completion::WatchedPercent(_) | Completion::TimeSpentSeconds(_) => fulfilled(completion, record, duration),
+        _ => false,
+    };
+    if by_this && record.completed_at.is_none() {
+        record.completed_at = Some(at);
+    }
+    // Work that only staff can confirm is taken again by opening it again.
+    let opened_again = matches!(event.what, Happening::Opened | Happening::Watched { .. } | Happening::MarkedDone);
+    if let Some(redo) = record.redo.as_mut().filter(|redo| redo.done_at.is_none() && at > redo.since) {
+        let done = match completion {
+            Completion::WatchedPercent(_) | Completion::TimeSpentSeconds(_) => {
+                let since = ModuleRecord {
+                    seen: redo.seen.clone(),
+                    spent_seconds: redo.spent_seconds,
+                    ..ModuleRecord::default()
+                };
+                fulfilled(completion, &since, duration)
+            }
+            Completion::MarkedByLearner(_) => event.what == Happening::MarkedDone,
+            Completion::Passed(_) | Completion::ScoreAtLeast(_) => false,
+            _ => opened_again,
+        };
+        if done {
+            redo.done_at = Some(at);
+        }
+    }
+}
+
+/// Folds a record again from all its events; what attempts and staff contributed stays.
+fn refold(record: &ModuleRecord, outline: &Compiled, ix: ModuleIx, events: &mut [LearningEvent]) -> ModuleRecord {
+    events.sort_by(|a, b| (a.at, a.id).cmp(&(b.at, b.id)));
+    let by_events = matches!(
+        outline.module(ix).completion(),
+        Completion::Viewed(_)
+            | Completion::WatchedPercent(_)
+            | Completion::TimeSpentSeconds(_)
+            | Completion::MarkedByLearner(_)
+    );
+    let mut fresh = ModuleRecord {
+        seen: super::intervals::Intervals::default(),
+        spent_seconds: 0.0,
+        position_seconds: None,
+        last_event_at: None,
+        started_at: if record.attempts > 0 || record.open_attempt.is_some() { record.started_at } else { None },
+        completed_at: None,
+        redo: record.redo.as_ref().map(|redo| Redo::since(redo.since)),
+        ..record.clone()
+    };
+    let redo_done = record.redo.as_ref().and_then(|redo| redo.done_at);
+    for event in events.iter() {
+        fold(&mut fresh, outline, event);
+    }
+    // Completion is never taken back: it may have come from staff, or from a quiz.
+    fresh.completed_at = match (fresh.completed_at, record.completed_at) {
+        (Some(new), Some(old)) if by_events => Some(new.min(old)),
+        (new, old) => old.or(new),
+    };
+    fresh.started_at = fresh.started_at.or(record.started_at);
+    if let (Some(redo), Some(done)) = (fresh.redo.as_mut(), redo_done) {
+        redo.done_at = redo.done_at.or(Some(done));
+    }
+    fresh
+}
+
+/// The verdict on each event, in the order in which they were given.
+pub type Verdicts = Vec<Result<(), Refusal>>;
+
+/// Applies learning events. Events of one batch are taken in order of their time; those that meet a locked module are tried
+/// again after the others, so that the order within the batch does not matter.
+pub fn record_events(
+    outline: &Compiled,
+    facts: &mut Facts,
+    events: &[LearningEvent],
+    history: &HashMap<ModuleIx, Vec<LearningEvent>>,
+    now: Instant,
+) -> (Verdicts, Changes) {
+    let before = facts.clone();
+    let mut verdicts: Vec<Option<Result<(), Refusal>>> =
+        events.iter().map(|event| check(outline, event).err().map(Err)).collect();
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by_key(|n| events.get(*n).map(|e| (e.at, e.id)));
+    let mut applied: BTreeMap<ModuleIx, Vec<LearningEvent>> = BTreeMap::new();
+    let mut judge = Judge::default();
+    loop {
+        let mut progressed = false;
+        for &n in &order {
+            let (Some(event), Some(None)) = (events.get(n), verdicts.get(n)) else { continue };
+            if !judge.open(outline, facts, event) {
+                continue;
+            }
+            let late = facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at < last);
+            applied.entry(event.module).or_default().push(event.clone());
+            let was = facts.record(event.module).cloned();
+            if late {
+                let mut all = history.get(&event.module).cloned().unwrap_or_default();
+                all.extend(applied.get(&event.module).into_iter().flatten().cloned());
+                let record = was.clone().unwrap_or_default();
+                *facts.record_mut(event.module) = refold(&record, outline, event.module, &mut all);
+            } else {
+                fold(facts.record_mut(event.module), outline, event);
+            }
+            facts.last_event_at = Some(facts.last_event_at.map_or(event.at, |last| last.max(event.at)));
+            let is = facts.record(event.module);
+            if settles(was.as_ref()) != settles(is) {
+                judge.forget();
+            }
+            if let Some(slot) = verdicts.get_mut(n) {
+                *slot = Some(Ok(()));
+            }
+            progressed = true;
+        }
+        if !progressed || verdicts.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let verdicts = verdicts
+        .into_iter()
+        .zip(events)
+        .map(|(verdict, event)| {
+            verdict.unwrap_or_else(|| {
+                let access = path::access(outline, facts, event.at, event.module);
+                Err(Refusal::locked(&outline.module(event.module).key, access))
+            })
+        })
+        .collect();
+    let changes = remember(outline, &before, facts, applied.keys().copied().collect(), now);
+    (verdicts, changes)
+}
+
+/// What of a record other modules can depend on.
+fn settles(record: Option<&ModuleRecord>) -> (bool, bool, bool) {
+    record.map_or((false, false, false), |r| {
+        (r.started_at.is_some(), r.completed_at.is_some(), r.redo.as_ref().is_some_and(|redo| redo.done_at.is_some()))
+    })
+}
+
+/// Knows which modules are open, and computes it again only when something changed that matters.
+#[derive(Default)]
+struct Judge {
+    known: Option<Standing>,
+}
+
+impl Judge {
+    fn open(&mut self, outline: &Compiled, facts: &Facts, event: &LearningEvent) -> bool {
+        // A module once completed stays open, whatever the rest says.
+        if facts.record(event.module).is_some_and(|r| r.completed_at.is_some()) {
+            return true;
+        }
+        if outline.time_sensitive || self.known.is_none() {
+            self.known = Some(path::standing(outline, facts, event.at));
+        }
+        self.known.as_ref().is_some_and(|standing| standing.of(event.module).open())
+    }
+
+    fn forget(&mut self) {
+        self.known = None;
+    }
+}
+
+/// Compares the facts with those before, and makes choices of the engine last once something in their branch was begun.
+fn remember(
+    outline: &Compiled,
+    before: &Facts,
+    facts: &mut Facts,
+    touched: BTreeSet<ModuleIx>,
+    now: Instant,
+) -> Changes {
+    let mut changes = Changes { records: touched, ..Changes::default() };
+    for &ix in &changes.records {
+        let (was, is) = (before.record(ix), facts.record(ix));
+        let done = |r: Option<&ModuleRecord>| r.is_some_and(|r| r.completed_at.is_some() || r.waived_at.is_some());
+        let begun = |r: Option<&ModuleRecord>| r.is_some_and(|r| r.started_at.is_some());
+        if begun(is) && !begun(was) {
+            changes.started.push(ix);
+        }
+        if done(is) && !done(was) {
+            changes.completed.push(ix);
+        }
+    }
+    if !changes.started.is_empty() || !changes.completed.is_empty() {
+        for auto in path::standing(outline, facts, now).auto_choices {
+            let begun = branch_range(outline, &auto.stage, &auto.branch)
+                .is_some_and(|mut range| range.any(|ix| facts.record(ix).is_some_and(ModuleRecord::started)));
+            if begun {
+                let choice = ChosenBranch { stage: auto.stage, branch: auto.branch, at: now, auto: true };
+                facts.choices.push(choice.clone());
+                changes.chosen.push(choice);
+            }
+        }
+    }
+    changes
+}
+
+fn branch_range(outline: &Compiled, stage: &str, branch: &str) -> Option<std::ops::Range<ModuleIx>> {
+    match &outline.stage(stage)?.shape {
+        StageShape::Choice { branches, .. } => branches.iter().find(|b| b.key == branch).map(|b| b.modules.clone()),
+        StageShape::Sequence(_) => None,
+    }
+}
+
+/// Whether a quiz may be attempted now.
+///
+/// # Errors
+/// Why not: no quiz, locked, no attempts left.
+pub fn may_attempt(outline: &Compiled, facts: &Facts, ix: ModuleIx, now: Instant) -> Result<(), Refusal> {
+    let module = outline.module(ix);
+    let Some(quiz) = module.quiz() else {
+        return Err(Refusal::new("not_a_quiz", format!("`{}` is no quiz that could be attempted.", module.key)));
+    };
+    let access = path::access(outline, facts, now, ix);
+    if !access.state.open() || access.state == State::Failed {
+        return Err(Refusal::locked(&module.key, access));
+    }
+    let record = facts.record(ix).cloned().unwrap_or_default();
+    let limit = quiz.max_attempts.saturating_add(record.extra_attempts);
+    if quiz.max_attempts > 0 && record.attempts >= limit {
+        return Err(Refusal::new("attempts_exhausted", format!("No attempts are left at `{}`.", module.key)));
+    }
+    Ok(())
+}
+
+/// An attempt began.
+pub fn attempt_started(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, attempt: Uuid, now: Instant) -> Changes {
+    let before = facts.clone();
+    let record = facts.record_mut(ix);
+    record.started_at = Some(record.started_at.map_or(now, |first| first.min(now)));
+    record.open_attempt = Some(attempt);
+    facts.last_event_at = Some(now);
+    remember(outline, &before, facts, BTreeSet::from([ix]), now)
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttemptResult {
+    /// Whether this attempt passed.
+    pub passed: bool,
+    /// The score that counts, over all finished attempts, in percent.
+    pub counted_score: f64,
+    /// How many attempts are finished now.
+    pub finished: u32,
+    /// When it was submitted.
+    pub at: Instant,
+}
+
+/// An attempt ended: passes, fails and sends back, completes.
+pub fn attempt_finished(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, result: AttemptResult) -> Changes {
+    let before = facts.clone();
+    let module = outline.module(ix);
+    let mut touched = BTreeSet::from([ix]);
+    let record = facts.record_mut(ix);
+    record.open_attempt = None;
+    record.attempts = result.finished;
+    record.score = Some(result.counted_score);
+    record.started_at = record.started_at.or(Some(result.at));
+    if result.passed {
+        record.passed_at = record.passed_at.or(Some(result.at));
+        record.failed_at = None;
+        if let Some(redo) = record.redo.as_mut().filter(|redo| redo.done_at.is_none()) {
+            redo.done_at = Some(result.at);
+        }
+    } else if record.passed_at.is_none() {
+        record.failed_at = Some(result.at);
+    }
+    if record.completed_at.is_none() && fulfilled(module.completion(), record, None) {
+        record.completed_at = Some(result.at);
+    }
+    // A quiz that is completed by something else than passing must not send anybody back.
+    let sends_back =
+        !result.passed && facts.record(ix).is_some_and(|r| r.failed_at.is_some() && r.completed_at.is_none());
+    for remedial in outline.remediation_of(ix).iter().copied().filter(|_| sends_back) {
+        facts.record_mut(remedial).redo = Some(Redo::since(result.at));
+        touched.insert(remedial);
+    }
+    facts.last_event_at = Some(facts.last_event_at.map_or(result.at, |last| last.max(result.at)));
+    remember(outline, &before, facts, touched, result.at)
+}
+
+/// What staff grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exception {
+    /// The module need not be done.
+    Waive,
+    /// The module is open whatever stands before it.
+    Unlock,
+    /// So many attempts more.
+    ExtraAttempts(u32),
+    /// The module is done, because an instructor says so.
+    Complete,
+}
+
+/// Applies what staff grant.
+pub fn grant(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, exception: Exception, now: Instant) -> Changes {
+    let before = facts.clone();
+    let record = facts.record_mut(ix);
+    match exception {
+        Exception::Waive => record.waived_at = record.waived_at.or(Some(now)),
+        Exception::Unlock => record.unlocked_at = record.unlocked_at.or(Some(now)),
+        Exception::ExtraAttempts(n) => record.extra_attempts = record.extra_attempts.saturating_add(n),
+        Exception::Complete => {
+            record.started_at = record.started_at.or(Some(now));
+            record.completed_at = record.completed_at.or(Some(now));
+            if let Some(redo) = record.redo.as_mut() {
+                redo.done_at = redo.done_at.or(Some(now));
+            }
+        }
+    }
+    remember(outline, &before, facts, BTreeSet::from([ix]), now)
+}
+
+/// Chooses a branch. For `one`, choosing again replaces the choice until something in its branch was begun.
+///
+/// # Errors
+/// Why it may not be chosen now.
+pub fn choose(
+    outline: &Compiled,
+    facts: &mut Facts,
+    stage_key: &str,
+    branch_key: &str,
+    now: Instant,
+) -> Result<Changes, Refusal> {
+    let position = outline.stages.iter().position(|stage| stage.key == stage_key);
+    let Some((s, stage)) = position.and_then(|s| outline.stages.get(s).map(|stage| (s, stage))) else {
+        return Err(Refusal::new("unknown_stage", format!("There is no stage `{stage_key}`.")));
+    };
+    let StageShape::Choice { choose, route, exclusive, branches } = &stage.shape else {
+        return Err(Refusal::new("not_a_choice", format!("The stage `{stage_key}` has no branches.")));
+    };
+    let Some(branch) = branches.iter().find(|branch| branch.key == branch_key) else {
+        return Err(Refusal::new("unknown_branch", format!("The stage `{stage_key}` has no branch `{branch_key}`.")));
+    };
+    if *route == super::outline::Route::Auto {
+        return Err(Refusal::new(
+            "routed_automatically",
+            format!("The branch of `{stage_key}` follows from the results so far."),
+        ));
+    }
+    if *choose == Choose::All && !exclusive {
+        return Err(Refusal::new(
+            "nothing_to_choose",
+            format!("All branches of `{stage_key}` are open; none need be chosen."),
+        ));
+    }
+    let standing = path::standing(outline, facts, now);
+    let first = branch.modules.start;
+    let closed = |code, detail: String| Refusal {
+        code,
+        detail,
+        access: Some(Box::new(path::access(outline, facts, now, first))),
+    };
+    if standing.stages.get(s) == Some(&State::Locked) {
+        return Err(closed("stage_locked", format!("The stage `{stage_key}` is not open yet.")));
+    }
+    let env = Env { outline, facts, now };
+    if branch.when.as_ref().is_some_and(|when| !when.met(env)) {
+        return Err(closed("branch_locked", format!("The condition of the branch `{branch_key}` does not hold.")));
+    }
+    let chosen: Vec<String> = facts.chosen(stage_key).map(|c| c.branch.clone()).collect();
+    if chosen.iter().any(|key| key == branch_key) {
+        return Ok(Changes::default());
+    }
+    let begun = |key: &str| {
+        branch_range(outline, stage_key, key)
+            .is_some_and(|mut r| r.any(|ix| facts.record(ix).is_some_and(ModuleRecord::started)))
+    };
+    let state_of = |key: &str| {
+        let b = branches.iter().position(|b| b.key == key)?;
+        standing.branches.get(s)?.get(b).copied()
+    };
+    let unfinished: Vec<&String> = chosen.iter().filter(|key| state_of(key) != Some(State::Completed)).collect();
+    if let Some(key) = unfinished.iter().find(|key| begun(key)) {
+        if *choose == Choose::One {
+            return Err(closed(
+                "choice_begun",
+                format!("The branch `{key}` was begun, so the choice cannot be changed any more."),
+            ));
+        }
+        if *exclusive {
+            return Err(closed("branch_unfinished", format!("Finish the branch `{key}` first.")));
+        }
+    }
+    if *choose == Choose::One && chosen.iter().any(|key| begun(key)) {
+        return Err(closed("choice_begun", "The choice was made and cannot be changed any more.".to_owned()));
+    }
+    let mut changes = Changes::default();
+    // What was chosen but not begun gives way where only one branch can be taken at a time.
+    if *choose == Choose::One || *exclusive {
+        changes.unchosen = unfinished.into_iter().map(|key| (stage_key.to_owned(), key.clone())).collect();
+        facts
+            .choices
+            .retain(|c| c.stage != stage_key || !changes.unchosen.iter().any(|(_, branch)| *branch == c.branch));
+    }
+    let choice = ChosenBranch { stage: stage_key.to_owned(), branch: branch_key.to_owned(), at: now, auto: false };
+    facts.choices.push(choice.clone());
+    changes.chosen.push(choice);
+    Ok(changes)
+}
+
+/// What of a learner's facts is known at a past instant: for `?as_of=`. Events and attempts come from the caller, already cut.
+#[must_use]
+pub fn rebuild(
+    outline: &Compiled,
+    enrolled_at: Instant,
+    cohort_start_at: Option<Instant>,
+    mut events: Vec<LearningEvent>,
+    mut later: Vec<Past>,
+) -> Facts {
+    let mut facts = Facts::new(enrolled_at, outline.module_count());
+    facts.cohort_start_at = cohort_start_at;
+    events.sort_by(|a, b| (a.at, a.id).cmp(&(b.at, b.id)));
+    later.sort_by_key(Past::at);
+    let mut events = events.into_iter().peekable();
+    for past in later {
+        while let Some(event) = events.next_if(|event| event.at <= past.at()) {
+            fold_past(outline, &mut facts, &event);
+        }
+        match past {
+            Past::Attempt(ix, result) => drop(attempt_finished(outline, &mut facts, ix, result)),
+            Past::AttemptStarted(ix, at) => {
+                let record = facts.record_mut(ix);
+                record.started_at = record.started_at.or(Some(at));
+            }
+            Past::Exception(ix, exception, at) => drop(grant(outline, &mut facts, ix, exception, at)),
+            Past::Choice(choice) => facts.choices.push(choice),
+        }
+    }
+    for event in events {
+        fold_past(outline, &mut facts, &event);
+    }
+    facts
+}
+
+fn fold_past(outline: &Compiled, facts: &mut Facts, event: &LearningEvent) {
+    fold(facts.record_mut(event.module), outline, event);
+    facts.last_event_at = Some(facts.last_event_at.map_or(event.at, |last| last.max(event.at)));
+}
+
+/// Something of the past besides learning events.
+#[derive(Debug, Clone)]
+pub enum Past {
+    /// An attempt began.
+    AttemptStarted(ModuleIx, Instant),
+    /// An attempt ended.
+    Attempt(ModuleIx, AttemptResult),
+    /// Staff granted something.
+    Exception(ModuleIx, Exception, Instant),
+    /// A branch was chosen.
+    Choice(ChosenBranch),
+}
+
+impl Past {
+    fn at(&self) -> Instant {
+        match self {
+            Self::AttemptStarted(_, at) | Self::Exception(_, _, at) => *at,
+            Self::Attempt(_, result) => result.at,
+            Self::Choice(choice) => choice.at,
+        }
+    }
+}
+
+/// The refusal of a module that is not open.
+#[must_use]
+pub fn refuse(outline: &Compiled, ix: ModuleIx, access: Access) -> Refusal {
+    Refusal::locked(&outline.module(ix).key, access)
+}

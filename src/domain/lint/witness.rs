@@ -1,0 +1,222 @@
+//! Can anybody complete the course? The linter lets the real path engine decide: hypothetical learners of several kinds walk
+//! through it. So "the linter passed" means "some learner can complete it" by construction.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta};
+use serde_json::{Map, Value};
+
+use super::{LintReport, Placed};
+use crate::domain::condition::{AttributeOp, Condition, CourseIs};
+use crate::domain::facts::{CourseFact, HeldCertificate, Instant, LearnerFacts};
+use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
+use crate::domain::path::{self, NextStep, State};
+use crate::domain::simulate::Walker;
+
+/// How a hypothetical learner does in quizzes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Talent {
+    /// Full marks.
+    Expert,
+    /// The pass mark exactly.
+    Average,
+    /// Fails once, then passes.
+    Struggling,
+    /// Fails as often as it takes nothing, passing only what must be.
+    Weak,
+}
+
+struct Kind {
+    talent: Talent,
+    /// Whether profile, certificates and courses are such that conditions on them hold.
+    favoured: bool,
+    /// Which branch of a choice they prefer.
+    branch: usize,
+}
+
+/// What a walk came to.
+struct Walked {
+    complete: bool,
+    opened: BTreeSet<ModuleIx>,
+    stuck: Vec<ModuleIx>,
+}
+
+/// A fixed instant: a course must be completable whenever it is started, except for its own dates, to which the walk jumps.
+const START: Instant = DateTime::UNIX_EPOCH;
+
+/// Whether some learner can complete the course.
+#[must_use]
+pub fn completable(outline: &Compiled) -> bool {
+    kinds(outline).into_iter().any(|kind| walk(outline, &kind).complete)
+}
+
+fn kinds(outline: &Compiled) -> Vec<Kind> {
+    let most = |stage: &crate::domain::outline::CompiledStage| match &stage.shape {
+        StageShape::Choice { branches, .. } => branches.len(),
+        StageShape::Sequence(_) => 1,
+    };
+    let branches = outline.stages.iter().map(most).max().unwrap_or(1).clamp(1, 8);
+    let mut all = Vec::new();
+    for branch in 0..branches {
+        for talent in [Talent::Expert, Talent::Average, Talent::Struggling, Talent::Weak] {
+            for favoured in [true, false] {
+                all.push(Kind { talent, favoured, branch });
+            }
+        }
+    }
+    all
+}
+
+pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], report: &mut LintReport) {
+    let mut opened = BTreeSet::new();
+    let mut complete = false;
+    let mut stuck: Vec<ModuleIx> = Vec::new();
+    for kind in kinds(outline) {
+        let walked = walk(outline, &kind);
+        complete |= walked.complete;
+        opened.extend(walked.opened);
+        if stuck.is_empty() {
+            stuck = walked.stuck;
+        }
+        if complete && opened.len() == modules.len() {
+            return;
+        }
+    }
+    let name = |ix: &ModuleIx| modules.get(*ix).map(|placed| placed.module.key.clone()).unwrap_or_default();
+    if !complete {
+        let names: Vec<String> = stuck.iter().take(5).map(name).collect();
+        report.error(
+            "/stages",
+            "not_completable",
+            format!("No learner could complete this course; it ends at {}.", names.join(", ")),
+        );
+    }
+    for placed in modules.iter().filter(|placed| !opened.contains(&placed.order)) {
+        report.error(&placed.at, "unreachable_module", format!("No learner could ever open `{}`.", placed.module.key));
+    }
+}
+
+fn walk(outline: &Compiled, kind: &Kind) -> Walked {
+    let mut walker = Walker::new(outline, learner(outline, kind.favoured), START);
+    let mut opened = BTreeSet::new();
+    let mut failed: BTreeSet<ModuleIx> = BTreeSet::new();
+    // Each round does at least one thing; a module is done at most a few times.
+    for _ in 0..outline.module_count().saturating_mul(6).saturating_add(64) {
+        walker.wait(TimeDelta::milliseconds(1));
+        let standing = walker.standing();
+        let open: Vec<ModuleIx> = (0..outline.module_count()).filter(|ix| standing.of(*ix).open()).collect();
+        opened.extend(open.iter().copied());
+        let mut acted = false;
+        for step in &standing.next {
+            acted = match step {
+                NextStep::Choice { stage, branches, .. } => {
+                    let preferred = branches.get(kind.branch.min(branches.len().saturating_sub(1)));
+                    preferred.is_some_and(|branch| walker.choose(stage, branch).is_ok())
+                }
+                NextStep::Module { module, .. } => {
+                    outline.ix(module).is_some_and(|ix| take(outline, &mut walker, kind, ix, &mut failed))
+                }
+            };
+            if acted {
+                break;
+            }
+        }
+        // Whoever has nothing to do, or is through, looks at what else is open: it may open more.
+        if !acted {
+            let more = open.iter().copied().find(|ix| {
+                matches!(standing.of(*ix), State::Available | State::InProgress)
+                    && (standing.complete || outline.module(*ix).role == Role::Optional || standing.next.is_empty())
+            });
+            acted = more.is_some_and(|ix| take(outline, &mut walker, kind, ix, &mut failed));
+        }
+        if !acted && !jump(outline, &mut walker) {
+            break;
+        }
+    }
+    let standing = walker.standing();
+    let waiting = |ix: &ModuleIx| {
+        matches!(standing.of(*ix), State::Locked | State::Failed | State::Available | State::InProgress)
+    };
+    let stuck = (0..outline.module_count()).filter(waiting).collect();
+    Walked { complete: standing.complete, opened, stuck }
+}
+
+/// Takes one module as this kind of learner does. A course's walk ends with it done, or with one failure more.
+fn take(
+    outline: &Compiled,
+    walker: &mut Walker<'_>,
+    kind: &Kind,
+    ix: ModuleIx,
+    failed: &mut BTreeSet<ModuleIx>,
+) -> bool {
+    let Some(quiz) = outline.module(ix).quiz() else {
+        let record = walker.facts.record(ix);
+        if record.is_some_and(|r| r.completed_at.is_some() && r.redo.as_ref().is_none_or(|redo| redo.done_at.is_some()))
+        {
+            return false;
+        }
+        return walker.complete(ix).is_ok();
+    };
+    let needed = match outline.module(ix).completion() {
+        crate::domain::outline::Completion::ScoreAtLeast(percent) => percent.max(quiz.pass_percent),
+        _ => quiz.pass_percent,
+    };
+    let may_fail = quiz.max_attempts != 1 && failed.insert(ix);
+    let score = match kind.talent {
+        Talent::Expert => 100.0,
+        Talent::Average => needed,
+        Talent::Struggling if may_fail => 0.0,
+        Talent::Struggling => 100.0,
+        Talent::Weak if may_fail => (needed - 1.0).max(0.0),
+        Talent::Weak => needed,
+    };
+    walker.attempt(ix, score).is_ok()
+}
+
+/// Jumps to the next instant at which something opens by itself.
+fn jump(outline: &Compiled, walker: &mut Walker<'_>) -> bool {
+    let standing = walker.standing();
+    let locked = (0..outline.module_count()).filter(|ix| standing.of(*ix) == State::Locked);
+    let next = locked.filter_map(|ix| path::access(outline, &walker.facts, walker.now, ix).opens_at).min();
+    match next.filter(|at| *at > walker.now && *at < Instant::MAX_UTC) {
+        Some(at) => {
+            walker.now = at;
+            true
+        }
+        None => false,
+    }
+}
+
+/// A learner for whom conditions on what lies outside of the course hold, or one with nothing.
+fn learner(outline: &Compiled, favoured: bool) -> LearnerFacts {
+    let mut facts = LearnerFacts::default();
+    if !favoured {
+        return facts;
+    }
+    let mut attributes: Map<String, Value> = Map::new();
+    outline.each_condition(|condition| {
+        condition.each_leaf(&mut |leaf| match leaf {
+            Condition::Attribute(leaf) => {
+                let value = leaf.value.clone().unwrap_or(Value::Bool(true));
+                let fitting = match leaf.op {
+                    AttributeOp::In => value.as_array().and_then(|list| list.first()).cloned().unwrap_or(Value::Null),
+                    AttributeOp::NotEquals => Value::from("something else"),
+                    _ => value,
+                };
+                attributes.entry(leaf.name.clone()).or_insert(fitting);
+            }
+            Condition::Certificate(leaf) => facts.certificates.push(HeldCertificate {
+                course: leaf.course,
+                issued_at: START,
+                expires_at: None,
+                revoked: false,
+            }),
+            Condition::Course(leaf) => {
+                facts.courses.push(CourseFact { course: leaf.id, completed: leaf.is == CourseIs::Completed });
+            }
+            _ => {}
+        });
+    });
+    facts.attributes = attributes;
+    facts
+}

@@ -1,0 +1,294 @@
+//! Why a module is locked, what opens it, and when it opens by itself.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::engine::{Standing, release_at, review, standing};
+use super::{NextStep, State};
+use crate::domain::condition::{Condition, Env, LeafReason, ModuleIs, Reason};
+use crate::domain::facts::{Facts, Instant};
+use crate::domain::outline::{
+    Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
+};
+
+/// Something that opens what is locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"do": "complete_module", "module": "welcome"}))]
+pub struct Action {
+    /// `complete_module`, `pass_module`, `retake_module`, `choose_branch`, `wait` or `ask_instructor`.
+    pub r#do: &'static str,
+    /// The module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// The stage with the choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// The branches to choose from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Vec<String>>,
+    /// Until when to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Action {
+    fn new(what: &'static str) -> Self {
+        Self { r#do: what, module: None, stage: None, branches: None, until: None }
+    }
+
+    fn on(what: &'static str, module: &str) -> Self {
+        Self { module: Some(module.to_owned()), ..Self::new(what) }
+    }
+}
+
+/// How a module stands, and when it is not open, why.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Access {
+    /// How it stands.
+    pub state: State,
+    /// What is required and what is so; empty when it is open.
+    #[schema(no_recursion)]
+    pub reasons: Vec<Reason>,
+    /// What the learner can do about it.
+    pub actions: Vec<Action>,
+    /// When it opens by itself at the earliest; null when time alone does not open it.
+    #[schema(required)]
+    pub opens_at: Option<DateTime<Utc>>,
+}
+
+/// Explains one module.
+#[must_use]
+pub fn access(outline: &Compiled, facts: &Facts, now: Instant, ix: ModuleIx) -> Access {
+    let standing = standing(outline, facts, now);
+    explain(Env { outline, facts, now }, &standing, ix)
+}
+
+struct Collected {
+    reasons: Vec<Reason>,
+    actions: Vec<Action>,
+    /// Earliest opening by itself; `None` once something needs more than time.
+    opens_at: Option<Instant>,
+}
+
+impl Collected {
+    fn never(&mut self) {
+        self.opens_at = None;
+    }
+
+    fn not_before(&mut self, at: Option<Instant>) {
+        self.opens_at = match (self.opens_at, at) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            _ => None,
+        };
+    }
+
+    fn act(&mut self, action: Action) {
+        if !self.actions.contains(&action) {
+            self.actions.push(action);
+        }
+    }
+}
+
+fn leaf(leaf: &'static str, key: &str, required: Value, actual: Value) -> Reason {
+    Reason::Leaf(LeafReason { leaf, key: Some(key.to_owned()), required, actual, met: false })
+}
+
+/// How a module is called as the cause of another's lock.
+fn actual_of(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Value {
+    match standing.of(ix) {
+        State::Locked if review(env, ix).is_some() => json!("failed_hurdle_review"),
+        state => json!(state.as_str()),
+    }
+}
+
+fn verb(env: Env<'_>, ix: ModuleIx) -> &'static str {
+    if env.outline.module(ix).quiz().is_some() { "pass_module" } else { "complete_module" }
+}
+
+/// Explains one module when the standing is known already.
+pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access {
+    let state = standing.of(ix);
+    if state.open() && state != State::Failed {
+        return Access { state, reasons: Vec::new(), actions: Vec::new(), opens_at: None };
+    }
+    let mut found = Collected { reasons: Vec::new(), actions: Vec::new(), opens_at: Some(env.now) };
+    let module = env.outline.module(ix);
+    if state == State::Failed {
+        let limit = module.quiz().map_or(0, |quiz| quiz.max_attempts);
+        let used = env.facts.record(ix).map_or(0, |r| r.attempts);
+        found.reasons.push(leaf("attempts_left", &module.key, json!({"at_least": 1}), json!(0)));
+        let _ = (limit, used);
+        found.act(Action::on("ask_instructor", &module.key));
+        return Access { state, reasons: found.reasons, actions: found.actions, opens_at: None };
+    }
+    around(env, standing, ix, &mut found);
+    if let Some(when) = module.when.as_ref().filter(|when| !when.met(env)) {
+        found.reasons.push(when.explain(env));
+        when_actions(env, when, &mut found);
+        found.not_before(when.opens_at(env));
+    }
+    if let Some(at) = release_at(env, ix).filter(|at| *at > env.now) {
+        found.reasons.push(leaf("release", &module.key, json!(at), json!(env.now)));
+        found.act(Action { until: Some(at), ..Action::new("wait") });
+        found.not_before(Some(at));
+    }
+    if let Some(review) = review(env, ix) {
+        let mut work = Vec::new();
+        for remedial in &review.missing {
+            let key = &env.outline.module(*remedial).key;
+            work.push(leaf("module", key, json!("completed"), json!("failed_hurdle_review")));
+            found.act(Action::on("complete_module", key));
+        }
+        match review.until {
+            Some(until) => {
+                let wait = leaf("cooldown", &module.key, json!(until), json!(env.now));
+                found.act(Action { until: Some(until), ..Action::new("wait") });
+                if work.is_empty() {
+                    found.reasons.push(wait);
+                } else {
+                    let work = if work.len() == 1 { work.remove(0) } else { Reason::All { all: work, met: false } };
+                    found.reasons.push(Reason::Any { any: vec![work, wait], met: false });
+                }
+                found.not_before(Some(until));
+            }
+            None => {
+                found.reasons.append(&mut work);
+                found.never();
+            }
+        }
+    }
+    let opens_at = found.opens_at.filter(|at| *at > env.now && !found.reasons.is_empty());
+    Access { state, reasons: found.reasons, actions: found.actions, opens_at }
+}
+
+/// Reasons that lie before the module: its stage, its branch, its predecessor.
+fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected) {
+    let outline = env.outline;
+    let Some(s) = outline.stages.iter().position(|stage| stage.modules.contains(&ix)) else { return };
+    let Some(stage) = outline.stages.get(s) else { return };
+    let random = outline.style == Style::RandomAccess;
+    let before = |s: usize| standing.stages.get(s).copied().unwrap_or(State::Locked);
+    let range = match &stage.shape {
+        StageShape::Sequence(Order::Linear) => Some(stage.modules.clone()),
+        StageShape::Sequence(Order::Any) => None,
+        StageShape::Choice { branches, .. } => {
+            branches.iter().map(|b| b.modules.clone()).find(|range| range.contains(&ix))
+        }
+    };
+    let predecessor = range.and_then(|range| {
+        (range.start..ix).rev().find(|p| {
+            let state = standing.of(*p);
+            state != State::Hidden && outline.module(*p).role != Role::Optional && !state.done()
+        })
+    });
+    if let Some(p) = predecessor {
+        found.reasons.push(leaf("module", &outline.module(p).key, json!("completed"), actual_of(env, standing, p)));
+        if standing.of(p) == State::Locked
+            && let Some(review) = review(env, p)
+        {
+            for remedial in review.missing {
+                found.act(Action::on("complete_module", &outline.module(remedial).key));
+            }
+        } else {
+            found.act(Action::on(verb(env, p), &outline.module(p).key));
+        }
+        found.never();
+    } else if !random
+        && let Some(p) = (0..s).rev().find(|p| before(*p) != State::Completed)
+        && let Some(earlier) = outline.stages.get(p)
+    {
+        found.reasons.push(leaf("stage", &earlier.key, json!("completed"), json!(before(p).as_str())));
+        first_steps(standing, found);
+        found.never();
+    }
+    if let StageShape::Choice { choose, route, exclusive, branches } = &stage.shape {
+        branch_reasons(env, standing, s, stage, *choose, *route, *exclusive, branches, ix, found);
+    }
+}
+
+/// What can be done now, as actions.
+fn first_steps(standing: &Standing, found: &mut Collected) {
+    match standing.next.first() {
+        Some(NextStep::Module { module, .. }) => found.act(Action::on("complete_module", module)),
+        Some(NextStep::Choice { stage, branches, .. }) => {
+            found.act(Action {
+                stage: Some(stage.clone()),
+                branches: Some(branches.clone()),
+                ..Action::new("choose_branch")
+            });
+        }
+        None => {}
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one stage")]
+fn branch_reasons(
+    env: Env<'_>,
+    standing: &Standing,
+    s: usize,
+    stage: &CompiledStage,
+    choose: Choose,
+    route: Route,
+    exclusive: bool,
+    branches: &[CompiledBranch],
+    ix: ModuleIx,
+    found: &mut Collected,
+) {
+    if choose == Choose::All && !exclusive {
+        return;
+    }
+    let Some(own) = branches.iter().find(|branch| branch.modules.contains(&ix)) else { return };
+    let mut chosen: Vec<&str> = env.facts.chosen(&stage.key).map(|c| c.branch.as_str()).collect();
+    chosen.extend(standing.auto_choices.iter().filter(|a| a.stage == stage.key).map(|a| a.branch.as_str()));
+    let states = standing.branches.get(s).map(Vec::as_slice).unwrap_or_default();
+    let unfinished = branches.iter().zip(states).find(|(branch, state)| {
+        branch.key != own.key
+            && chosen.contains(&branch.key.as_str())
+            && !matches!(state, State::Completed | State::Waived)
+    });
+    if exclusive && let Some((branch, state)) = unfinished {
+        found.reasons.push(leaf("branch", &branch.key, json!("completed"), json!(state.as_str())));
+        let open = branch.modules.clone().find(|m| !standing.of(*m).done() && standing.of(*m) != State::Hidden);
+        if let Some(m) = open {
+            found.act(Action::on(verb(env, m), &env.outline.module(m).key));
+        }
+        found.never();
+    }
+    if chosen.contains(&own.key.as_str()) {
+        return;
+    }
+    found.reasons.push(leaf("choice", &stage.key, json!(own.key), json!(chosen)));
+    found.never();
+    if let Some(when) = own.when.as_ref().filter(|when| !when.met(env)) {
+        found.reasons.push(when.explain(env));
+        when_actions(env, when, found);
+    }
+    if route == Route::Learner {
+        let options = branches.iter().filter(|b| !chosen.contains(&b.key.as_str())).map(|b| b.key.clone()).collect();
+        found.act(Action { stage: Some(stage.key.clone()), branches: Some(options), ..Action::new("choose_branch") });
+    }
+}
+
+/// What a learner can do about a condition that does not hold.
+fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
+    match when {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().filter(|part| !part.met(env)).for_each(|part| when_actions(env, part, found));
+        }
+        Condition::Module(leaf) => match leaf.is {
+            ModuleIs::Started | ModuleIs::Completed => found.act(Action::on("complete_module", &leaf.key)),
+            ModuleIs::Passed => found.act(Action::on("pass_module", &leaf.key)),
+            ModuleIs::Failed => {}
+        },
+        Condition::Score(leaf) if leaf.at_least.is_some() => found.act(Action::on("pass_module", &leaf.module)),
+        Condition::Attempts(leaf) => found.act(Action::on("retake_module", &leaf.module)),
+        Condition::Date(_) | Condition::Elapsed(_) => {
+            if let Some(until) = when.opens_at(env) {
+                found.act(Action { until: Some(until), ..Action::new("wait") });
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,265 @@
+//! Simulation: a hypothetical learner walks through an outline, step by step, and nothing is written.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::facts::{Facts, Instant, LearnerFacts};
+use super::learning::{self, AttemptResult, Exception, Refusal};
+use super::outline::{Compiled, ModuleIx};
+use super::path::{self, NextStep, Progress, Standing, State};
+
+/// One step of a script.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// The learner completes this module, as its kind asks; a quiz is passed with full marks.
+    Complete(String),
+    /// The learner passes this quiz.
+    Pass(QuizResult),
+    /// The learner fails this quiz.
+    Fail(QuizResult),
+    /// The learner chooses a branch.
+    Choose(ChooseStep),
+    /// Staff waive this module.
+    Waive(String),
+    /// Time passes.
+    AdvanceSeconds(u64),
+}
+
+/// A result of a quiz.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuizResult {
+    /// The quiz.
+    pub module: String,
+    /// The score in percent; 100 for passed and 0 for failed when absent.
+    #[serde(default)]
+    pub score_percent: Option<f64>,
+}
+
+/// A branch to choose.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChooseStep {
+    /// The stage.
+    pub stage: String,
+    /// The branch.
+    pub branch: String,
+}
+
+/// A script with its hypothetical learner.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"learner": {"attributes": {"department": "Sales"}}, "steps": [{"complete": "welcome"}, {"fail": {"module": "check"}}, {"advance_seconds": 3600}]}))]
+pub struct Script {
+    /// Which revision; the draft when absent.
+    #[serde(default)]
+    pub revision: Option<i32>,
+    /// The learner.
+    #[serde(default)]
+    pub learner: HypotheticalLearner,
+    /// The steps, at most 1,000.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+}
+
+/// The learner of a script.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HypotheticalLearner {
+    /// Profile attributes.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StepOutcome {
+    /// Position in the script.
+    pub step: usize,
+    /// Why it was refused; nothing changed then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedStep>,
+    /// Modules that opened.
+    pub opened: Vec<String>,
+    /// Modules that closed.
+    pub closed: Vec<String>,
+    /// Modules that were completed or waived.
+    pub completed: Vec<String>,
+    /// Progress after it.
+    pub progress: Progress,
+    /// What is next after it.
+    pub next: Vec<NextStep>,
+}
+
+/// Why a step was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RefusedStep {
+    /// Stable name.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+    /// Why the module is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<path::Access>,
+}
+
+/// What a script came to.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Simulation {
+    /// Each step.
+    pub steps: Vec<StepOutcome>,
+    /// State of each module in the end.
+    #[schema(value_type = Object)]
+    pub states: std::collections::BTreeMap<String, State>,
+    /// Progress in the end.
+    pub progress: Progress,
+    /// Whether the course is complete.
+    pub complete: bool,
+    /// What would be next.
+    pub next: Vec<NextStep>,
+}
+
+/// A hypothetical learner on the way.
+pub struct Walker<'a> {
+    outline: &'a Compiled,
+    /// What is known of them.
+    pub facts: Facts,
+    /// Their time.
+    pub now: Instant,
+}
+
+fn unknown(key: &str) -> Refusal {
+    Refusal { code: "unknown_module", detail: format!("There is no module `{key}`."), access: None }
+}
+
+impl<'a> Walker<'a> {
+    /// Someone who enrolls now.
+    #[must_use]
+    pub fn new(outline: &'a Compiled, learner: LearnerFacts, now: Instant) -> Self {
+        let mut facts = Facts::new(now, outline.module_count());
+        facts.learner = Arc::new(learner);
+        Self { outline, facts, now }
+    }
+
+    /// Where they stand.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        path::standing(self.outline, &self.facts, self.now)
+    }
+
+    fn ix(&self, key: &str) -> Result<ModuleIx, Refusal> {
+        self.outline.ix(key).ok_or_else(|| unknown(key))
+    }
+
+    /// Completes an open module in the way its kind asks.
+    ///
+    /// # Errors
+    /// When it is not open.
+    pub fn complete(&mut self, ix: ModuleIx) -> Result<(), Refusal> {
+        if self.outline.module(ix).quiz().is_some() {
+            return self.attempt(ix, 100.0);
+        }
+        let access = path::access(self.outline, &self.facts, self.now, ix);
+        if !access.state.open() {
+            return Err(learning::refuse(self.outline, ix, access));
+        }
+        learning::grant(self.outline, &mut self.facts, ix, Exception::Complete, self.now);
+        self.facts.last_event_at = Some(self.now);
+        Ok(())
+    }
+
+    /// Takes a quiz with this score.
+    ///
+    /// # Errors
+    /// When it may not be attempted.
+    pub fn attempt(&mut self, ix: ModuleIx, score: f64) -> Result<(), Refusal> {
+        learning::may_attempt(self.outline, &self.facts, ix, self.now)?;
+        let quiz = self.outline.module(ix).quiz();
+        let passed = quiz.is_some_and(|quiz| score + 1e-9 >= quiz.pass_percent);
+        let before = self.facts.record(ix);
+        let counted_score = before.and_then(|r| r.score).map_or(score, |old| old.max(score));
+        let finished = before.map_or(0, |r| r.attempts).saturating_add(1);
+        learning::attempt_finished(
+            self.outline,
+            &mut self.facts,
+            ix,
+            AttemptResult { passed, counted_score, finished, at: self.now },
+        );
+        Ok(())
+    }
+
+    /// Chooses a branch.
+    ///
+    /// # Errors
+    /// When it may not be chosen.
+    pub fn choose(&mut self, stage: &str, branch: &str) -> Result<(), Refusal> {
+        learning::choose(self.outline, &mut self.facts, stage, branch, self.now).map(drop)
+    }
+
+    /// Lets time pass; a little more than nothing after every step, since facts are ordered by time.
+    pub fn wait(&mut self, time: TimeDelta) {
+        self.now = super::condition::later(self.now, time);
+    }
+
+    fn play(&mut self, step: &Step) -> Result<(), Refusal> {
+        match step {
+            Step::Complete(key) => self.complete(self.ix(key)?),
+            Step::Pass(result) => self.attempt(self.ix(&result.module)?, result.score_percent.unwrap_or(100.0)),
+            Step::Fail(result) => self.attempt(self.ix(&result.module)?, result.score_percent.unwrap_or(0.0)),
+            Step::Choose(choose) => self.choose(&choose.stage, &choose.branch),
+            Step::Waive(key) => {
+                let ix = self.ix(key)?;
+                learning::grant(self.outline, &mut self.facts, ix, Exception::Waive, self.now);
+                Ok(())
+            }
+            Step::AdvanceSeconds(seconds) => {
+                self.wait(
+                    TimeDelta::try_seconds(i64::try_from(*seconds).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::zero()),
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Plays a script.
+#[must_use]
+pub fn play(outline: &Compiled, script: &Script, now: Instant) -> Simulation {
+    let learner = LearnerFacts { attributes: script.learner.attributes.clone(), ..LearnerFacts::default() };
+    let mut walker = Walker::new(outline, learner, now);
+    let keys = |list: Vec<ModuleIx>| list.into_iter().map(|ix| outline.module(ix).key.clone()).collect::<Vec<_>>();
+    let mut before = walker.standing();
+    let mut steps = Vec::new();
+    for (n, step) in script.steps.iter().enumerate() {
+        let refused = walker.play(step).err().map(|r| RefusedStep {
+            code: r.code,
+            detail: r.detail,
+            access: r.access.map(|a| *a),
+        });
+        walker.wait(TimeDelta::milliseconds(1));
+        let after = walker.standing();
+        let all = 0..outline.module_count();
+        let changed = |wanted: fn(State, State) -> bool| {
+            keys(all.clone().filter(|ix| wanted(before.of(*ix), after.of(*ix))).collect())
+        };
+        steps.push(StepOutcome {
+            step: n,
+            refused,
+            opened: changed(|was, is| !was.open() && is.open()),
+            closed: changed(|was, is| was.open() && !is.open()),
+            completed: changed(|was, is| !was.done() && is.done()),
+            progress: after.progress,
+            next: after.next.clone(),
+        });
+        before = after;
+    }
+    let states =
+        outline.modules.iter().zip(&before.modules).map(|(module, state)| (module.key.clone(), *state)).collect();
+    Simulation { steps, states, progress: before.progress, complete: before.complete, next: before.next }
+}
