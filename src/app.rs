@@ -20,14 +20,18 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{self, clients, sessions, system, users};
+use crate::features::{attempts, certificates, clients, courses, enrollments, sessions, system, users};
 use crate::http::{fallback, idempotency, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
 
 /// Registers every area's operations, those called most first: the router tries them in order.
 fn register(config: &mut ServiceConfig<'_>) {
+    enrollments::register(config);
+    attempts::register(config);
     users::register(config);
+    courses::register(config);
+    certificates::register(config);
     sessions::register(config);
     clients::register(config);
     system::register(config);
@@ -38,6 +42,8 @@ fn register(config: &mut ServiceConfig<'_>) {
 pub fn job_kinds() -> Vec<JobKind> {
     let every = |seconds| Some(seconds);
     vec![
+        JobKind { name: "submit_overdue_attempts", every_seconds: every(5), run: attempts::submit_overdue },
+        JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
     ]
@@ -135,7 +141,7 @@ pub fn open(config: Config) -> AppResult<State> {
         config,
     });
     system::restore_clock(&state)?;
-    features::users::ensure_admin(&state)?;
+    users::ensure_admin(&state)?;
     Ok(state)
 }
 

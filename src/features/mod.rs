@@ -1,6 +1,10 @@
 //! One folder per area of the API: `routes` (handlers), `dto` (what comes in and goes out), `service` (use cases), `store` (SQL).
 
+pub mod attempts;
+pub mod certificates;
 pub mod clients;
+pub mod courses;
+pub mod enrollments;
 pub mod sessions;
 pub mod system;
 pub mod users;

@@ -43,6 +43,12 @@ impl Answer {
         Self::json(StatusCode::OK, body)
     }
 
+    /// 200 with a body that is JSON text already.
+    #[must_use]
+    pub fn json_text(body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK.as_u16(), headers: Vec::new(), body }
+    }
+
     /// 201 with the new resource and where it is.
     ///
     /// # Errors
@@ -100,6 +106,15 @@ impl Answer {
         let digest = Sha256::digest(&self.body);
         let tag: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
         self.header("etag", &format!("\"{tag}\""))
+    }
+
+    /// Adds this ETag, or one made from the body when there is none.
+    #[must_use]
+    pub fn etag_or_body(self, tag: Option<String>) -> Self {
+        match tag {
+            Some(tag) => self.header("etag", &tag),
+            None => self.etag_of_body(),
+        }
     }
 
     /// Answers 304 when `If-None-Match` names this answer's ETag.

@@ -121,3 +121,18 @@ fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
+
+/// Reads an input from JSON that was made here, such as a merged document, with the same faults as a body would have.
+///
+/// # Errors
+/// 422 with every fault.
+pub fn from_value<T: DeserializeOwned + ToSchema>(value: serde_json::Value) -> AppResult<T> {
+    serde_json::from_value(value.clone()).map_err(|error| {
+        let mut faults = Faults::new();
+        schema::find_faults(&T::name(), &value, &mut faults);
+        if faults.is_empty() {
+            faults.add("", "invalid", error.to_string());
+        }
+        AppError::invalid(faults.into_vec())
+    })
+}

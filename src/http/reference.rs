@@ -14,13 +14,21 @@ pub enum Ref {
     External(String),
 }
 
+impl Ref {
+    /// Reads a UUID or `ext:<external_id>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("ext:") {
+            Some(external) => Some(Self::External(external.to_owned())).filter(|_| !external.contains('\0')),
+            None => Uuid::try_parse(text).ok().map(Self::Id),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Ref {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        match text.strip_prefix("ext:") {
-            Some(external) => Ok(Self::External(external.to_owned())),
-            None => Uuid::try_parse(&text).map(Self::Id).map_err(serde::de::Error::custom),
-        }
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("neither an id nor ext:<external_id>"))
     }
 }
 

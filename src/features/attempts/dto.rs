@@ -1,0 +1,121 @@
+//! What comes in and goes out about attempts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::domain::path::NextStep;
+use crate::domain::quiz::{GradedItem, ItemView};
+use crate::features::enrollments::dto::EnrollmentBrief;
+use crate::http::Input;
+
+/// Nothing needs to be said to begin an attempt.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct AttemptIn {}
+
+impl Input for AttemptIn {}
+
+/// An answer: a list of choice keys, a boolean, a text or a number, as the item's type asks; null takes it back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"answer": ["a"]}))]
+pub struct AnswerIn {
+    /// The answer.
+    pub answer: Value,
+}
+
+impl Input for AnswerIn {}
+
+/// Where an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// Takes answers.
+    InProgress,
+    /// Done.
+    Graded,
+}
+
+/// An attempt. While it is in progress it shows the questions and the answers given; when graded, what the quiz's review allows.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "0199c0de-0000-7000-8000-0000000000b1", "enrollment_id": "0199c0de-0000-7000-8000-0000000000e1", "module": "check",
+    "number": 1, "state": "in_progress", "started_at": "2026-11-23T09:30:00Z", "deadline": null, "submitted_at": null,
+    "items": [{"key": "q1", "type": "single_choice", "prompt": "Which mode needs no common time?", "points": 1.0,
+               "choices": [{"key": "b", "text": "In person"}, {"key": "a", "text": "Self-paced"}]}],
+    "answers": {}, "points": null, "max_points": null, "score_percent": null, "passed": null, "results": []
+}))]
+pub struct AttemptOut {
+    /// Its id.
+    pub id: Uuid,
+    /// The enrollment.
+    pub enrollment_id: Uuid,
+    /// Key of the quiz.
+    pub module: String,
+    /// 1 for the first, 2 for the second, …
+    pub number: i32,
+    /// Where it is.
+    pub state: AttemptState,
+    /// When it was begun.
+    pub started_at: DateTime<Utc>,
+    /// When the server submits it by itself; null without a time limit.
+    #[schema(required)]
+    pub deadline: Option<DateTime<Utc>>,
+    /// When it was submitted.
+    #[schema(required)]
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// The questions, in this attempt's order.
+    pub items: Vec<ItemView>,
+    /// The answers given, by item key.
+    #[schema(value_type = Object)]
+    pub answers: BTreeMap<String, Value>,
+    /// Points earned.
+    #[schema(required)]
+    pub points: Option<f64>,
+    /// Points that could be earned.
+    #[schema(required)]
+    pub max_points: Option<f64>,
+    /// `points / max_points * 100`.
+    #[schema(required)]
+    pub score_percent: Option<f64>,
+    /// Whether the pass mark was reached.
+    #[schema(required)]
+    pub passed: Option<bool>,
+    /// What each item earned, as far as the review policy shows it; empty until graded.
+    pub results: Vec<GradedItem>,
+    /// Version for the ETag.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// A graded attempt and what it brought about.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SubmitOut {
+    /// The attempt.
+    #[serde(flatten)]
+    pub attempt: AttemptOut,
+    /// How the enrollment stands now.
+    pub enrollment: EnrollmentBrief,
+    /// What to do next.
+    pub next: Vec<NextStep>,
+    /// The certificate that this completed the course with.
+    #[schema(required)]
+    pub certificate_id: Option<Uuid>,
+}
+
+/// A page of attempts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AttemptQuery {
+    /// Items on a page, 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+    /// Cursor from `next` of the page before.
+    pub after: Option<String>,
+}

@@ -1,0 +1,20 @@
+//! Quiz attempts: begun, answered, submitted, graded. The answers' key never leaves the server.
+
+mod dto;
+mod routes;
+mod service;
+mod store;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use service::submit_overdue;
+
+/// Registers the area's operations.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(routes::create_attempt)
+        .service(routes::list_attempts)
+        .service(routes::get_attempt)
+        .service(routes::answer_item)
+        .service(routes::submit_attempt);
+}

@@ -1,0 +1,273 @@
+//! Use cases about attempts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::dto::{AttemptOut, AttemptState, SubmitOut};
+use super::store::{self, AttemptRow};
+use crate::clock;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::learning::{self, AttemptResult};
+use crate::domain::permission::Act;
+use crate::domain::quiz::{self, QuizContent};
+use crate::error::{AppError, AppResult, Code, Fault};
+use crate::features::enrollments::refused;
+use crate::features::enrollments::state::{self, Loaded, find_locked, load, require_learning};
+use crate::http::Conditions;
+use crate::state::{Ctx, State};
+
+fn answers_of(row: &AttemptRow) -> AppResult<BTreeMap<String, Value>> {
+    serde_json::from_str(&row.answers).map_err(AppError::internal)
+}
+
+fn seed(row: &AttemptRow) -> u64 {
+    row.seed.cast_unsigned()
+}
+
+fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
+    let answers = answers_of(&row)?;
+    let graded = row.state == "graded";
+    Ok(AttemptOut {
+        items: quiz.view(seed(&row)),
+        results: if graded { quiz::grade(quiz, &answers).items } else { Vec::new() },
+        answers,
+        id: row.id,
+        enrollment_id: row.enrollment_id,
+        module: row.module_key,
+        number: row.number,
+        state: if graded { AttemptState::Graded } else { AttemptState::InProgress },
+        started_at: row.started_at,
+        deadline: row.deadline,
+        submitted_at: row.submitted_at,
+        points: row.points,
+        max_points: row.max_points,
+        score_percent: row.score_percent,
+        passed: row.passed,
+        version: row.version,
+    })
+}
+
+/// The quiz of an attempt. An upgrade may have taken it away; the attempt stays in the history but can be read no more.
+fn quiz_of<'a>(loaded: &'a Loaded, key: &str) -> AppResult<&'a QuizContent> {
+    let module = loaded.ix(key).map(|ix| loaded.outline.module(ix))?;
+    module.quiz().ok_or_else(|| AppError::not_found("attempt"))
+}
+
+/// Begins an attempt, or gives the one in progress again: a learner who lost the connection must not lose an attempt.
+///
+/// # Errors
+/// 403 with reasons when the quiz is locked; 404; 409 when no attempts are left.
+pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppResult<AttemptOut> {
+    let row = find_locked(conn, ctx, enrollment, Act::Learn)?;
+    require_learning(&row, ctx.now)?;
+    let mut loaded = load(conn, row)?;
+    let ix = loaded.ix(key)?;
+    if let Some(open) = loaded.facts.record(ix).and_then(|r| r.open_attempt)
+        && let Some(attempt) = store::find(conn, open)?
+        && attempt.state == "in_progress"
+    {
+        if attempt.deadline.is_none_or(|deadline| deadline > ctx.now) {
+            return out(attempt, quiz_of(&loaded, key)?);
+        }
+        finish(conn, ctx, &mut loaded, attempt)?;
+    }
+    learning::may_attempt(&loaded.outline, &loaded.facts, ix, ctx.now).map_err(refused)?;
+    let quiz = quiz_of(&loaded, key)?;
+    let limit = quiz.time_limit_seconds.and_then(|s| TimeDelta::try_seconds(i64::try_from(s).ok()?));
+    let attempt = AttemptRow {
+        id: ctx.new_id(),
+        enrollment_id: enrollment,
+        module_key: key.to_owned(),
+        number: store::last_number(conn, enrollment, key)?.saturating_add(1),
+        state: "in_progress".into(),
+        seed: clock::random_number()?,
+        answers: "{}".into(),
+        started_at: ctx.now,
+        deadline: limit.map(|limit| ctx.now + limit),
+        submitted_at: None,
+        points: None,
+        max_points: None,
+        score_percent: None,
+        passed: None,
+        version: 1,
+    };
+    store::insert(conn, &attempt)?;
+    let answer = out(attempt.clone(), quiz)?;
+    let outline = std::sync::Arc::clone(&loaded.outline);
+    let changes = learning::attempt_started(&outline, loaded.facts_mut(), ix, attempt.id, ctx.now);
+    let log = vec![
+        loaded
+            .event("attempt.started")
+            .data(json!({"module": key, "attempt_id": attempt.id, "number": attempt.number})),
+    ];
+    loaded.save(conn, ctx, &changes, log)?;
+    Ok(answer)
+}
+
+fn find_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
+    let missing = || AppError::not_found("attempt");
+    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    let row = state::find(conn, ctx, attempt.enrollment_id, Act::ReadEnrollment).map_err(|_| missing())?;
+    Ok((attempt, load(conn, row)?))
+}
+
+fn find_to_write(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
+    let missing = || AppError::not_found("attempt");
+    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::Learn)
+        .map_err(|e| if e.code() == Code::NotFound { missing() } else { e })?;
+    require_learning(&row, ctx.now)?;
+    // Read again under the lock of its enrollment.
+    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    Ok((attempt, load(conn, row)?))
+}
+
+/// One attempt.
+///
+/// # Errors
+/// 404.
+pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<AttemptOut> {
+    let (attempt, loaded) = find_to_read(conn, ctx, id)?;
+    let quiz = quiz_of(&loaded, &attempt.module_key)?;
+    out(attempt, quiz)
+}
+
+/// A page of attempts at a quiz, oldest first.
+///
+/// # Errors
+/// 404.
+pub fn list(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    enrollment: Uuid,
+    key: &str,
+    page: &PageRequest,
+) -> AppResult<Rows<AttemptOut>> {
+    let row = state::find(conn, ctx, enrollment, Act::ReadEnrollment)?;
+    let loaded = load(conn, row)?;
+    let quiz = quiz_of(&loaded, key)?;
+    let rows = store::list(conn, enrollment, key, page)?;
+    let items = rows.items.into_iter().map(|row| out(row, quiz)).collect::<AppResult<_>>()?;
+    Ok(Rows { items, next: rows.next })
+}
+
+fn require_open(attempt: &AttemptRow, now: DateTime<Utc>) -> AppResult<()> {
+    if attempt.state != "in_progress" {
+        return Err(AppError::new(Code::WrongState, "The attempt was submitted; it takes no more answers."));
+    }
+    if attempt.deadline.is_some_and(|deadline| deadline <= now) {
+        return Err(AppError::new(Code::WrongState, "The attempt's time is up; it takes no more answers."));
+    }
+    Ok(())
+}
+
+/// Saves the answer to one item.
+///
+/// # Errors
+/// 404; 409 when the attempt takes no more; 422 with every fault of the answer.
+pub fn answer(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: Uuid,
+    item_key: &str,
+    answer: Value,
+    conditions: &Conditions,
+) -> AppResult<AttemptOut> {
+    let (mut attempt, loaded) = find_to_write(conn, ctx, id)?;
+    conditions.require(attempt.version)?;
+    let quiz = quiz_of(&loaded, &attempt.module_key)?;
+    let item = quiz
+        .item(item_key)
+        .ok_or_else(|| AppError::new(Code::NotFound, format!("The quiz has no item `{item_key}`.")))?;
+    quiz::check_answer(item, &answer).map_err(|faults| {
+        let faults = faults.into_iter().map(|f| Fault { pointer: f.pointer, code: f.code.into(), detail: f.detail });
+        AppError::invalid(faults.collect())
+    })?;
+    require_open(&attempt, ctx.now)?;
+    let mut answers = answers_of(&attempt)?;
+    if answer.is_null() {
+        answers.remove(item_key);
+    } else {
+        answers.insert(item_key.to_owned(), answer);
+    }
+    attempt.answers = serde_json::to_string(&answers).map_err(AppError::internal)?;
+    attempt.version = attempt.version.saturating_add(1);
+    store::update(conn, &attempt)?;
+    out(attempt, quiz)
+}
+
+/// Submits and grades an attempt. One that was submitted before, or by the deadline, answers its result again.
+///
+/// # Errors
+/// 404, 409.
+pub fn submit(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<SubmitOut> {
+    let (attempt, mut loaded) = find_to_write(conn, ctx, id)?;
+    if attempt.state != "in_progress" {
+        let quiz = quiz_of(&loaded, &attempt.module_key)?;
+        let next = loaded.standing(ctx).next;
+        return Ok(SubmitOut { attempt: out(attempt, quiz)?, enrollment: loaded.brief()?, next, certificate_id: None });
+    }
+    finish(conn, ctx, &mut loaded, attempt)
+}
+
+fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptRow) -> AppResult<SubmitOut> {
+    let ix = loaded.ix(&attempt.module_key)?;
+    let outline = std::sync::Arc::clone(&loaded.outline);
+    let quiz = outline.module(ix).quiz().ok_or_else(|| AppError::not_found("attempt"))?;
+    let graded = quiz::grade(quiz, &answers_of(&attempt)?);
+    // Whoever comes after the deadline has submitted at the deadline.
+    let at = attempt.deadline.map_or(ctx.now, |deadline| deadline.min(ctx.now));
+    let mut scores = store::scores(conn, attempt.enrollment_id, &attempt.module_key)?;
+    scores.push(graded.score_percent);
+    attempt.state = "graded".into();
+    attempt.submitted_at = Some(at);
+    attempt.points = Some(graded.points);
+    attempt.max_points = Some(graded.max_points);
+    attempt.score_percent = Some(graded.score_percent);
+    attempt.passed = Some(graded.passed);
+    attempt.version = attempt.version.saturating_add(1);
+    store::update(conn, &attempt)?;
+    let result = AttemptResult {
+        passed: graded.passed,
+        counted_score: quiz::counted_score(quiz.grading_method, &scores).unwrap_or(graded.score_percent),
+        finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
+        at,
+    };
+    let changes = learning::attempt_finished(&outline, loaded.facts_mut(), ix, result);
+    let data = json!({
+        "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number,
+        "score_percent": graded.score_percent, "counted_score_percent": result.counted_score,
+    });
+    let log = vec![loaded.event(if graded.passed { "quiz.passed" } else { "quiz.failed" }).data(data)];
+    let outcome = loaded.save(conn, ctx, &changes, log)?;
+    Ok(SubmitOut {
+        attempt: out(attempt, quiz)?,
+        enrollment: loaded.brief()?,
+        next: outcome.standing.next,
+        certificate_id: outcome.certificate_id,
+    })
+}
+
+/// Submits attempts whose time is up, with the answers saved until then; run every few seconds, one transaction each.
+///
+/// # Errors
+/// Database errors.
+pub fn submit_overdue(state: &State, _: &Value) -> AppResult<()> {
+    let now = state.clock.now();
+    let due = state.db.read_here(move |conn| store::overdue(conn, now, 200))?;
+    for id in due {
+        let ctx = state.system();
+        state.db.write_here(move |conn| {
+            let Some(attempt) = store::find(conn, id)? else { return Ok(()) };
+            let row = find_locked(conn, &ctx, attempt.enrollment_id, Act::Learn)?;
+            let Some(attempt) = store::find(conn, id)?.filter(|a| a.state == "in_progress") else { return Ok(()) };
+            let mut loaded = load(conn, row)?;
+            finish(conn, &ctx, &mut loaded, attempt).map(drop)
+        })?;
+    }
+    Ok(())
+}

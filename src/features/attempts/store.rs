@@ -1,0 +1,119 @@
+//! SQL about attempts.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use uuid::Uuid;
+
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::attempts;
+use crate::db::types::{At, Id};
+use crate::error::AppResult;
+
+/// A row of `attempts`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = attempts)]
+pub struct AttemptRow {
+    pub id: Uuid,
+    pub enrollment_id: Uuid,
+    pub module_key: String,
+    pub number: i32,
+    pub state: String,
+    pub seed: i64,
+    pub answers: String,
+    pub started_at: DateTime<Utc>,
+    pub deadline: Option<DateTime<Utc>>,
+    pub submitted_at: Option<DateTime<Utc>>,
+    pub points: Option<f64>,
+    pub max_points: Option<f64>,
+    pub score_percent: Option<f64>,
+    pub passed: Option<bool>,
+    pub version: i64,
+}
+
+pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<AttemptRow>> {
+    Ok(attempts::table.filter(attempts::id.eq(Id(id))).select(AttemptRow::as_select()).first(conn).optional()?)
+}
+
+pub fn list(conn: &mut Conn, enrollment: Uuid, module: &str, page: &PageRequest) -> AppResult<Rows<AttemptRow>> {
+    let mut query = attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::module_key.eq(module.to_owned()))
+        .order(attempts::id)
+        .limit(page.fetch())
+        .select(AttemptRow::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(attempts::id.gt(Id(after)));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// Scores of the finished attempts at a quiz, in order.
+pub fn scores(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Vec<f64>> {
+    let scores: Vec<Option<f64>> = attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::module_key.eq(module))
+        .filter(attempts::state.eq("graded"))
+        .order(attempts::number)
+        .select(attempts::score_percent)
+        .load(conn)?;
+    Ok(scores.into_iter().flatten().collect())
+}
+
+/// The number of the newest attempt at a quiz.
+pub fn last_number(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<i32> {
+    let last: Option<i32> = attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::module_key.eq(module))
+        .order(attempts::number.desc())
+        .select(attempts::number)
+        .first(conn)
+        .optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+pub fn insert(conn: &mut Conn, row: &AttemptRow) -> AppResult<()> {
+    diesel::insert_into(attempts::table)
+        .values((
+            attempts::id.eq(Id(row.id)),
+            attempts::enrollment_id.eq(Id(row.enrollment_id)),
+            attempts::module_key.eq(&row.module_key),
+            attempts::number.eq(row.number),
+            attempts::state.eq(&row.state),
+            attempts::seed.eq(row.seed),
+            attempts::answers.eq(&row.answers),
+            attempts::started_at.eq(At(row.started_at)),
+            attempts::deadline.eq(row.deadline.map(At)),
+            attempts::version.eq(row.version),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub fn update(conn: &mut Conn, row: &AttemptRow) -> AppResult<()> {
+    diesel::update(attempts::table.filter(attempts::id.eq(Id(row.id))))
+        .set((
+            attempts::state.eq(&row.state),
+            attempts::answers.eq(&row.answers),
+            attempts::submitted_at.eq(row.submitted_at.map(At)),
+            attempts::points.eq(row.points),
+            attempts::max_points.eq(row.max_points),
+            attempts::score_percent.eq(row.score_percent),
+            attempts::passed.eq(row.passed),
+            attempts::version.eq(row.version),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Attempts whose time is up.
+pub fn overdue(conn: &mut Conn, now: DateTime<Utc>, n: i64) -> AppResult<Vec<Uuid>> {
+    Ok(attempts::table
+        .filter(attempts::state.eq("in_progress"))
+        .filter(attempts::deadline.le(At(now)))
+        .order(attempts::deadline)
+        .limit(n)
+        .select(attempts::id)
+        .load(conn)?)
+}

@@ -1,0 +1,19 @@
+//! Certificates: issued in the transaction that completes the course, listed, verifiable by anyone who has the serial.
+
+mod dto;
+mod routes;
+mod service;
+mod store;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use service::issue_on_completion;
+
+/// Registers the area's operations.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(routes::list_certificates)
+        .service(routes::get_certificate)
+        .service(routes::revoke_certificate)
+        .service(routes::verify_certificate);
+}

@@ -1,0 +1,183 @@
+//! Use cases about certificates.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::dto::{CertificateOut, CertificateQuery, RevokeIn, VerificationOut};
+use super::store::{self, CertificateRow, Sight};
+use crate::clock;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
+use crate::error::{AppError, AppResult, Code};
+use crate::events::{self, NewEvent};
+use crate::features::enrollments::EnrollmentRow;
+use crate::features::{courses, users};
+use crate::http::{Conditions, Ref};
+use crate::state::Ctx;
+
+/// Crockford's base 32: no letters that look like digits.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Four groups of four characters, 80 random bits: short enough to type, too long to guess.
+fn serial() -> AppResult<String> {
+    let bytes = clock::random::<16>()?;
+    let text: String =
+        bytes.iter().map(|byte| char::from(ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'0'))).collect();
+    let groups: Vec<&str> = [0, 4, 8, 12].iter().filter_map(|from| text.get(*from..from + 4)).collect();
+    Ok(groups.join("-"))
+}
+
+fn out(row: CertificateRow, base: &str) -> CertificateOut {
+    CertificateOut {
+        verify_url: format!("{base}/verify/{}", row.serial),
+        id: row.id,
+        serial: row.serial,
+        user_id: row.user_id,
+        course_id: row.course_id,
+        enrollment_id: row.enrollment_id,
+        holder: row.holder,
+        title: row.title,
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        revoke_reason: row.revoke_reason,
+        version: row.version,
+    }
+}
+
+/// Issues the certificate of a completed enrollment, if its course issues any; the enrollment's unique key keeps it to one.
+///
+/// # Errors
+/// Database errors.
+pub fn issue_on_completion(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    enrollment: &EnrollmentRow,
+) -> AppResult<(Option<Uuid>, Vec<NewEvent>)> {
+    let Some(course) = courses::row(conn, enrollment.course_id)?.filter(|course| course.issues_certificate) else {
+        return Ok((None, Vec::new()));
+    };
+    let user = users::find(conn, &Ref::Id(enrollment.user_id))?;
+    let row = CertificateRow {
+        id: ctx.new_id(),
+        serial: serial()?,
+        enrollment_id: enrollment.id,
+        user_id: user.id,
+        course_id: course.id,
+        holder: format!("{} {}", user.given_name, user.family_name),
+        title: course.title,
+        issued_at: ctx.now,
+        expires_at: course.certificate_valid_days.map(|days| ctx.now + TimeDelta::days(days.into())),
+        revoked_at: None,
+        revoke_reason: None,
+        version: 1,
+    };
+    store::insert(conn, &row)?;
+    let event = NewEvent::new("certificate.issued", "certificate", row.id).course(course.id).user(user.id);
+    Ok((Some(row.id), vec![event.data(json!({"serial": row.serial, "enrollment_id": enrollment.id}))]))
+}
+
+fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<CertificateRow> {
+    let row = store::find(conn, id)?.ok_or_else(|| AppError::not_found("certificate"))?;
+    let mut relation =
+        Relation { own: ctx.actor.user_id() == Some(row.user_id), course: Some(row.course_id), managed: false };
+    if !ctx.may(Act::ReadCertificate, &relation) {
+        relation.managed = users::is_below(conn, ctx, row.user_id)?;
+    }
+    if !ctx.may(Act::ReadCertificate, &relation) {
+        return Err(AppError::not_found("certificate"));
+    }
+    ctx.require(act, &relation)?;
+    Ok(row)
+}
+
+/// One certificate.
+///
+/// # Errors
+/// 404.
+pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, base: &str) -> AppResult<CertificateOut> {
+    Ok(out(find(conn, ctx, id, Act::ReadCertificate)?, base))
+}
+
+/// A page of certificates that the caller may see.
+///
+/// # Errors
+/// Database errors.
+pub fn list(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    filter: &CertificateQuery,
+    page: &PageRequest,
+    base: &str,
+) -> AppResult<Rows<CertificateOut>> {
+    let sight = match &ctx.actor {
+        Actor::User { id, grants } if !ctx.may(Act::ReadCertificate, &Relation::default()) => Sight::Own {
+            user: *id,
+            courses: grants
+                .iter()
+                .filter_map(|grant| match grant.reach {
+                    Reach::Course(course) if grant.role == Role::Instructor => Some(course),
+                    _ => None,
+                })
+                .collect(),
+        },
+        _ => Sight::All,
+    };
+    Ok(store::list(conn, filter, &sight, page)?.map(|row| out(row, base)))
+}
+
+/// Revokes a certificate; its verification says so at once.
+///
+/// # Errors
+/// 403, 404, 409, 412.
+pub fn revoke(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: Uuid,
+    input: RevokeIn,
+    conditions: &Conditions,
+    base: &str,
+) -> AppResult<CertificateOut> {
+    let mut row = find(conn, ctx, id, Act::RevokeCertificate)?;
+    conditions.require(row.version)?;
+    if row.revoked_at.is_some() {
+        return Err(AppError::new(Code::WrongState, "The certificate is revoked already."));
+    }
+    row.revoked_at = Some(ctx.now);
+    row.revoke_reason = Some(input.reason);
+    row.version = row.version.saturating_add(1);
+    store::revoke(conn, &row)?;
+    let event = NewEvent::new("certificate.revoked", "certificate", row.id).course(row.course_id).user(row.user_id);
+    events::append(conn, ctx, vec![event])?;
+    Ok(out(row, base))
+}
+
+/// Whether a certificate is good; for anyone.
+///
+/// # Errors
+/// 404.
+pub fn verify(conn: &mut Conn, serial: &str, now: chrono::DateTime<chrono::Utc>) -> AppResult<VerificationOut> {
+    let missing = || AppError::new(Code::NotFound, "No certificate has this serial.");
+    if serial.contains('\0') || serial.len() > 64 {
+        return Err(missing());
+    }
+    let row = store::find_by_serial(conn, &serial.to_uppercase())?.ok_or_else(missing)?;
+    let status = match (row.revoked_at, row.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        _ => "valid",
+    };
+    Ok(VerificationOut {
+        valid: status == "valid",
+        status,
+        serial: row.serial,
+        holder: row.holder,
+        title: row.title,
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        revoke_reason: row.revoke_reason,
+    })
+}

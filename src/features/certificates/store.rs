@@ -1,0 +1,118 @@
+//! SQL about certificates.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use uuid::Uuid;
+
+use super::dto::CertificateQuery;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::{certificates, users};
+use crate::db::types::{At, Id};
+use crate::error::AppResult;
+
+/// A row of `certificates`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = certificates)]
+pub struct CertificateRow {
+    pub id: Uuid,
+    pub serial: String,
+    pub enrollment_id: Uuid,
+    pub user_id: Uuid,
+    pub course_id: Uuid,
+    pub holder: String,
+    pub title: String,
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub revoke_reason: Option<String>,
+    pub version: i64,
+}
+
+pub fn insert(conn: &mut Conn, row: &CertificateRow) -> AppResult<()> {
+    diesel::insert_into(certificates::table)
+        .values((
+            certificates::id.eq(Id(row.id)),
+            certificates::serial.eq(&row.serial),
+            certificates::enrollment_id.eq(Id(row.enrollment_id)),
+            certificates::user_id.eq(Id(row.user_id)),
+            certificates::course_id.eq(Id(row.course_id)),
+            certificates::holder.eq(&row.holder),
+            certificates::title.eq(&row.title),
+            certificates::issued_at.eq(At(row.issued_at)),
+            certificates::expires_at.eq(row.expires_at.map(At)),
+            certificates::version.eq(row.version),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub fn revoke(conn: &mut Conn, row: &CertificateRow) -> AppResult<()> {
+    diesel::update(certificates::table.filter(certificates::id.eq(Id(row.id))))
+        .set((
+            certificates::revoked_at.eq(row.revoked_at.map(At)),
+            certificates::revoke_reason.eq(row.revoke_reason.as_deref()),
+            certificates::version.eq(row.version),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<CertificateRow>> {
+    Ok(certificates::table
+        .filter(certificates::id.eq(Id(id)))
+        .select(CertificateRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+pub fn find_by_serial(conn: &mut Conn, serial: &str) -> AppResult<Option<CertificateRow>> {
+    Ok(certificates::table
+        .filter(certificates::serial.eq(serial))
+        .select(CertificateRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Whose certificates a list shows.
+pub enum Sight {
+    /// Everybody's.
+    All,
+    /// One's own, those of courses that one teaches, and those of one's direct reports.
+    Own {
+        /// The caller.
+        user: Uuid,
+        /// Courses that the caller teaches.
+        courses: Vec<Uuid>,
+    },
+}
+
+pub fn list(
+    conn: &mut Conn,
+    filter: &CertificateQuery,
+    sight: &Sight,
+    page: &PageRequest,
+) -> AppResult<Rows<CertificateRow>> {
+    use diesel::BoolExpressionMethods;
+    let mut query = certificates::table
+        .select(CertificateRow::as_select())
+        .order(certificates::id)
+        .limit(page.fetch())
+        .into_boxed();
+    if let Sight::Own { user, courses } = sight {
+        let reports = users::table.filter(users::manager_id.eq(Id(*user))).select(users::id);
+        let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
+        let own = certificates::user_id.eq(Id(*user));
+        query = query.filter(own.or(certificates::course_id.eq_any(taught)).or(certificates::user_id.eq_any(reports)));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(certificates::id.gt(Id(after)));
+    }
+    if let Some(user) = filter.user_id {
+        query = query.filter(certificates::user_id.eq(Id(user)));
+    }
+    if let Some(course) = filter.course_id {
+        query = query.filter(certificates::course_id.eq(Id(course)));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}

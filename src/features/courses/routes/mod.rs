@@ -1,0 +1,5 @@
+//! `/v1/courses`.
+
+pub mod course;
+pub mod outline;
+pub mod staff;

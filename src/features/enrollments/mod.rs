@@ -1,0 +1,39 @@
+//! Enrollments: a learner in a course, pinned to a revision, and everything they do in it.
+//!
+//! `service` moves enrollments through their life (seats, waitlist, approval); `state` loads and stores the facts of the path;
+//! `learning` applies what learners do; `reading` answers where they stand.
+
+pub mod dto;
+mod learning;
+mod reading;
+mod routes;
+mod service;
+pub mod state;
+mod store;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use learning::refused;
+pub use service::{expire_due, promote_waiting};
+pub use store::EnrollmentRow;
+
+/// Registers the area's operations.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(routes::learning::record_events)
+        .service(routes::reading::get_path)
+        .service(routes::reading::get_next)
+        .service(routes::reading::get_enrolled_module)
+        .service(routes::reading::explain_module)
+        .service(routes::enrollment::get_enrollment)
+        .service(routes::enrollment::list_enrollments)
+        .service(routes::enrollment::create_enrollment)
+        .service(routes::enrollment::list_course_enrollments)
+        .service(routes::enrollment::approve_enrollment)
+        .service(routes::enrollment::reject_enrollment)
+        .service(routes::enrollment::withdraw_enrollment)
+        .service(routes::learning::complete_module)
+        .service(routes::learning::choose_branch)
+        .service(routes::learning::grant_override)
+        .service(routes::learning::upgrade_enrollment);
+}

@@ -1,0 +1,5 @@
+//! `/v1/enrollments`.
+
+pub mod enrollment;
+pub mod learning;
+pub mod reading;

@@ -1,0 +1,379 @@
+//! Use cases about an enrollment's life: seats, waitlist, approval, withdrawal.
+
+use uuid::Uuid;
+
+use super::dto::{EnrollIn, EnrollmentOut, EnrollmentQuery, Status};
+use super::state::{self, find_locked};
+use super::store::{self, EnrollmentRow, Sight};
+use crate::clock;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::{Conn, LockTable, lock_row};
+use crate::domain::facts::Facts;
+use crate::domain::path;
+use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
+use crate::error::{AppError, AppResult, Code, is_unique_violation};
+use crate::events::{self, NewEvent};
+use crate::features::courses::{self, CourseRow};
+use crate::features::users;
+use crate::http::{Conditions, Ref};
+use crate::state::{Ctx, State};
+
+pub(super) fn out(row: EnrollmentRow) -> AppResult<EnrollmentOut> {
+    Ok(EnrollmentOut {
+        status: state::status(&row)?,
+        progress: state::progress(&row),
+        id: row.id,
+        course_id: row.course_id,
+        user_id: row.user_id,
+        revision: row.revision,
+        generation: row.generation,
+        source: row.source,
+        enrolled_by: row.enrolled_by,
+        waitlist_position: None,
+        cohort_start_at: row.cohort_start_at,
+        enrolled_at: row.enrolled_at,
+        started_at: row.started_at,
+        completed_at: row.completed_at,
+        ended_at: row.ended_at,
+        expires_at: row.expires_at,
+        last_activity_at: row.last_event_at,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    })
+}
+
+fn with_position(conn: &mut Conn, row: EnrollmentRow) -> AppResult<EnrollmentOut> {
+    let position = match row.waitlist_seq {
+        Some(seq) => Some(store::position(conn, row.course_id, seq)?),
+        None => None,
+    };
+    Ok(EnrollmentOut { waitlist_position: position, ..out(row)? })
+}
+
+fn closed(why: &str) -> AppError {
+    AppError::new(Code::EnrollmentClosed, why)
+}
+
+/// Whether staff enrol somebody, or a learner enrols by the course's policy, and into which status.
+fn admit(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    course: &CourseRow,
+    user: Uuid,
+    input: &EnrollIn,
+) -> AppResult<(Status, &'static str)> {
+    let own = ctx.actor.user_id() == Some(user);
+    let mut relation = Relation { own, course: Some(course.id), managed: false };
+    if !own && !ctx.may(Act::EnrollOthers, &relation) {
+        relation.managed = users::is_below(conn, ctx, user)?;
+    }
+    // Staff who enrol themselves in a course that they teach need no code or approval either.
+    let staff = ctx.may(Act::EnrollOthers, &relation);
+    if !own || (staff && course.enrollment_policy != "open") {
+        ctx.require(Act::EnrollOthers, &relation)?;
+        return Ok((Status::Active, if own { "self" } else { "assigned" }));
+    }
+    ctx.require(Act::EnrollSelf, &relation)?;
+    if !staff && (input.cohort_start_at.is_some() || input.expires_at.is_some()) {
+        return Err(AppError::new(Code::Forbidden, "Only staff may set cohort_start_at and expires_at."));
+    }
+    match course.enrollment_policy.as_str() {
+        "open" => Ok((Status::Active, "self")),
+        "access_code" => {
+            use subtle::ConstantTimeEq;
+            let (given, right) =
+                (input.access_code.as_deref().unwrap_or_default(), course.access_code.as_deref().unwrap_or_default());
+            if !right.is_empty() && bool::from(given.as_bytes().ct_eq(right.as_bytes())) {
+                return Ok((Status::Active, "self"));
+            }
+            Err(AppError::new(Code::AccessCodeWrong, "This course needs its access code."))
+        }
+        "approval" => Ok((Status::Pending, "self")),
+        _ => Err(closed("Learners are assigned to this course; they cannot enrol themselves.")),
+    }
+}
+
+/// Enrols somebody: the caller, or another when staff ask.
+///
+/// # Errors
+/// 403 by the course's policy; 404; 409 when a live enrollment exists or the course was never published.
+pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppResult<EnrollmentOut> {
+    let course = courses::find(conn, ctx, which)?;
+    let user = match input.user_id.as_deref() {
+        None => ctx
+            .actor
+            .user_id()
+            .ok_or_else(|| AppError::field("/user_id", "required", "A client must say whom to enrol."))?,
+        Some(text) => {
+            let who = Ref::parse(text).ok_or_else(|| {
+                AppError::field("/user_id", "wrong_format", "This is neither an id nor ext:<external_id>.")
+            })?;
+            let unknown = || AppError::field("/user_id", "unknown_user", "There is no such user.");
+            let found = users::find(conn, &who).map_err(|_| unknown())?;
+            if found.state != "active" {
+                return Err(AppError::new(Code::WrongState, "The user is not active."));
+            }
+            found.id
+        }
+    };
+    let (mut status, source) = admit(conn, ctx, &course, user, input)?;
+    match course.status.as_str() {
+        "published" => {}
+        "archived" => return Err(closed("The course is archived and takes no new enrollments.")),
+        _ => return Err(AppError::new(Code::WrongState, "The course has not been published yet.")),
+    }
+    if course.seats.is_some() {
+        lock_row(conn, LockTable::Courses, course.id)?;
+    }
+    let newest = store::newest(conn, course.id, user)?;
+    if let Some((id, live, _)) =
+        newest.as_ref().filter(|(_, status, _)| matches!(status.as_str(), "active" | "pending" | "waitlisted"))
+    {
+        return Err(exists(*id, live));
+    }
+    let mut waitlist_seq = None;
+    if status == Status::Active
+        && let Some(seats) = course.seats
+        && store::count_active(conn, course.id)? >= i64::from(seats)
+    {
+        status = Status::Waitlisted;
+        waitlist_seq = Some(store::next_in_line(conn, course.id)?);
+    }
+    let revision =
+        store::revision_id(conn, course.id, course.latest_revision)?.ok_or_else(|| AppError::not_found("revision"))?;
+    let outline = state::outline(conn, revision)?;
+    let start = path::standing(&outline, &Facts::new(ctx.now, outline.module_count()), ctx.now);
+    let row = EnrollmentRow {
+        id: ctx.new_id(),
+        course_id: course.id,
+        user_id: user,
+        revision_id: Some(revision),
+        revision: course.latest_revision,
+        generation: newest.map_or(1, |(.., generation)| generation.saturating_add(1)),
+        status: status.as_str().to_owned(),
+        source: source.to_owned(),
+        enrolled_by: ctx.actor.id().filter(|_| source != "self"),
+        waitlist_seq,
+        cohort_start_at: input.cohort_start_at,
+        enrolled_at: ctx.now,
+        started_at: None,
+        completed_at: None,
+        ended_at: None,
+        expires_at: input.expires_at,
+        percent: start.progress.percent,
+        done_weight: start.progress.done_weight,
+        total_weight: start.progress.total_weight,
+        last_event_at: None,
+        facts_tag: clock::random_number()?,
+        version: 1,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    };
+    store::insert(conn, &row).map_err(|error| {
+        if is_unique_violation(&error) {
+            AppError::new(Code::Conflict, "The learner is enrolled in this course already.")
+        } else {
+            error.into()
+        }
+    })?;
+    let event = NewEvent::new("enrollment.created", "enrollment", row.id).course(course.id).user(user);
+    let data = serde_json::json!({"status": row.status, "source": source, "generation": row.generation, "revision": row.revision});
+    events::append(conn, ctx, vec![event.data(data)])?;
+    with_position(conn, row)
+}
+
+fn exists(id: Uuid, status: &str) -> AppError {
+    AppError::new(
+        Code::Conflict,
+        format!("The learner is enrolled in this course already; that enrollment is {status}."),
+    )
+    .with("enrollment_id", id)
+}
+
+/// Gives free seats to those who have waited longest, with the newest revision.
+///
+/// # Errors
+/// Database errors.
+pub fn promote_waiting(conn: &mut Conn, ctx: &Ctx, course_id: Uuid) -> AppResult<()> {
+    lock_row(conn, LockTable::Courses, course_id)?;
+    let Some(course) = courses::row(conn, course_id)? else { return Ok(()) };
+    let free = match course.seats {
+        Some(seats) => i64::from(seats).saturating_sub(store::count_active(conn, course_id)?),
+        None => 1000,
+    };
+    if free <= 0 || course.waitlist_counter == 0 {
+        return Ok(());
+    }
+    let lucky = store::first_waiting(conn, course_id, free.min(1000))?;
+    if lucky.is_empty() {
+        return Ok(());
+    }
+    let revision =
+        store::revision_id(conn, course_id, course.latest_revision)?.ok_or_else(|| AppError::not_found("revision"))?;
+    let ids: Vec<Uuid> = lucky.iter().map(|row| row.id).collect();
+    store::activate(conn, &ids, (revision, course.latest_revision), clock::random_number()?, ctx.now)?;
+    let log = lucky
+        .iter()
+        .map(|row| NewEvent::new("enrollment.promoted", "enrollment", row.id).course(course_id).user(row.user_id))
+        .collect();
+    events::append(conn, ctx, log)
+}
+
+/// One enrollment.
+///
+/// # Errors
+/// 404.
+pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<EnrollmentOut> {
+    let row = state::find(conn, ctx, id, Act::ReadEnrollment)?;
+    with_position(conn, row)
+}
+
+/// A page of enrollments: all for site staff and clients; for others their own, those of courses they teach and of their reports.
+///
+/// # Errors
+/// Database errors.
+pub fn list(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    filter: &EnrollmentQuery,
+    page: &PageRequest,
+) -> AppResult<Rows<EnrollmentOut>> {
+    let sight = match &ctx.actor {
+        Actor::User { id, grants } if !ctx.may(Act::ReadEnrollment, &Relation::default()) => Sight::Own {
+            user: *id,
+            courses: grants
+                .iter()
+                .filter_map(|grant| match grant.reach {
+                    Reach::Course(course) if grant.role == Role::Instructor => Some(course),
+                    _ => None,
+                })
+                .collect(),
+        },
+        _ => Sight::All,
+    };
+    let rows = store::list(conn, filter, &sight, page)?;
+    let items = rows.items.into_iter().map(out).collect::<AppResult<_>>()?;
+    Ok(Rows { items, next: rows.next })
+}
+
+/// A page of a course's enrollments that the caller may see.
+///
+/// # Errors
+/// 404.
+pub fn list_of_course(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    which: &Ref,
+    mut filter: EnrollmentQuery,
+    page: &PageRequest,
+) -> AppResult<Rows<EnrollmentOut>> {
+    filter.course_id = Some(courses::find(conn, ctx, which)?.id);
+    list(conn, ctx, &filter, page)
+}
+
+fn wrong_state(row: &EnrollmentRow, wanted: &str) -> AppError {
+    AppError::new(Code::WrongState, format!("The enrollment is {}; this needs one that is {wanted}.", row.status))
+        .with("status", &row.status)
+}
+
+/// Writes a changed row with its event.
+fn store_change(conn: &mut Conn, ctx: &Ctx, row: &mut EnrollmentRow, event: &'static str) -> AppResult<()> {
+    row.version = row.version.saturating_add(1);
+    row.updated_at = ctx.now;
+    store::update(conn, row)?;
+    let event = NewEvent::new(event, "enrollment", row.id).course(row.course_id).user(row.user_id);
+    events::append(conn, ctx, vec![event.data(serde_json::json!({"status": row.status}))])
+}
+
+/// Approves a pending enrollment; without a free seat it goes to the waitlist.
+///
+/// # Errors
+/// 403, 404, 409, 412.
+pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
+    let mut row = find_locked(conn, ctx, id, Act::EnrollOthers)?;
+    conditions.require(row.version)?;
+    if row.status != Status::Pending.as_str() {
+        return Err(wrong_state(&row, "pending"));
+    }
+    lock_row(conn, LockTable::Courses, row.course_id)?;
+    let course = courses::row(conn, row.course_id)?.ok_or_else(|| AppError::not_found("course"))?;
+    let full = match course.seats {
+        Some(seats) => store::count_active(conn, row.course_id)? >= i64::from(seats),
+        None => false,
+    };
+    if full {
+        row.status = Status::Waitlisted.as_str().to_owned();
+        row.waitlist_seq = Some(store::next_in_line(conn, row.course_id)?);
+    } else {
+        row.status = Status::Active.as_str().to_owned();
+        row.enrolled_at = ctx.now;
+    }
+    row.facts_tag = clock::random_number()?;
+    store_change(conn, ctx, &mut row, "enrollment.approved")?;
+    with_position(conn, row)
+}
+
+/// Refuses a pending enrollment.
+///
+/// # Errors
+/// 403, 404, 409, 412.
+pub fn reject(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
+    let mut row = find_locked(conn, ctx, id, Act::EnrollOthers)?;
+    conditions.require(row.version)?;
+    if row.status != Status::Pending.as_str() {
+        return Err(wrong_state(&row, "pending"));
+    }
+    row.status = Status::Withdrawn.as_str().to_owned();
+    row.ended_at = Some(ctx.now);
+    store_change(conn, ctx, &mut row, "enrollment.rejected")?;
+    out(row)
+}
+
+/// Ends an enrollment; its seat goes to the first in line. History stays.
+///
+/// # Errors
+/// 403, 404, 409, 412.
+pub fn withdraw(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
+    let mut row = find_locked(conn, ctx, id, Act::LeaveOrUpgrade)?;
+    conditions.require(row.version)?;
+    if !matches!(row.status.as_str(), "active" | "pending" | "waitlisted") {
+        return Err(wrong_state(&row, "active, pending or waitlisted"));
+    }
+    end(conn, ctx, &mut row, Status::Withdrawn, "enrollment.withdrawn")?;
+    out(row)
+}
+
+fn end(conn: &mut Conn, ctx: &Ctx, row: &mut EnrollmentRow, status: Status, event: &'static str) -> AppResult<()> {
+    let held_a_seat = row.status == Status::Active.as_str();
+    row.status = status.as_str().to_owned();
+    row.ended_at = Some(ctx.now);
+    row.waitlist_seq = None;
+    store_change(conn, ctx, row, event)?;
+    if held_a_seat {
+        promote_waiting(conn, ctx, row.course_id)?;
+    }
+    Ok(())
+}
+
+/// Ends enrollments whose time is up; run every minute, a piece at a time.
+///
+/// # Errors
+/// Database errors.
+pub fn expire_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
+    loop {
+        let ctx = state.system();
+        let done = state.db.write_here(move |conn| {
+            let due = store::due_to_expire(conn, ctx.now, 50)?;
+            for id in &due {
+                if let Some(mut row) = store::find_locked(conn, *id)? {
+                    end(conn, &ctx, &mut row, Status::Expired, "enrollment.expired")?;
+                }
+            }
+            Ok(due.len())
+        })?;
+        if done < 50 {
+            return Ok(());
+        }
+    }
+}

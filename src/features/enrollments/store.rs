@@ -1,0 +1,480 @@
+//! SQL about enrollments, seats, records, learning events, choices and overrides.
+
+use chrono::{DateTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::dto::EnrollmentQuery;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::{
+    attempts, certificates, choices, courses, enrollments, learning_events, module_records, overrides, users,
+};
+use crate::db::types::{At, Id};
+use crate::domain::facts::ModuleRecord;
+use crate::error::{AppError, AppResult};
+use crate::per_backend;
+
+/// A row of `enrollments`.
+#[expect(missing_docs, reason = "the columns of the table")]
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = enrollments)]
+pub struct EnrollmentRow {
+    pub id: Uuid,
+    pub course_id: Uuid,
+    pub user_id: Uuid,
+    pub revision_id: Option<Uuid>,
+    pub revision: i32,
+    pub generation: i32,
+    pub status: String,
+    pub source: String,
+    pub enrolled_by: Option<Uuid>,
+    pub waitlist_seq: Option<i64>,
+    pub cohort_start_at: Option<DateTime<Utc>>,
+    pub enrolled_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub percent: f64,
+    pub done_weight: f64,
+    pub total_weight: f64,
+    pub last_event_at: Option<DateTime<Utc>>,
+    pub facts_tag: i64,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
+    Ok(enrollments::table
+        .filter(enrollments::id.eq(Id(id)))
+        .select(EnrollmentRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Finds and locks; SQLite's one writer needs no lock.
+pub fn find_locked(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
+    let row = enrollments::table.filter(enrollments::id.eq(Id(id)));
+    Ok(match conn {
+        Conn::Pg(c) => row.select(EnrollmentRow::as_select()).for_update().first(c).optional()?,
+        Conn::Sqlite(c) => row.select(EnrollmentRow::as_select()).first(c).optional()?,
+    })
+}
+
+/// Status and generation of the learner's newest enrollment in a course.
+pub fn newest(conn: &mut Conn, course: Uuid, user: Uuid) -> AppResult<Option<(Uuid, String, i32)>> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::course_id.eq(Id(course)))
+        .order(enrollments::generation.desc())
+        .select((enrollments::id, enrollments::status, enrollments::generation))
+        .first(conn)
+        .optional()?)
+}
+
+pub fn count_active(conn: &mut Conn, course: Uuid) -> AppResult<i64> {
+    Ok(enrollments::table
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::status.eq("active"))
+        .count()
+        .get_result(conn)?)
+}
+
+/// Takes the next number in line.
+pub fn next_in_line(conn: &mut Conn, course: Uuid) -> AppResult<i64> {
+    let this = courses::table.filter(courses::id.eq(Id(course)));
+    diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + 1)).execute(conn)?;
+    Ok(courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?)
+}
+
+/// How many stand in line up to this number.
+pub fn position(conn: &mut Conn, course: Uuid, seq: i64) -> AppResult<i64> {
+    Ok(enrollments::table
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::status.eq("waitlisted"))
+        .filter(enrollments::waitlist_seq.le(seq))
+        .count()
+        .get_result(conn)?)
+}
+
+/// The first in line.
+pub fn first_waiting(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<Vec<EnrollmentRow>> {
+    Ok(enrollments::table
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::status.eq("waitlisted"))
+        .order(enrollments::waitlist_seq)
+        .limit(n)
+        .select(EnrollmentRow::as_select())
+        .load(conn)?)
+}
+
+/// Gives seats to these, all at once.
+pub fn activate(conn: &mut Conn, ids: &[Uuid], revision: (Uuid, i32), tag: i64, now: DateTime<Utc>) -> AppResult<()> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
+        .set((
+            enrollments::status.eq("active"),
+            enrollments::waitlist_seq.eq(None::<i64>),
+            enrollments::revision_id.eq(Id(revision.0)),
+            enrollments::revision.eq(revision.1),
+            enrollments::enrolled_at.eq(At(now)),
+            enrollments::facts_tag.eq(tag),
+            enrollments::version.eq(enrollments::version + 1),
+            enrollments::updated_at.eq(At(now)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The id of a course's revision.
+pub fn revision_id(conn: &mut Conn, course: Uuid, number: i32) -> AppResult<Option<Uuid>> {
+    use crate::db::schema::course_revisions as revisions;
+    Ok(revisions::table
+        .filter(revisions::course_id.eq(Id(course)))
+        .filter(revisions::number.eq(number))
+        .select(revisions::id)
+        .first(conn)
+        .optional()?)
+}
+
+/// Which enrollments a list shows.
+pub enum Sight {
+    /// All.
+    All,
+    /// One's own, those of these courses, and those of one's direct reports.
+    Own {
+        /// The caller.
+        user: Uuid,
+        /// Courses that the caller teaches.
+        courses: Vec<Uuid>,
+    },
+}
+
+pub fn list(
+    conn: &mut Conn,
+    filter: &EnrollmentQuery,
+    sight: &Sight,
+    page: &PageRequest,
+) -> AppResult<Rows<EnrollmentRow>> {
+    use diesel::BoolExpressionMethods;
+    let mut query =
+        enrollments::table.select(EnrollmentRow::as_select()).order(enrollments::id).limit(page.fetch()).into_boxed();
+    if let Sight::Own { user, courses } = sight {
+        let reports = users::table.filter(users::manager_id.eq(Id(*user))).select(users::id);
+        let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
+        query = query.filter(
+            enrollments::user_id
+                .eq(Id(*user))
+                .or(enrollments::course_id.eq_any(taught))
+                .or(enrollments::user_id.eq_any(reports)),
+        );
+    }
+    if let Some(after) = page.after {
+        query = query.filter(enrollments::id.gt(Id(after)));
+    }
+    if let Some(user) = filter.user_id {
+        query = query.filter(enrollments::user_id.eq(Id(user)));
+    }
+    if let Some(course) = filter.course_id {
+        query = query.filter(enrollments::course_id.eq(Id(course)));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(enrollments::status.eq(status.as_str()));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(enrollments::updated_at.ge(At(since)));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+pub fn insert(conn: &mut Conn, row: &EnrollmentRow) -> diesel::QueryResult<()> {
+    diesel::insert_into(enrollments::table)
+        .values((
+            (
+                enrollments::id.eq(Id(row.id)),
+                enrollments::course_id.eq(Id(row.course_id)),
+                enrollments::user_id.eq(Id(row.user_id)),
+                enrollments::revision_id.eq(row.revision_id.map(Id)),
+                enrollments::revision.eq(row.revision),
+                enrollments::generation.eq(row.generation),
+                enrollments::status.eq(&row.status),
+                enrollments::source.eq(&row.source),
+                enrollments::enrolled_by.eq(row.enrolled_by.map(Id)),
+                enrollments::waitlist_seq.eq(row.waitlist_seq),
+                enrollments::cohort_start_at.eq(row.cohort_start_at.map(At)),
+                enrollments::enrolled_at.eq(At(row.enrolled_at)),
+            ),
+            (
+                enrollments::expires_at.eq(row.expires_at.map(At)),
+                enrollments::percent.eq(row.percent),
+                enrollments::done_weight.eq(row.done_weight),
+                enrollments::total_weight.eq(row.total_weight),
+                enrollments::facts_tag.eq(row.facts_tag),
+                enrollments::version.eq(row.version),
+                enrollments::created_at.eq(At(row.created_at)),
+                enrollments::updated_at.eq(At(row.updated_at)),
+            ),
+        ))
+        .execute(conn)
+        .map(drop)
+}
+
+/// Writes all changeable fields.
+pub fn update(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq(Id(row.id))))
+        .set((
+            (
+                enrollments::revision_id.eq(row.revision_id.map(Id)),
+                enrollments::revision.eq(row.revision),
+                enrollments::status.eq(&row.status),
+                enrollments::waitlist_seq.eq(row.waitlist_seq),
+                enrollments::enrolled_at.eq(At(row.enrolled_at)),
+                enrollments::started_at.eq(row.started_at.map(At)),
+                enrollments::completed_at.eq(row.completed_at.map(At)),
+                enrollments::ended_at.eq(row.ended_at.map(At)),
+            ),
+            (
+                enrollments::percent.eq(row.percent),
+                enrollments::done_weight.eq(row.done_weight),
+                enrollments::total_weight.eq(row.total_weight),
+                enrollments::last_event_at.eq(row.last_event_at.map(At)),
+                enrollments::facts_tag.eq(row.facts_tag),
+                enrollments::version.eq(row.version),
+                enrollments::updated_at.eq(At(row.updated_at)),
+            ),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Active enrollments whose time is up.
+pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: i64) -> AppResult<Vec<Uuid>> {
+    Ok(enrollments::table
+        .filter(enrollments::expires_at.le(At(now)))
+        .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
+        .limit(n)
+        .select(enrollments::id)
+        .load(conn)?)
+}
+
+/// The records of an enrollment: module key and JSON.
+pub fn records(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, String)>> {
+    Ok(module_records::table
+        .filter(module_records::enrollment_id.eq(Id(enrollment)))
+        .select((module_records::module_key, module_records::data))
+        .load(conn)?)
+}
+
+/// Writes records, those that exist anew.
+pub fn save_records(conn: &mut Conn, enrollment: Uuid, records: &[(&str, &ModuleRecord)]) -> AppResult<()> {
+    let mut rows = Vec::with_capacity(records.len());
+    for (key, record) in records {
+        rows.push((
+            module_records::enrollment_id.eq(Id(enrollment)),
+            module_records::module_key.eq((*key).to_owned()),
+            module_records::data.eq(serde_json::to_string(record).map_err(AppError::internal)?),
+            module_records::started_at.eq(record.started_at.map(At)),
+            module_records::completed_at.eq(record.completed_at.map(At)),
+            module_records::score_percent.eq(record.score),
+        ));
+    }
+    for piece in rows.chunks(500) {
+        per_backend!(conn, |c| diesel::insert_into(module_records::table)
+            .values(piece)
+            .on_conflict((module_records::enrollment_id, module_records::module_key))
+            .do_update()
+            .set((
+                module_records::data.eq(excluded(module_records::data)),
+                module_records::started_at.eq(excluded(module_records::started_at)),
+                module_records::completed_at.eq(excluded(module_records::completed_at)),
+                module_records::score_percent.eq(excluded(module_records::score_percent)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Deletes the records of some modules.
+pub fn delete_records_of(conn: &mut Conn, enrollment: Uuid, keys: &[String]) -> AppResult<()> {
+    let these = module_records::table
+        .filter(module_records::enrollment_id.eq(Id(enrollment)))
+        .filter(module_records::module_key.eq_any(keys.to_vec()));
+    diesel::delete(these).execute(conn)?;
+    Ok(())
+}
+
+/// Which of these learning events are known.
+pub fn known_events(conn: &mut Conn, enrollment: Uuid, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    let of_enrollment =
+        learning_events::table.filter(learning_events::enrollment_id.eq(Id(enrollment))).select(learning_events::id);
+    Ok(match ids {
+        // The usual case gets a statement of its own, which stays prepared.
+        [id] => of_enrollment.filter(learning_events::id.eq(Id(*id))).load(conn)?,
+        many => of_enrollment.filter(learning_events::id.eq_any(many.iter().map(|id| Id(*id)))).load(conn)?,
+    })
+}
+
+/// A stored learning event: id, module key, time, what happened (JSON).
+pub type StoredEvent = (Uuid, String, DateTime<Utc>, String);
+
+pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], now: DateTime<Utc>) -> AppResult<()> {
+    let rows: Vec<_> = events
+        .iter()
+        .map(|(id, key, at, data)| {
+            (
+                learning_events::enrollment_id.eq(Id(enrollment)),
+                learning_events::id.eq(Id(*id)),
+                learning_events::module_key.eq(key),
+                learning_events::at.eq(At(*at)),
+                learning_events::data.eq(data),
+                learning_events::received_at.eq(At(now)),
+            )
+        })
+        .collect();
+    per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+/// Stored learning events of some modules; of all when none are named; up to an instant when given.
+pub fn events(
+    conn: &mut Conn,
+    enrollment: Uuid,
+    modules: &[&str],
+    until: Option<DateTime<Utc>>,
+) -> AppResult<Vec<StoredEvent>> {
+    let mut query = learning_events::table
+        .filter(learning_events::enrollment_id.eq(Id(enrollment)))
+        .select((learning_events::id, learning_events::module_key, learning_events::at, learning_events::data))
+        .into_boxed();
+    if !modules.is_empty() {
+        query = query
+            .filter(learning_events::module_key.eq_any(modules.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()));
+    }
+    if let Some(until) = until {
+        query = query.filter(learning_events::at.le(At(until)));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// A chosen branch: stage, branch, when, whether by the engine.
+pub type ChoiceRow = (String, String, DateTime<Utc>, bool);
+
+pub fn choices(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<ChoiceRow>> {
+    Ok(choices::table
+        .filter(choices::enrollment_id.eq(Id(enrollment)))
+        .order((choices::at, choices::branch_key))
+        .select((choices::stage_key, choices::branch_key, choices::at, choices::auto))
+        .load(conn)?)
+}
+
+pub fn insert_choices(conn: &mut Conn, enrollment: Uuid, rows: &[ChoiceRow]) -> AppResult<()> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(stage, branch, at, auto)| {
+            (
+                choices::enrollment_id.eq(Id(enrollment)),
+                choices::stage_key.eq(stage),
+                choices::branch_key.eq(branch),
+                choices::at.eq(At(*at)),
+                choices::auto.eq(*auto),
+            )
+        })
+        .collect();
+    per_backend!(conn, |c| diesel::insert_into(choices::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+/// Takes back choices of some branches.
+pub fn delete_choices(conn: &mut Conn, enrollment: Uuid, branches: &[&str]) -> AppResult<()> {
+    let these = choices::table
+        .filter(choices::enrollment_id.eq(Id(enrollment)))
+        .filter(choices::branch_key.eq_any(branches.iter().map(|b| (*b).to_owned()).collect::<Vec<_>>()));
+    diesel::delete(these).execute(conn)?;
+    Ok(())
+}
+
+/// An exception that staff granted: module, kind, amount, when.
+pub type OverrideRow = (String, String, Option<i32>, DateTime<Utc>);
+
+pub fn overrides(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<OverrideRow>> {
+    Ok(overrides::table
+        .filter(overrides::enrollment_id.eq(Id(enrollment)))
+        .filter(overrides::at.le(At(until)))
+        .order(overrides::id)
+        .select((overrides::module_key, overrides::kind, overrides::amount, overrides::at))
+        .load(conn)?)
+}
+
+/// A new exception.
+pub struct NewOverride<'a> {
+    pub id: Uuid,
+    pub enrollment: Uuid,
+    pub module: &'a str,
+    pub kind: &'a str,
+    pub amount: Option<i32>,
+    pub reason: Option<&'a str>,
+    pub made_by: Option<Uuid>,
+    pub at: DateTime<Utc>,
+}
+
+pub fn insert_override(conn: &mut Conn, new: &NewOverride<'_>) -> AppResult<()> {
+    diesel::insert_into(overrides::table)
+        .values((
+            overrides::id.eq(Id(new.id)),
+            overrides::enrollment_id.eq(Id(new.enrollment)),
+            overrides::module_key.eq(new.module),
+            overrides::kind.eq(new.kind),
+            overrides::amount.eq(new.amount),
+            overrides::reason.eq(new.reason),
+            overrides::made_by.eq(new.made_by.map(Id)),
+            overrides::at.eq(At(new.at)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Finished attempts until an instant: module, number, when begun, when submitted, score, passed.
+pub type AttemptFact = (String, DateTime<Utc>, Option<DateTime<Utc>>, Option<f64>, Option<bool>);
+
+pub fn attempts_until(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<AttemptFact>> {
+    Ok(attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::started_at.le(At(until)))
+        .order(attempts::number)
+        .select((
+            attempts::module_key,
+            attempts::started_at,
+            attempts::submitted_at,
+            attempts::score_percent,
+            attempts::passed,
+        ))
+        .load(conn)?)
+}
+
+pub fn attributes(conn: &mut Conn, user: Uuid) -> AppResult<Value> {
+    Ok(users::table.filter(users::id.eq(Id(user))).select(users::attributes).first(conn)?)
+}
+
+/// Certificates of some courses: course, issued, expires, revoked.
+pub type CertificateFact = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+pub fn certificates_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<CertificateFact>> {
+    Ok(certificates::table
+        .filter(certificates::user_id.eq(Id(user)))
+        .filter(certificates::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .select((certificates::course_id, certificates::issued_at, certificates::expires_at, certificates::revoked_at))
+        .load(conn)?)
+}
+
+/// Enrollments in some courses: course, status.
+pub fn courses_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, String)>> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .filter(enrollments::status.eq_any(["active", "completed"]))
+        .select((enrollments::course_id, enrollments::status))
+        .load(conn)?)
+}
