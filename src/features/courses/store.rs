@@ -44,7 +44,6 @@ pub struct CourseRow {
 }
 
 /// A row of `course_revisions`, without its outline.
-#[expect(missing_docs, reason = "the columns of the table")]
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
 #[diesel(table_name = revisions)]
 pub struct RevisionRow {

@@ -19,7 +19,6 @@ use crate::http::Ref;
 use crate::per_backend;
 
 /// A row of `users`, without the password's hash.
-#[expect(missing_docs, reason = "the columns of the table")]
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub struct UserRow {
