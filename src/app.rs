@@ -60,10 +60,16 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
         title = "Cairn",
         description = "A headless learning management system. Log in with the **Authorize** button (e-mail and password under \
             *user*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
-            name every fault, every POST takes an `Idempotency-Key`, and a 2xx is on disk.",
+            name every fault, and a 2xx is on disk.\n\n\
+            Headers that work everywhere:\n\n\
+            * `Idempotency-Key` (1 to 255 visible ASCII characters) makes the retry of a POST safe: the same key and body get the first answer again, for 24 hours; \
+            the same key with another body is a 422, and while the first request still runs a 409.\n\
+            * `If-Match` with the `ETag` that you read changes only that version; 412 with the current tag when it has changed since. \
+            `If-None-Match` on a GET answers 304 when you have it already.\n\
+            * `X-Request-Id` is taken, or made, and stands in every answer and in the log.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(openapi::Problem, crate::error::Fault)),
+    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason)),
     tags(
         (name = "session", description = "Log in and out."),
         (name = "people", description = "Users and their roles."),

@@ -89,7 +89,10 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     let text = if text.trim_ascii().is_empty() { "{}" } else { text };
     let input: T = match serde_json::from_str(text) {
         Ok(input) => input,
-        Err(error) => return Err(explain::<T>(text, &error)),
+        Err(error) => match whole_numbers(text).and_then(|value| serde_json::from_value(value).ok()) {
+            Some(input) => input,
+            None => return Err(explain::<T>(text, &error)),
+        },
     };
     let mut faults = Faults::new();
     // Postgres cannot keep U+0000 in text, so no database does.
@@ -99,6 +102,31 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     input.check(&mut faults);
     faults.finish()?;
     Ok(input)
+}
+
+/// The same document with `3` where it says `3.0`, which JSON Schema counts as an integer and the parser does not; `None` when
+/// it has no such number.
+fn whole_numbers(text: &str) -> Option<serde_json::Value> {
+    fn walk(value: &mut serde_json::Value, changed: &mut bool) {
+        use serde_json::Value;
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                // Up to 2^53 every whole f64 is written without a fraction, so its text is the integer.
+                let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0);
+                if let Some(whole) = whole.and_then(|n| format!("{n:.0}").parse::<i64>().ok()) {
+                    *value = Value::from(whole);
+                    *changed = true;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, changed)),
+            Value::Object(members) => members.values_mut().for_each(|member| walk(member, changed)),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(text).ok()?;
+    let mut changed = false;
+    walk(&mut value, &mut changed);
+    changed.then_some(value)
 }
 
 /// The parser stops at the first fault; the schema finds them all.

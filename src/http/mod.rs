@@ -11,6 +11,7 @@ pub mod patch;
 pub mod query;
 pub mod reference;
 pub mod schema;
+pub mod shapes;
 
 pub use answer::Answer;
 pub use body::{Body, Input};
