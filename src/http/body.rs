@@ -34,9 +34,13 @@ impl<T: Input> FromRequest for Body<T> {
         let media_type = check_media_type(request);
         let limit = request.app_data::<web::Data<State>>().map_or(0, |state| state.config.body_limit_bytes);
         let bytes = read(request, payload, limit);
+        let may_be_empty = request.method() == actix_web::http::Method::POST;
         Box::pin(async move {
             let raw = bytes.await?;
             media_type?;
+            if raw.trim_ascii().is_empty() && !may_be_empty {
+                return Err(AppError::new(Code::Malformed, "A JSON body is needed."));
+            }
             let input = parse::<T>(&raw)?;
             Ok(Self { input, raw })
         })
@@ -85,7 +89,7 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     let text = std::str::from_utf8(raw).map_err(|e| {
         AppError::new(Code::Malformed, format!("The body is not UTF-8; the first bad byte is at {}.", e.valid_up_to()))
     })?;
-    // An operation whose fields are all optional may be called without a body.
+    // A POST whose fields are all optional may be called without a body.
     let text = if text.trim_ascii().is_empty() { "{}" } else { text };
     let input: T = match serde_json::from_str(text) {
         Ok(input) => input,
