@@ -91,6 +91,11 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     })?;
     // A POST whose fields are all optional may be called without a body.
     let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+    // The parser would take `[…]` for an object, field by field.
+    if text.trim_ascii_start().starts_with('[') {
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(not_json)?;
+        return Err(AppError::field("", "wrong_type", "This must be of type object."));
+    }
     let input: T = match serde_json::from_str(text) {
         Ok(input) => input,
         Err(error) => match whole_numbers(text).and_then(|value| serde_json::from_value(value).ok()) {
@@ -133,10 +138,15 @@ fn whole_numbers(text: &str) -> Option<serde_json::Value> {
     changed.then_some(value)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn not_json(error: serde_json::Error) -> AppError {
+    AppError::new(Code::Malformed, format!("The body is not JSON: {error}."))
+}
+
 /// The parser stops at the first fault; the schema finds them all.
 fn explain<T: Input>(text: &str, error: &serde_json::Error) -> AppError {
     match serde_json::from_str::<serde_json::Value>(text) {
-        Err(error) => AppError::new(Code::Malformed, format!("The body is not JSON: {error}.")),
+        Err(error) => not_json(error),
         Ok(value) => {
             let mut faults = Faults::new();
             schema::find_nul(text, &mut faults);

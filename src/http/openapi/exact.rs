@@ -169,14 +169,14 @@ fn narrow(value: &mut Value) {
             }
             if is_type(schema, "integer") {
                 let unsigned = schema.get("minimum").and_then(Value::as_f64) == Some(0.0);
-                let (least, most) = match schema.get("format").and_then(Value::as_str) {
-                    Some("int32") if unsigned => (0, i64::from(u32::MAX)),
-                    Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
-                    // Beyond these, JSON numbers lose digits in many clients (RFC 8259 §6).
-                    _ => (-((1 << 53) - 1), (1 << 53) - 1),
+                let (least, most) = match (schema.get("format").and_then(Value::as_str), unsigned) {
+                    (Some("int32"), true) => (Value::from(0), Value::from(u32::MAX)),
+                    (Some("int32"), false) => (Value::from(i32::MIN), Value::from(i32::MAX)),
+                    (_, true) => (Value::from(0), Value::from(u64::MAX)),
+                    (_, false) => (Value::from(i64::MIN), Value::from(i64::MAX)),
                 };
-                schema.entry("minimum").or_insert(Value::from(least));
-                schema.entry("maximum").or_insert(Value::from(most));
+                schema.entry("minimum").or_insert(least);
+                schema.entry("maximum").or_insert(most);
             }
             // No input ignores a field that it does not know.
             if schema.get("properties").is_some_and(Value::is_object) {
