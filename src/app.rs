@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{attempts, certificates, clients, courses, enrollments, sessions, system, users};
+use crate::events::dispatch::{Consumer, Dispatcher};
+use crate::features::{attempts, certificates, clients, courses, enrollments, games, sessions, system, users};
 use crate::http::{fallback, idempotency, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -32,6 +33,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     users::register(config);
     courses::register(config);
     certificates::register(config);
+    games::register(config);
     sessions::register(config);
     clients::register(config);
     system::register(config);
@@ -44,9 +46,18 @@ pub fn job_kinds() -> Vec<JobKind> {
     vec![
         JobKind { name: "submit_overdue_attempts", every_seconds: every(5), run: attempts::submit_overdue },
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
+        JobKind { name: "close_due_games", every_seconds: every(2), run: games::close_due },
+        JobKind { name: "settle_due_matches", every_seconds: every(5), run: games::settle_due_matches },
+        JobKind { name: "draw_due_leagues", every_seconds: every(60), run: games::draw_due_leagues },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
     ]
+}
+
+/// Readers of the event log, in the order in which they are served.
+#[must_use]
+pub fn consumers() -> Vec<Consumer> {
+    vec![games::CONSUMER]
 }
 
 fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()> {
@@ -78,6 +89,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
         (name = "learning", description = "Enrollments, paths, learning events, choices."),
         (name = "quizzes", description = "Attempts and answers."),
         (name = "certificates", description = "Proof of completion."),
+        (name = "games", description = "Points, badges, leaderboards, teams."),
         (name = "operation", description = "Health, metrics, the sandbox clock.")
     )
 )]
@@ -158,6 +170,7 @@ pub struct Running {
     /// The HTTP server; resolves when it has stopped.
     pub server: actix_web::dev::Server,
     worker: Option<Worker>,
+    dispatcher: Option<Dispatcher>,
 }
 
 /// Starts the HTTP server on a listener that is bound already, and the worker if it runs inline.
@@ -168,7 +181,9 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
     document();
     metrics_handle();
     let workers = state.config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
-    let worker = if state.config.worker_inline { Some(Worker::start(state.clone(), job_kinds())?) } else { None };
+    let inline = state.config.worker_inline;
+    let worker = if inline { Some(Worker::start(state.clone(), job_kinds())?) } else { None };
+    let dispatcher = if inline { Some(Dispatcher::start(state.clone(), consumers())?) } else { None };
     let shared = web::Data::new(state.clone());
     let server = HttpServer::new(move || {
         let swagger = SwaggerUi::new("/docs/{_:.*}").config(
@@ -201,7 +216,7 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
     .listen(listener)
     .map_err(AppError::internal)?
     .run();
-    Ok(Running { state, server, worker })
+    Ok(Running { state, server, worker, dispatcher })
 }
 
 impl Running {
@@ -214,6 +229,7 @@ impl Running {
         let result = self.server.await;
         upkeep.abort();
         drop(self.worker);
+        drop(self.dispatcher);
         self.state.db.close();
         log::info!("stopped");
         result

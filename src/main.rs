@@ -124,6 +124,7 @@ fn work(config: Config) -> Outcome {
     start_log(&config);
     let state = app::open(config)?;
     let worker = cairn::jobs::worker::Worker::start(state.clone(), app::job_kinds())?;
+    let dispatcher = cairn::events::dispatch::Dispatcher::start(state.clone(), app::consumers())?;
     log::info!("working on {}", state.db.url().redacted());
     actix_web::rt::System::new().block_on(async {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -133,6 +134,7 @@ fn work(config: Config) -> Outcome {
         }
     })?;
     drop(worker);
+    drop(dispatcher);
     state.db.close();
     Ok(())
 }

@@ -44,6 +44,8 @@ needs! {
     EnrollmentsWrite = Some(Scope::EnrollmentsWrite), "`enrollments:write`";
     AssessmentRead = Some(Scope::AssessmentRead), "`assessment:read`";
     CertificatesRead = Some(Scope::CertificatesRead), "`certificates:read`";
+    GamesRead = Some(Scope::GamesRead), "`games:read`";
+    GamesWrite = Some(Scope::GamesWrite), "`games:write`";
 }
 
 /// Whoever is behind a valid access token, with the scope `N` if it is a client.

@@ -12,6 +12,7 @@ pub mod migrations;
 pub mod page;
 mod postgres;
 pub mod schema;
+pub mod signal;
 mod sqlite;
 pub mod types;
 mod writer;
@@ -25,6 +26,7 @@ use diesel::{Connection, RunQueryDsl, sql_query};
 
 pub use self::conn::{Conn, MultiBackend};
 pub use self::postgres::Pool;
+use self::signal::Signal;
 use self::writer::Writer;
 use crate::config::DatabaseUrl;
 use crate::error::{AppError, AppResult, Code};
@@ -37,6 +39,7 @@ struct Inner {
     url: DatabaseUrl,
     kind: Kind,
     statements: Arc<AtomicU64>,
+    commits: Arc<Signal>,
 }
 
 enum Kind {
@@ -51,14 +54,15 @@ impl Db {
     /// When the file or the server cannot be reached.
     pub fn open(url: &DatabaseUrl, pool_size: u32) -> AppResult<Self> {
         let statements = Arc::new(AtomicU64::new(0));
+        let commits = Arc::new(Signal::default());
         let kind = match url {
             DatabaseUrl::Sqlite(path) => {
-                let writer = Writer::start(sqlite::open_writer(path, &statements)?)?;
+                let writer = Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&commits))?;
                 Kind::Sqlite { reader: sqlite::Reader::new(path.clone(), Arc::clone(&statements)), writer }
             }
             DatabaseUrl::Postgres(url) => Kind::Postgres { pool: postgres::pool(url, pool_size, &statements)? },
         };
-        Ok(Self(Arc::new(Inner { url: url.clone(), kind, statements })))
+        Ok(Self(Arc::new(Inner { url: url.clone(), kind, statements, commits })))
     }
 
     /// Where the data is.
@@ -117,7 +121,7 @@ impl Db {
     {
         match &self.0.kind {
             Kind::Sqlite { writer, .. } => writer.submit(f)?.await.unwrap_or_else(|_| Err(stopped())),
-            Kind::Postgres { pool } => postgres::write(pool.clone(), f).await,
+            Kind::Postgres { pool } => self.told(postgres::write(pool.clone(), f).await),
         }
     }
 
@@ -143,8 +147,22 @@ impl Db {
     {
         match &self.0.kind {
             Kind::Sqlite { writer, .. } => writer.submit(f)?.blocking_recv().unwrap_or_else(|_| Err(stopped())),
-            Kind::Postgres { pool } => postgres::write_here(pool, f),
+            Kind::Postgres { pool } => self.told(postgres::write_here(pool, f)),
         }
+    }
+
+    /// Signals each commit of this process.
+    #[must_use]
+    pub fn commits(&self) -> Arc<Signal> {
+        Arc::clone(&self.0.commits)
+    }
+
+    /// Signals the commit of a write that succeeded.
+    fn told<T>(&self, result: AppResult<T>) -> AppResult<T> {
+        if result.is_ok() {
+            self.0.commits.notify();
+        }
+        result
     }
 
     /// Ends the writer after what it has accepted is durable.
@@ -188,6 +206,7 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
             LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
             LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
             LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
+            LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR UPDATE",
         };
         sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
     }
@@ -205,6 +224,8 @@ pub enum LockTable {
     Users,
     /// One quiz attempt.
     Attempts,
+    /// One game with its ledger and all that is summed from it.
+    Games,
 }
 
 /// True for statements that open, close or name a transaction, which no budget counts.

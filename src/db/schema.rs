@@ -353,6 +353,309 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    games (id) {
+        id -> SqlId,
+        title -> Text,
+        description -> Text,
+        scope_kind -> Text,
+        scope_id -> Nullable<SqlId>,
+        status -> Text,
+        mode -> Text,
+        starts_at -> SqlInstant,
+        ends_at -> Nullable<SqlInstant>,
+        seed -> BigInt,
+        settings -> Text,
+        closed_at -> Nullable<SqlInstant>,
+        report -> Nullable<Text>,
+        version -> BigInt,
+        created_by -> Nullable<SqlId>,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_preferences (user_id) {
+        user_id -> SqlId,
+        display -> Text,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_players (game_id, user_id) {
+        game_id -> SqlId,
+        user_id -> SqlId,
+        display -> Nullable<Text>,
+        streak_days -> BigInt,
+        streak_longest -> BigInt,
+        streak_last -> Nullable<SqlInstant>,
+        joined_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_teams (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        name -> Text,
+        name_key -> Text,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_team_members (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        team_id -> SqlId,
+        user_id -> SqlId,
+        joined_at -> SqlInstant,
+        left_at -> Nullable<SqlInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_ledger (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        user_id -> SqlId,
+        team_id -> Nullable<SqlId>,
+        points -> BigInt,
+        kind -> Text,
+        rule_key -> Nullable<Text>,
+        reason -> Text,
+        event_id -> Nullable<SqlId>,
+        corrects_id -> Nullable<SqlId>,
+        made_by -> Nullable<SqlId>,
+        dedup_key -> Nullable<Text>,
+        at -> SqlInstant,
+        created_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_progress (game_id, user_id, rule_key) {
+        game_id -> SqlId,
+        rule_key -> Text,
+        user_id -> SqlId,
+        times -> BigInt,
+        points -> BigInt,
+        last_at -> Nullable<SqlInstant>,
+        day_at -> Nullable<SqlInstant>,
+        day_points -> BigInt,
+        streak_days -> BigInt,
+        streak_longest -> BigInt,
+        streak_last -> Nullable<SqlInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_things (game_id, user_id, rule_key, thing) {
+        game_id -> SqlId,
+        user_id -> SqlId,
+        rule_key -> Text,
+        thing -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_boards (id) {
+        id -> BigInt,
+        game_id -> SqlId,
+        bucket -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_standings (board_id, user_id) {
+        board_id -> BigInt,
+        user_id -> SqlId,
+        points -> BigInt,
+        reached_at -> SqlInstant,
+        listed -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_ranking (board_id, level, key) {
+        board_id -> BigInt,
+        level -> Integer,
+        key -> Binary,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_team_points (board_id, team_id, user_id) {
+        board_id -> BigInt,
+        team_id -> SqlId,
+        user_id -> SqlId,
+        points -> BigInt,
+        reached_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_team_totals (board_id, team_id) {
+        board_id -> BigInt,
+        team_id -> SqlId,
+        points -> BigInt,
+        reached_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_badges (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        title -> Text,
+        description -> Text,
+        design -> Text,
+        criteria -> Nullable<Text>,
+        award_on -> Nullable<Text>,
+        award_where -> Nullable<Text>,
+        revocation -> Text,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_badge_awards (id) {
+        id -> SqlId,
+        badge_id -> SqlId,
+        game_id -> SqlId,
+        user_id -> SqlId,
+        source -> Text,
+        reason -> Text,
+        event_id -> Nullable<SqlId>,
+        awarded_by -> Nullable<SqlId>,
+        awarded_at -> SqlInstant,
+        state -> Text,
+        revoked_at -> Nullable<SqlInstant>,
+        revoke_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_flags (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        user_id -> SqlId,
+        kind -> Text,
+        detail -> Text,
+        entry_id -> Nullable<SqlId>,
+        award_id -> Nullable<SqlId>,
+        state -> Text,
+        note -> Nullable<Text>,
+        resolved_by -> Nullable<SqlId>,
+        resolved_at -> Nullable<SqlInstant>,
+        at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_matches (id) {
+        id -> SqlId,
+        game_id -> SqlId,
+        format -> Text,
+        round -> Integer,
+        slot -> Integer,
+        home_team_id -> Nullable<SqlId>,
+        away_team_id -> Nullable<SqlId>,
+        starts_at -> SqlInstant,
+        ends_at -> SqlInstant,
+        state -> Text,
+        home_score -> Nullable<Double>,
+        away_score -> Nullable<Double>,
+        winner_id -> Nullable<SqlId>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    game_league_places (game_id, bucket, user_id) {
+        game_id -> SqlId,
+        bucket -> Text,
+        user_id -> SqlId,
+        tier -> Integer,
+        group_no -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    event_failures (consumer, seq) {
+        consumer -> Text,
+        seq -> BigInt,
+        attempts -> Integer,
+        last_error -> Text,
+        skipped_at -> Nullable<SqlInstant>,
+        updated_at -> SqlInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     signing_keys,
@@ -374,6 +677,25 @@ diesel::allow_tables_to_appear_in_same_query!(
     overrides,
     attempts,
     certificates,
+    games,
+    game_preferences,
+    game_players,
+    game_teams,
+    game_team_members,
+    game_ledger,
+    game_progress,
+    game_things,
+    game_boards,
+    game_standings,
+    game_ranking,
+    game_team_points,
+    game_team_totals,
+    game_badges,
+    game_badge_awards,
+    game_flags,
+    game_matches,
+    game_league_places,
+    event_failures,
 );
 
 diesel::joinable!(sessions -> users (user_id));

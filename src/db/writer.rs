@@ -5,10 +5,11 @@
 //! panics takes back its own work alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use super::signal::Signal;
 use super::{Conn, batch, stopped};
 use crate::error::{AppError, AppResult};
 
@@ -67,11 +68,11 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Writer {
-    pub(super) fn start(mut conn: Conn) -> AppResult<Self> {
+    pub(super) fn start(mut conn: Conn, commits: Arc<Signal>) -> AppResult<Self> {
         let (sender, receiver) = channel::<Box<dyn Job>>();
         let thread = std::thread::Builder::new()
             .name("cairn-writer".into())
-            .spawn(move || serve(&mut conn, &receiver))
+            .spawn(move || serve(&mut conn, &receiver, &commits))
             .map_err(AppError::internal)?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -106,7 +107,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>) {
+fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, commits: &Signal) {
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
         while waiting.len() < MAX_BATCH
@@ -122,6 +123,7 @@ fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>) {
         for job in waiting {
             job.answer(failure.clone());
         }
+        commits.notify();
     }
 }
 

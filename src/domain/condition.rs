@@ -36,6 +36,12 @@ pub enum Condition {
     Certificate(CertificateLeaf),
     /// The learner is in, or has completed, a course.
     Course(CourseLeaf),
+    /// The learner holds a badge.
+    Badge(BadgeLeaf),
+    /// The learner has so many points in a game.
+    Points(PointsLeaf),
+    /// The learner has reached a level of a game.
+    Level(LevelLeaf),
     /// A profile attribute is so.
     Attribute(AttributeLeaf),
     /// It is the time.
@@ -139,6 +145,35 @@ pub enum CourseIs {
     Enrolled,
     /// Completed.
     Completed,
+}
+
+/// The learner holds a badge that was not taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BadgeLeaf {
+    /// Which.
+    pub id: Uuid,
+}
+
+/// The learner has so many points in a game.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PointsLeaf {
+    /// Which game.
+    pub game: Uuid,
+    /// How many.
+    pub at_least: i64,
+}
+
+/// The learner has reached a level of a game.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelLeaf {
+    /// Which game.
+    pub game: Uuid,
+    /// The level's number, beginning with 1.
+    #[schema(minimum = 1)]
+    pub at_least: u32,
 }
 
 /// A profile attribute is so.
@@ -321,11 +356,22 @@ impl Condition {
     }
 
     fn holds(&self, env: Env<'_>) -> Truth {
+        self.fold(&|leaf| leaf.judge(env).0)
+    }
+
+    /// Whether it holds, and whether what it asks about exists at all.
+    #[must_use]
+    pub fn truth(&self, env: Env<'_>) -> Truth {
+        self.holds(env)
+    }
+
+    /// Joins what `judge` says of each leaf: for conditions that are not about a learner on a path.
+    pub fn fold(&self, judge: &impl Fn(&Self) -> Truth) -> Truth {
         match self {
             Self::All(parts) => {
                 let mut all = Truth::True;
                 for part in parts {
-                    match part.holds(env) {
+                    match part.fold(judge) {
                         Truth::True => {}
                         Truth::False if all == Truth::True => all = Truth::False,
                         Truth::False => {}
@@ -337,7 +383,7 @@ impl Condition {
             Self::Any(parts) => {
                 let mut any = Truth::False;
                 for part in parts {
-                    match part.holds(env) {
+                    match part.fold(judge) {
                         Truth::True => return Truth::True,
                         Truth::False => {}
                         Truth::Missing => any = Truth::Missing,
@@ -345,12 +391,12 @@ impl Condition {
                 }
                 any
             }
-            Self::Not(part) => match part.holds(env) {
+            Self::Not(part) => match part.fold(judge) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
                 Truth::Missing => Truth::Missing,
             },
-            leaf => leaf.judge(env).0,
+            leaf => judge(leaf),
         }
     }
 
@@ -421,6 +467,9 @@ impl Condition {
                 ("certificate", Some(leaf.course.to_string()), json!(if leaf.valid { "valid" } else { "held" }))
             }
             Self::Course(leaf) => ("course", Some(leaf.id.to_string()), json!(leaf.is)),
+            Self::Badge(leaf) => ("badge", Some(leaf.id.to_string()), json!("held")),
+            Self::Points(leaf) => ("points", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
+            Self::Level(leaf) => ("level", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
             Self::Attribute(leaf) => {
                 ("attribute", Some(leaf.name.clone()), json!({"op": leaf.op, "value": leaf.value}))
             }
@@ -490,6 +539,18 @@ impl Condition {
                     json!(actual),
                 )
             }
+            Self::Badge(leaf) => match env.facts.learner.badges.iter().find(|fact| fact.badge == leaf.id) {
+                Some(fact) => (fact.held.into(), json!(if fact.held { "held" } else { "none" })),
+                None => (Truth::Missing, Value::Null),
+            },
+            Self::Points(leaf) => match env.facts.learner.game(leaf.game) {
+                Some(fact) => ((fact.points >= leaf.at_least).into(), json!(fact.points)),
+                None => (Truth::Missing, Value::Null),
+            },
+            Self::Level(leaf) => match env.facts.learner.game(leaf.game) {
+                Some(fact) => ((fact.level >= leaf.at_least).into(), json!(fact.level)),
+                None => (Truth::Missing, Value::Null),
+            },
             Self::Attribute(leaf) => {
                 let actual = env.facts.learner.attributes.get(&leaf.name).filter(|v| !v.is_null());
                 let Some(actual) = actual else {

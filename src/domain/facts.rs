@@ -145,6 +145,26 @@ pub struct CourseFact {
     pub completed: bool,
 }
 
+/// Whether the learner holds a badge that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadgeFact {
+    /// The badge.
+    pub badge: Uuid,
+    /// Whether the learner holds it.
+    pub held: bool,
+}
+
+/// What the learner has in a game that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GameFact {
+    /// The game.
+    pub game: Uuid,
+    /// Points.
+    pub points: i64,
+    /// Number of the level reached; 0 below the first.
+    pub level: u32,
+}
+
 /// What is known of the learner beyond this enrollment; only what the outline's [`super::outline::FactNeeds`] name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearnerFacts {
@@ -154,6 +174,18 @@ pub struct LearnerFacts {
     pub certificates: Vec<HeldCertificate>,
     /// Enrollments, withdrawn ones left out.
     pub courses: Vec<CourseFact>,
+    /// Badges asked about, those that do not exist left out.
+    pub badges: Vec<BadgeFact>,
+    /// Games asked about, those that do not exist left out.
+    pub games: Vec<GameFact>,
+}
+
+impl LearnerFacts {
+    /// What the learner has in a game.
+    #[must_use]
+    pub fn game(&self, game: Uuid) -> Option<&GameFact> {
+        self.games.iter().find(|fact| fact.game == game)
+    }
 }
 
 /// Everything that the path of one enrollment depends on, besides the outline and the time.

@@ -109,6 +109,8 @@ scopes! {
     EnrollmentsWrite "enrollments:write" "Enrol and withdraw learners, grant exceptions.";
     AssessmentRead "assessment:read" "Read attempts.";
     CertificatesRead "certificates:read" "Read certificates.";
+    GamesRead "games:read" "Read games, leaderboards, points and badges.";
+    GamesWrite "games:write" "Create and run games, teams and badges, correct points.";
 }
 
 impl FromStr for Scope {
@@ -191,6 +193,16 @@ pub enum Act {
     ReadCertificate,
     /// Revoke a certificate.
     RevokeCertificate,
+    /// Read a game, its leaderboards, teams and badges.
+    ReadGame,
+    /// Read somebody's points, ledger and badges.
+    ReadPoints,
+    /// Join and leave teams, choose how to be shown.
+    Play,
+    /// Create, change and close a game, its teams, badges and matches.
+    WriteGame,
+    /// Correct points, give and revoke badges, review flags, see who hides behind a pseudonym.
+    RefereeGame,
     /// Move the sandbox clock.
     MoveClock,
 }
@@ -231,6 +243,11 @@ impl Act {
             Self::LeaveOrUpgrade => rule(Some(Scope::EnrollmentsWrite), &[Instructor], true, false),
             Self::GrantException => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
             Self::ReadCertificate => rule(Some(Scope::CertificatesRead), &[Instructor], true, true),
+            Self::ReadGame => rule(Some(Scope::GamesRead), EVERYONE, false, false),
+            Self::ReadPoints => rule(Some(Scope::GamesRead), &[Instructor], true, true),
+            Self::Play => rule(None, EVERYONE, true, false),
+            Self::WriteGame => rule(Some(Scope::GamesWrite), &[Author, Instructor], false, false),
+            Self::RefereeGame => rule(Some(Scope::GamesWrite), &[Instructor], false, false),
             Self::RevokeCertificate => rule(None, &[], false, false),
         }
     }

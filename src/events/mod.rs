@@ -2,6 +2,8 @@
 //!
 //! Learning events that change no state (a heartbeat of a video) are in `learning_events` only, which is append-only too.
 
+pub mod dispatch;
+
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use serde_json::Value;
@@ -107,10 +109,72 @@ pub struct Event {
     pub kind: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// Kind of the resource.
+    pub subject_kind: String,
     /// The resource.
     pub subject_id: Uuid,
+    /// The course it belongs to.
+    pub course_id: Option<Uuid>,
+    /// The person it is about.
+    pub user_id: Option<Uuid>,
     /// Details.
     pub data: Value,
+}
+
+type Row = (i64, Uuid, String, DateTime<Utc>, String, Uuid, Option<Uuid>, Option<Uuid>, Value);
+type Columns = (
+    events::seq,
+    events::id,
+    events::kind,
+    events::at,
+    events::subject_kind,
+    events::subject_id,
+    events::course_id,
+    events::user_id,
+    events::data,
+);
+const COLUMNS: Columns = (
+    events::seq,
+    events::id,
+    events::kind,
+    events::at,
+    events::subject_kind,
+    events::subject_id,
+    events::course_id,
+    events::user_id,
+    events::data,
+);
+
+impl From<Row> for Event {
+    fn from((seq, id, kind, at, subject_kind, subject_id, course_id, user_id, data): Row) -> Self {
+        Self { seq, id, kind, at, subject_kind, subject_id, course_id, user_id, data }
+    }
+}
+
+/// Events of some kinds after a position and up to another, in order, for those who go through history again.
+///
+/// # Errors
+/// Database errors.
+pub fn of_kinds(conn: &mut Conn, kinds: &[&str], after: i64, until: i64, limit: i64) -> AppResult<Vec<Event>> {
+    let rows: Vec<Row> = events::table
+        .filter(events::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
+        .filter(events::seq.gt(after))
+        .filter(events::seq.le(until))
+        .order(events::seq)
+        .limit(limit)
+        .select(COLUMNS)
+        .load(conn)?;
+    Ok(rows.into_iter().map(Event::from).collect())
+}
+
+/// How far a consumer of the log has come.
+///
+/// # Errors
+/// Database errors.
+pub fn cursor(conn: &mut Conn, consumer: &str) -> AppResult<i64> {
+    use crate::db::schema::event_cursors as cursors;
+    use diesel::OptionalExtension;
+    Ok(cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0))
 }
 
 /// Events after a position, in order. On Postgres none that an older, still running transaction could yet precede.
@@ -120,22 +184,30 @@ pub struct Event {
 pub fn after(conn: &mut Conn, seq: i64, limit: i64) -> AppResult<Vec<Event>> {
     use diesel::dsl::sql;
     use diesel::sql_types::Bool;
-    let columns = (events::seq, events::id, events::kind, events::at, events::subject_id, events::data);
-    type Row = (i64, Uuid, String, DateTime<Utc>, Uuid, Value);
     let rows: Vec<Row> = match conn {
         Conn::Pg(pg) => events::table
             .filter(events::seq.gt(seq))
             .filter(sql::<Bool>("tx < pg_snapshot_xmin(pg_current_snapshot())"))
             .order(events::seq)
             .limit(limit)
-            .select(columns)
+            .select(COLUMNS)
             .load(pg)?,
         Conn::Sqlite(lite) => {
-            events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(columns).load(lite)?
+            events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(COLUMNS).load(lite)?
         }
     };
-    Ok(rows
-        .into_iter()
-        .map(|(seq, id, kind, at, subject_id, data)| Event { seq, id, kind, at, subject_id, data })
-        .collect())
+    Ok(rows.into_iter().map(Event::from).collect())
+}
+
+/// Ids of the events of one kind that happened to these resources.
+///
+/// # Errors
+/// Database errors.
+pub fn ids_of(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    Ok(events::table
+        .filter(events::subject_id.eq_any(subjects.iter().map(|id| Id(*id))))
+        .filter(events::kind.eq(kind))
+        .order(events::seq)
+        .select(events::id)
+        .load(conn)?)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::condition::{AttributeOp, Condition, ElapsedSince};
+use super::condition::{AttributeOp, Condition, ElapsedSince, LevelLeaf, PointsLeaf};
 use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
@@ -91,6 +91,23 @@ pub fn named_courses(outline: &Outline) -> Vec<Uuid> {
     ids
 }
 
+/// Badges and games that conditions name, for the caller to look up.
+#[must_use]
+pub fn named_games(outline: &Outline) -> Vec<Uuid> {
+    let mut ids = Vec::new();
+    each_condition(outline, |condition, _| {
+        condition.each_leaf(&mut |leaf| match leaf {
+            Condition::Badge(leaf) => ids.push(leaf.id),
+            Condition::Points(leaf) => ids.push(leaf.game),
+            Condition::Level(leaf) => ids.push(leaf.game),
+            _ => {}
+        });
+    });
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// Visits every condition with its pointer.
 fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) {
     for placed in placed(outline) {
@@ -112,7 +129,7 @@ fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) 
     }
 }
 
-/// Lints an outline. `known_courses` are those of [`named_courses`] that exist.
+/// Lints an outline. `known_courses` are those of [`named_courses`] and [`named_games`] that exist.
 #[must_use]
 pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known_courses: &[Uuid]) -> LintReport {
     let mut report = LintReport::default();
@@ -383,6 +400,18 @@ fn leaf_faults(
                 "unknown_course",
                 format!("The condition names the course {}, which does not exist.", leaf.id),
             );
+        }
+        Condition::Badge(leaf) if !known_courses.contains(&leaf.id) => {
+            report.error(
+                at,
+                "unknown_badge",
+                format!("The condition names the badge {}, which does not exist.", leaf.id),
+            );
+        }
+        Condition::Points(PointsLeaf { game, .. }) | Condition::Level(LevelLeaf { game, .. })
+            if !known_courses.contains(game) =>
+        {
+            report.error(at, "unknown_game", format!("The condition names the game {game}, which does not exist."));
         }
         Condition::Attribute(leaf) => {
             let fits = match leaf.op {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{LintReport, Placed};
 use crate::domain::condition::{AttributeOp, Condition, CourseIs};
-use crate::domain::facts::{CourseFact, HeldCertificate, Instant, LearnerFacts};
+use crate::domain::facts::{BadgeFact, CourseFact, GameFact, HeldCertificate, Instant, LearnerFacts};
 use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
 use crate::domain::path::{self, NextStep, State};
 use crate::domain::simulate::Walker;
@@ -190,6 +190,7 @@ fn jump(outline: &Compiled, walker: &mut Walker<'_>) -> bool {
 /// A learner for whom conditions on what lies outside of the course hold, or one with nothing.
 fn learner(outline: &Compiled, favoured: bool) -> LearnerFacts {
     let mut facts = LearnerFacts::default();
+    outline.each_condition(|condition| condition.each_leaf(&mut |leaf| playing(&mut facts, leaf, favoured)));
     if !favoured {
         return facts;
     }
@@ -219,4 +220,19 @@ fn learner(outline: &Compiled, favoured: bool) -> LearnerFacts {
     });
     facts.attributes = attributes;
     facts
+}
+
+/// Badges and games exist for everyone; only the favoured have something in them.
+fn playing(facts: &mut LearnerFacts, leaf: &Condition, favoured: bool) {
+    let (game, points, level) = match leaf {
+        Condition::Badge(leaf) => return facts.badges.push(BadgeFact { badge: leaf.id, held: favoured }),
+        Condition::Points(leaf) => (leaf.game, leaf.at_least, 0),
+        Condition::Level(leaf) => (leaf.game, 0, leaf.at_least),
+        _ => return,
+    };
+    let (points, level) = if favoured { (points, level) } else { (0, 0) };
+    match facts.games.iter_mut().find(|fact| fact.game == game) {
+        Some(fact) => (fact.points, fact.level) = (fact.points.max(points), fact.level.max(level)),
+        None => facts.games.push(GameFact { game, points, level }),
+    }
 }

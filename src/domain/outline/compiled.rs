@@ -66,6 +66,50 @@ pub struct FactNeeds {
     pub certificates: Vec<Uuid>,
     /// Enrollments in these courses.
     pub courses: Vec<Uuid>,
+    /// Badges.
+    pub badges: Vec<Uuid>,
+    /// Points and levels in these games.
+    pub games: Vec<Uuid>,
+}
+
+impl FactNeeds {
+    /// What a single condition asks about.
+    #[must_use]
+    pub fn of(condition: &Condition) -> Self {
+        let mut needs = Self::default();
+        condition.each_leaf(&mut |leaf| needs.add(leaf));
+        needs.sort();
+        needs
+    }
+
+    /// Adds what a leaf asks about.
+    fn add(&mut self, leaf: &Condition) {
+        match leaf {
+            Condition::Attribute(_) => self.attributes = true,
+            Condition::Inactive(_) => self.activity = true,
+            Condition::Certificate(leaf) => self.certificates.push(leaf.course),
+            Condition::Course(leaf) => self.courses.push(leaf.id),
+            Condition::Badge(leaf) => self.badges.push(leaf.id),
+            Condition::Points(leaf) => self.games.push(leaf.game),
+            Condition::Level(leaf) => self.games.push(leaf.game),
+            _ => {}
+        }
+    }
+
+    /// Leaves each id once.
+    fn sort(&mut self) {
+        for list in [&mut self.certificates, &mut self.courses, &mut self.badges, &mut self.games] {
+            let mut seen = HashSet::new();
+            list.retain(|id| seen.insert(*id));
+        }
+    }
+
+    /// True when something must be read about the learner each time.
+    #[must_use]
+    pub fn beyond_enrollment(&self) -> bool {
+        let lists = [&self.certificates, &self.courses, &self.badges, &self.games];
+        self.attributes || lists.iter().any(|list| !list.is_empty())
+    }
 }
 
 /// An outline made ready.
@@ -157,19 +201,15 @@ impl Compiled {
         let mut timed =
             self.modules.iter().any(|m| m.release.is_some() || m.quiz().is_some_and(|q| q.cooldown_seconds.is_some()));
         self.each_condition(|condition| {
-            condition.each_leaf(&mut |leaf| match leaf {
-                Condition::Attribute(_) => needs.attributes = true,
-                Condition::Inactive(_) => (needs.activity, timed) = (true, true),
-                Condition::Certificate(leaf) => (needs.certificates.push(leaf.course), timed = true).0,
-                Condition::Course(leaf) => needs.courses.push(leaf.id),
-                Condition::Date(_) | Condition::Elapsed(_) => timed = true,
-                _ => {}
+            condition.each_leaf(&mut |leaf| {
+                needs.add(leaf);
+                timed |= matches!(
+                    leaf,
+                    Condition::Inactive(_) | Condition::Certificate(_) | Condition::Date(_) | Condition::Elapsed(_)
+                );
             });
         });
-        for list in [&mut needs.certificates, &mut needs.courses] {
-            let mut seen = HashSet::new();
-            list.retain(|id| seen.insert(*id));
-        }
+        needs.sort();
         self.needs = needs;
         self.time_sensitive = timed;
     }

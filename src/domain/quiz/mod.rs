@@ -3,7 +3,7 @@
 mod check;
 mod grade;
 mod item;
-mod shuffle;
+pub(crate) mod shuffle;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

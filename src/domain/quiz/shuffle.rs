@@ -1,9 +1,9 @@
 //! A shuffle that can be rebuilt from its seed: SplitMix64 (Steele, Lea, Flood 2014) drives a Fisher–Yates shuffle.
 
-struct SplitMix64(u64);
+pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -19,7 +19,7 @@ impl SplitMix64 {
 }
 
 /// Shuffles in place; the same seed gives the same order on every machine.
-pub(super) fn shuffle<T>(list: &mut [T], seed: u64) {
+pub(crate) fn shuffle<T>(list: &mut [T], seed: u64) {
     let mut random = SplitMix64(seed);
     for last in (1..list.len()).rev() {
         list.swap(last, random.below(last + 1));
@@ -27,7 +27,7 @@ pub(super) fn shuffle<T>(list: &mut [T], seed: u64) {
 }
 
 /// FNV-1a, to give each item its own order from one seed.
-pub(super) fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::permission::Act;
 use crate::domain::simulate::{Script, Simulation};
 use crate::error::{AppError, AppResult, Code, Fault};
 use crate::events::{self, NewEvent};
+use crate::features::games;
 use crate::http::{Conditions, Ref};
 use crate::state::Ctx;
 
@@ -122,7 +123,9 @@ pub fn update_module(
 /// What the linter says of an outline, with what it names outside of it looked up.
 fn check(conn: &mut Conn, row: &CourseRow, outline: &Outline) -> AppResult<LintReport> {
     let wanted = lint::named_courses(outline);
-    let known = if wanted.is_empty() { Vec::new() } else { store::existing(conn, &wanted)? };
+    let mut known = if wanted.is_empty() { Vec::new() } else { store::existing(conn, &wanted)? };
+    let wanted = lint::named_games(outline);
+    known.extend(if wanted.is_empty() { Vec::new() } else { games::existing(conn, &wanted)? });
     Ok(lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known))
 }
 

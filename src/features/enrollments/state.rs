@@ -18,7 +18,7 @@ use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
-use crate::features::{certificates, courses, users};
+use crate::features::{certificates, courses, games, users};
 use crate::state::Ctx;
 
 /// Outlines by revision. A revision never changes, so there is nothing to invalidate.
@@ -112,7 +112,7 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
         }
     };
     let needs = &outline.needs;
-    if needs.attributes || !needs.certificates.is_empty() || !needs.courses.is_empty() {
+    if needs.beyond_enrollment() {
         // What lies outside of the enrollment may have changed without its tag, so it is read every time.
         let learner = load_learner(conn, row.user_id, &outline)?;
         Arc::make_mut(&mut facts).learner = Arc::new(learner);
@@ -167,6 +167,7 @@ pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResul
             .map(|(course, status)| CourseFact { course, completed: status == "completed" })
             .collect();
     }
+    games::load_facts(conn, user, needs, &mut learner)?;
     Ok(learner)
 }
 
@@ -300,8 +301,15 @@ impl Loaded {
 
     fn tell(&self, changes: &Changes, log: &mut Vec<NewEvent>) {
         let module = |ix: &ModuleIx| json!({"module": self.outline.module(*ix).key});
+        let done = |ix: &ModuleIx| {
+            let mut data = module(ix);
+            if let (Some(score), Value::Object(data)) = (self.facts.record(*ix).and_then(|r| r.score), &mut data) {
+                data.insert("score_percent".into(), json!(score));
+            }
+            data
+        };
         log.extend(changes.started.iter().map(|ix| self.event("module.started").data(module(ix))));
-        log.extend(changes.completed.iter().map(|ix| self.event("module.completed").data(module(ix))));
+        log.extend(changes.completed.iter().map(|ix| self.event("module.completed").data(done(ix))));
         let branch = |c: &ChosenBranch| json!({"stage": c.stage, "branch": c.branch, "auto": c.auto});
         log.extend(changes.chosen.iter().map(|c| self.event("branch.chosen").data(branch(c))));
     }

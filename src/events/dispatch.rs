@@ -1,0 +1,270 @@
+//! Hands the event log to its consumers: in order, in batches, each event exactly once.
+//!
+//! A consumer's effects and its cursor move in one transaction: when a server dies between, neither happened, and the events
+//! come again. Several servers may run dispatchers: on Postgres whoever holds the lock of the cursor's row works, the others
+//! pass on; SQLite has one writer. A dispatcher wakes on each commit of its own process and looks every quarter of a second
+//! for those of others, so that what follows from an event is there **within a second**.
+//!
+//! A batch that fails is tried again event by event. The one event that fails is tried [`MAX_ATTEMPTS`] times, then passed
+//! over and kept in `event_failures`, so that one bad event does not stop all that come after it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+
+use super::Event;
+use crate::db::Conn;
+use crate::db::schema::{event_cursors as cursors, event_failures as failures, events};
+use crate::db::types::At;
+use crate::error::{AppError, AppResult, Code};
+use crate::per_backend;
+use crate::state::{Ctx, State};
+
+/// What does a consumer's work with a batch, in the transaction that moves its cursor. It must load and store for the whole
+/// batch at once.
+pub type Handler = fn(&mut Conn, &Ctx, &[Event]) -> AppResult<()>;
+
+/// A reader of the event log.
+#[derive(Clone, Copy)]
+pub struct Consumer {
+    /// Names its cursor; never change it.
+    pub name: &'static str,
+    /// What it does.
+    pub handle: Handler,
+}
+
+/// Events in one transaction at most.
+const BATCH: i64 = 500;
+/// Attempts after which an event is passed over.
+const MAX_ATTEMPTS: i32 = 5;
+/// Time for which commits are gathered into one batch.
+const GATHER: Duration = Duration::from_millis(10);
+/// Longest time between two looks at what other processes committed.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// A running dispatcher thread.
+pub struct Dispatcher {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Dispatcher {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(state: State, consumers: Vec<Consumer>) -> AppResult<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("cairn-dispatch".into())
+            .spawn(move || serve(&state, &consumers, &seen))
+            .map_err(AppError::internal)?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Dispatcher {
+    /// Lets the batch at hand finish, then ends the thread.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the dispatcher thread ended badly");
+        }
+    }
+}
+
+fn serve(state: &State, consumers: &[Consumer], stop: &AtomicBool) {
+    let commits = state.db.commits();
+    while !stop.load(Ordering::Relaxed) {
+        let seen = commits.count();
+        match drain(state, consumers) {
+            Ok(0) => {
+                commits.wait(seen, IDLE);
+                std::thread::sleep(GATHER);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                log::error!("the dispatcher cannot go on just now: {error}");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Hands out all that is there, also what consumers append while at it. Answers how many events that was. Tests call it
+/// instead of waiting.
+///
+/// # Errors
+/// When the database is away, or an event failed that is to be tried again.
+pub fn drain(state: &State, consumers: &[Consumer]) -> AppResult<usize> {
+    let mut done: usize = 0;
+    let mut failure = None;
+    loop {
+        let mut round: usize = 0;
+        for consumer in consumers {
+            match step(state, consumer) {
+                Ok(n) => round = round.saturating_add(n),
+                // One consumer that cannot go on does not hold up the others.
+                Err(error) => failure = Some(error),
+            }
+        }
+        done = done.saturating_add(round);
+        if round == 0 {
+            return failure.map_or(Ok(done), Err);
+        }
+    }
+}
+
+/// Hands one batch to one consumer. Answers how many events it had.
+///
+/// # Errors
+/// As [`drain`].
+pub fn step(state: &State, consumer: &Consumer) -> AppResult<usize> {
+    let one = *consumer;
+    // Looking is a read; only what is found costs a write.
+    if !state.db.read_here(move |conn| behind(conn, one.name))? {
+        return Ok(0);
+    }
+    let ctx = state.system();
+    let outcome = guarded(|| state.db.write_here(move |conn| batch(conn, &ctx, &one, BATCH, Lock::Skip)));
+    match outcome {
+        Ok(n) => Ok(n),
+        Err(error) if error.code() == Code::Unavailable => Err(error),
+        Err(error) => {
+            log::warn!("{}: a batch failed, trying its events one by one: {error}", consumer.name);
+            one_by_one(state, one)
+        }
+    }
+}
+
+/// A handler that panics on Postgres, outside of the writer that catches it on SQLite, is an error too.
+fn guarded(run: impl FnOnce() -> AppResult<usize>) -> AppResult<usize> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|panic| Err(AppError::internal(format_args!("panicked: {}", crate::db::panic_text(&*panic)))))
+}
+
+fn one_by_one(state: &State, consumer: Consumer) -> AppResult<usize> {
+    let mut done: usize = 0;
+    for _ in 0..BATCH {
+        let ctx = state.system();
+        let outcome = guarded(|| state.db.write_here(move |conn| batch(conn, &ctx, &consumer, 1, Lock::Skip)));
+        match outcome {
+            Ok(0) => break,
+            Ok(n) => done = done.saturating_add(n),
+            Err(error) if error.code() == Code::Unavailable => return Err(error),
+            Err(error) => {
+                let (now, text) = (state.clock.now(), error.to_string());
+                let skipped = state.db.write_here(move |conn| failed(conn, consumer.name, &text, now))?;
+                if !skipped {
+                    return Err(error);
+                }
+                done = done.saturating_add(1);
+            }
+        }
+    }
+    Ok(done)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// Leave the work to whoever has the lock.
+    Skip,
+    /// Wait for it.
+    Wait,
+}
+
+/// Does all that waits for a consumer inside of the caller's transaction: for use cases that must not overlook an event that
+/// is committed already, such as the end of a game.
+///
+/// # Errors
+/// What the consumer answers.
+pub fn catch_up(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer) -> AppResult<()> {
+    while batch(conn, ctx, consumer, BATCH, Lock::Wait)? > 0 {}
+    Ok(())
+}
+
+fn batch(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer, limit: i64, lock: Lock) -> AppResult<usize> {
+    let Some(from) = locked_cursor(conn, consumer.name, lock, ctx.now)? else { return Ok(0) };
+    let found = super::after(conn, from, limit)?;
+    let Some(last) = found.last() else { return Ok(0) };
+    (consumer.handle)(conn, ctx, &found)?;
+    move_to(conn, consumer.name, last.seq, ctx.now)?;
+    Ok(found.len())
+}
+
+fn behind(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
+    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0);
+    Ok(events::table.filter(events::seq.gt(cursor)).select(events::seq).first::<i64>(conn).optional()?.is_some())
+}
+
+fn locked_cursor(conn: &mut Conn, consumer: &str, lock: Lock, now: DateTime<Utc>) -> AppResult<Option<i64>> {
+    let row = (cursors::consumer.eq(consumer), cursors::seq.eq(0_i64), cursors::updated_at.eq(At(now)));
+    let this = cursors::table.find(consumer).select(cursors::seq);
+    let found: Option<i64> = match conn {
+        Conn::Pg(c) => {
+            // Only ever inserts once; reading first keeps the common case to one statement.
+            if this.first::<i64>(c).optional()?.is_none() {
+                diesel::insert_into(cursors::table).values(row).on_conflict_do_nothing().execute(c)?;
+            }
+            match lock {
+                Lock::Skip => this.for_update().skip_locked().first(c).optional()?,
+                Lock::Wait => this.for_update().first(c).optional()?,
+            }
+        }
+        Conn::Sqlite(c) => this.first(c).optional()?.or(Some(0)),
+    };
+    Ok(found)
+}
+
+fn move_to(conn: &mut Conn, consumer: &str, seq: i64, now: DateTime<Utc>) -> AppResult<()> {
+    let row = (cursors::consumer.eq(consumer), cursors::seq.eq(seq), cursors::updated_at.eq(At(now)));
+    per_backend!(conn, |c| diesel::insert_into(cursors::table)
+        .values(row)
+        .on_conflict(cursors::consumer)
+        .do_update()
+        .set((cursors::seq.eq(seq), cursors::updated_at.eq(At(now))))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Counts a failure of the event after the cursor; true when it was passed over.
+fn failed(conn: &mut Conn, consumer: &str, error: &str, now: DateTime<Utc>) -> AppResult<bool> {
+    let Some(from) = locked_cursor(conn, consumer, Lock::Wait, now)? else { return Ok(false) };
+    let Some(event) = super::after(conn, from, 1)?.into_iter().next() else { return Ok(true) };
+    let known: Option<i32> =
+        failures::table.find((consumer, event.seq)).select(failures::attempts).first(conn).optional()?;
+    let attempts = known.unwrap_or(0).saturating_add(1);
+    let skip = attempts >= MAX_ATTEMPTS;
+    let row = (
+        failures::consumer.eq(consumer),
+        failures::seq.eq(event.seq),
+        failures::attempts.eq(attempts),
+        failures::last_error.eq(error),
+        failures::skipped_at.eq(skip.then_some(At(now))),
+        failures::updated_at.eq(At(now)),
+    );
+    let change = (
+        failures::attempts.eq(attempts),
+        failures::last_error.eq(error),
+        failures::skipped_at.eq(skip.then_some(At(now))),
+        failures::updated_at.eq(At(now)),
+    );
+    per_backend!(conn, |c| diesel::insert_into(failures::table)
+        .values(row)
+        .on_conflict((failures::consumer, failures::seq))
+        .do_update()
+        .set(change)
+        .execute(c))?;
+    if skip {
+        log::error!("{consumer}: passes over event {} ({}) after {attempts} attempts: {error}", event.seq, event.kind);
+        move_to(conn, consumer, event.seq, now)?;
+    }
+    Ok(skip)
+}

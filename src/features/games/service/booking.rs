@@ -1,0 +1,210 @@
+//! Booking: entries go into the ledger, and in the same transaction into every sum that is made of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Game;
+use crate::db::Conn;
+use crate::domain::game::Display;
+use crate::domain::game::ledger::Total;
+use crate::domain::game::period::Period;
+use crate::domain::game::rank::Key;
+use crate::domain::game::streak::Streak;
+use crate::error::AppResult;
+use crate::events::{self, NewEvent};
+use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::ledger::{self, EntryRow};
+use crate::features::games::store::players::{self, Player};
+use crate::features::games::store::ranking::{self, Move};
+use crate::state::Ctx;
+
+/// An entry to be booked.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Whose.
+    pub user: Uuid,
+    /// The team held when it was earned.
+    pub team: Option<Uuid>,
+    /// How many.
+    pub points: i64,
+    /// `rule`, `award`, `correction`, `reversal` or `replay`.
+    pub kind: &'static str,
+    /// The rule that gave it.
+    pub rule: Option<String>,
+    /// For people.
+    pub reason: String,
+    /// The event that caused it.
+    pub event: Option<Uuid>,
+    /// The entry that it takes back or corrects.
+    pub corrects: Option<Uuid>,
+    /// Keeps whoever asks twice from booking twice.
+    pub dedup: Option<String>,
+    /// The instant that it counts for.
+    pub at: DateTime<Utc>,
+}
+
+/// What a booking came to, all time.
+#[derive(Debug, Clone, Default)]
+pub struct Booked {
+    /// Points of each player before.
+    pub before: HashMap<Uuid, i64>,
+    /// And after.
+    pub after: HashMap<Uuid, i64>,
+    /// Ids of the new entries, in order.
+    pub ids: Vec<Uuid>,
+}
+
+/// How players are shown who did or did not say, and what is known of them.
+fn displays(
+    conn: &mut Conn,
+    game: &Game,
+    users: &[Uuid],
+) -> AppResult<(HashMap<Uuid, Player>, HashMap<Uuid, Display>)> {
+    let known = players::find(conn, game.id(), users)?;
+    let preferred = players::preferences(conn, users)?;
+    let shown = users
+        .iter()
+        .map(|user| {
+            let own = known.get(user).and_then(|player| player.display);
+            (*user, own.or_else(|| preferred.get(user).copied()).unwrap_or(game.settings.display))
+        })
+        .collect();
+    Ok((known, shown))
+}
+
+/// How each of these players is to be shown.
+///
+/// # Errors
+/// Database errors.
+pub fn display_of(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<HashMap<Uuid, Display>> {
+    Ok(displays(conn, game, users)?.1)
+}
+
+/// The place of a sum in the order of its board, if it has one.
+pub fn key_of(user: Uuid, standing: &Standing) -> Option<Key> {
+    standing.listed.then(|| Key::new(standing.total.points, standing.total.reached_at.unwrap_or_default(), user))
+}
+
+/// Books entries in an open game whose row is locked. Entries of zero points are left out.
+///
+/// # Errors
+/// Database errors.
+pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppResult<Booked> {
+    let entries: Vec<New> = entries.into_iter().filter(|entry| entry.points != 0).collect();
+    if entries.is_empty() {
+        return Ok(Booked::default());
+    }
+    let users: Vec<Uuid> = entries.iter().map(|entry| entry.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let (known, shown) = displays(conn, game, &users)?;
+    let rows: Vec<EntryRow> = entries.iter().map(|entry| row(ctx, game, entry)).collect();
+    ledger::insert(conn, &rows)?;
+
+    // Sums of this booking by bucket and player, by bucket, team and player.
+    let mut sums: BTreeMap<(String, Uuid), Total> = BTreeMap::new();
+    let mut by_team: BTreeMap<(String, Uuid, Uuid), Total> = BTreeMap::new();
+    for entry in &entries {
+        for period in Period::ALL {
+            let bucket = game.bucket(period, entry.at);
+            sums.entry((bucket.clone(), entry.user)).or_default().add(entry.points, entry.at);
+            if let Some(team) = entry.team {
+                by_team.entry((bucket, team, entry.user)).or_default().add(entry.points, entry.at);
+            }
+        }
+    }
+    let buckets: Vec<String> =
+        sums.keys().map(|(bucket, _)| bucket.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    let ids = boards::ensure(conn, game.id(), &buckets)?;
+    let on: Vec<i64> = ids.values().copied().collect();
+    let known_sums = boards::standings(conn, &on, &users)?;
+    let mut booked = Booked { ids: rows.iter().map(|row| row.id).collect(), ..Booked::default() };
+    let (mut moves, mut changed) = (Vec::new(), Vec::new());
+    for ((bucket, user), sum) in &sums {
+        let Some(board) = ids.get(bucket).copied() else { continue };
+        let old = known_sums.get(&(board, *user)).copied();
+        let listed = shown.get(user) != Some(&Display::Hidden);
+        let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
+        new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
+        new.total.reached_at = new.total.reached_at.max(sum.reached_at);
+        if bucket == Period::All.as_str() {
+            booked.before.insert(*user, old.map_or(0, |standing| standing.total.points));
+            booked.after.insert(*user, new.total.points);
+        }
+        let old = old.and_then(|standing| key_of(*user, &standing));
+        moves.push(Move { board, old, new: key_of(*user, &new) });
+        changed.push((board, *user, new));
+    }
+    boards::save(conn, &changed)?;
+    ranking::apply(conn, &moves)?;
+    let by_team: BTreeMap<(i64, Uuid, Uuid), Total> = by_team
+        .into_iter()
+        .filter_map(|((bucket, team, user), total)| ids.get(&bucket).map(|board| ((*board, team, user), total)))
+        .collect();
+    boards::add_to_teams(conn, &by_team)?;
+    enter(conn, ctx, game, &entries, &known)?;
+    tell(conn, ctx, game, &booked)?;
+    Ok(booked)
+}
+
+fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
+    EntryRow {
+        id: ctx.new_id(),
+        game_id: game.id(),
+        user_id: entry.user,
+        team_id: entry.team,
+        points: entry.points,
+        kind: entry.kind.to_owned(),
+        rule_key: entry.rule.clone(),
+        reason: entry.reason.clone(),
+        event_id: entry.event,
+        corrects_id: entry.corrects,
+        made_by: ctx.actor.id(),
+        dedup_key: entry.dedup.clone(),
+        at: entry.at,
+        created_at: ctx.now,
+    }
+}
+
+/// Enters new players and counts days on which points were earned.
+fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashMap<Uuid, Player>) -> AppResult<()> {
+    let mut changed: BTreeMap<Uuid, Player> = BTreeMap::new();
+    for entry in entries {
+        let fresh = Player { display: None, streak: Streak::default(), joined_at: ctx.now };
+        let player = changed.entry(entry.user).or_insert_with(|| known.get(&entry.user).copied().unwrap_or(fresh));
+        if entry.points > 0 && matches!(entry.kind, "rule" | "award") {
+            player.streak.count(entry.at.date_naive());
+        }
+    }
+    let rows: Vec<(Uuid, Player)> = changed
+        .into_iter()
+        .filter(|(user, player)| known.get(user).is_none_or(|old| old.streak != player.streak))
+        .collect();
+    players::save(conn, game.id(), &rows)
+}
+
+/// Appends what happened to the event log: one event for each player, and one for each level that was reached.
+fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<()> {
+    let mut log = Vec::new();
+    let course = game.row.scope_id.filter(|_| game.row.scope_kind == "course");
+    let event = |kind, user| {
+        let event = NewEvent::new(kind, "game", game.id()).user(user);
+        course.into_iter().fold(event, NewEvent::course)
+    };
+    let mut users: Vec<_> = booked.after.iter().collect();
+    users.sort();
+    for (user, after) in users {
+        let before = booked.before.get(user).copied().unwrap_or(0);
+        let data = json!({"game_id": game.id(), "points": after.saturating_sub(before), "total": after});
+        log.push(event("points.changed", *user).data(data));
+        let level = |points| game.settings.level_of(points).map_or(0, |(number, _)| number);
+        if level(*after) > level(before)
+            && let Some((number, reached)) = game.settings.level_of(*after)
+        {
+            let data = json!({"game_id": game.id(), "level": number, "name": reached.name, "total": after});
+            log.push(event("level.reached", *user).data(data));
+        }
+    }
+    events::append(conn, ctx, log)
+}

@@ -1,0 +1,279 @@
+//! Use cases about games themselves.
+
+use uuid::Uuid;
+
+use super::{Game, find, find_locked, read, refuse, sees_all};
+use crate::clock;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::condition::Condition;
+use crate::domain::game::{GameScope, Mode, ScopeKind, Settings};
+use crate::domain::outline::FactNeeds;
+use crate::domain::permission::{Act, Relation};
+use crate::error::{AppError, AppResult, Code, Faults};
+use crate::events::{self, NewEvent};
+use crate::features::games::dto::{GameIn, GameOut, GamePatch, GameQuery};
+use crate::features::games::store::games::{self as store, GameRow};
+use crate::features::games::store::{groups, ledger};
+use crate::http::{Conditions, Patch};
+use crate::state::Ctx;
+
+/// Those of these users (in order) who are within the game's scope.
+pub(super) fn within_scope(conn: &mut Conn, game: &Game, users: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
+    match game.row.scope_id {
+        Some(group) if game.row.scope_kind == ScopeKind::Group.as_str() => groups::among(conn, group, users),
+        _ => Ok(users),
+    }
+}
+
+/// What the outside sees of a game.
+pub(super) fn out(ctx: &Ctx, game: &Game) -> AppResult<GameOut> {
+    let row = &game.row;
+    let settings = game.settings.clone();
+    let kind = match row.scope_kind.as_str() {
+        "course" => ScopeKind::Course,
+        "group" => ScopeKind::Group,
+        _ => ScopeKind::Site,
+    };
+    Ok(GameOut {
+        id: row.id,
+        title: row.title.clone(),
+        description: row.description.clone(),
+        scope: GameScope { kind, id: row.scope_id },
+        status: row.status.clone(),
+        mode: if game.has_teams() { Mode::Teams } else { Mode::Individual },
+        starts_at: row.starts_at,
+        ends_at: row.ends_at,
+        closed_at: row.closed_at,
+        team_score: settings.team_score,
+        team_size_limit: settings.team_size_limit,
+        open_teams: settings.open_teams,
+        point_rules: settings.point_rules,
+        levels: settings.levels,
+        display: settings.display,
+        // How cheats are caught is for those who catch them.
+        guard: settings.guard.filter(|_| sees_all(ctx, game)),
+        revocation: settings.revocation,
+        leagues: settings.leagues,
+        prizes: settings.prizes,
+        season_days: settings.season_days,
+        created_by: row.created_by,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    })
+}
+
+/// Refuses settings that are wrong in themselves or name what does not exist.
+fn check(conn: &mut Conn, settings: &Settings, row: &GameRow, badges: &[Uuid]) -> AppResult<()> {
+    let mut faults = settings.faults();
+    for (n, prize) in settings.prizes.iter().enumerate() {
+        if prize.badge_id.is_some_and(|id| !badges.contains(&id)) {
+            faults.push((format!("/prizes/{n}/badge_id"), "unknown_badge", "The game has no badge of this id.".into()));
+        }
+    }
+    if row.ends_at.is_some_and(|end| end <= row.starts_at) {
+        faults.push(("/ends_at".into(), "out_of_range", "A game ends after it starts.".into()));
+    }
+    let rules: Vec<Condition> = settings.point_rules.iter().filter_map(|rule| rule.only_where.clone()).collect();
+    let needs = FactNeeds::of(&Condition::All(rules));
+    let mut wanted = [needs.certificates, needs.courses].concat();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut known = if wanted.is_empty() { Vec::new() } else { store::existing_courses(conn, &wanted)? };
+    wanted = [needs.badges, needs.games].concat();
+    if !wanted.is_empty() {
+        known.extend(super::super::store::badges::existing(conn, &wanted)?);
+    }
+    for (n, rule) in settings.point_rules.iter().enumerate() {
+        let Some(only) = &rule.only_where else { continue };
+        only.each_leaf(&mut |leaf| {
+            let (id, code) = match leaf {
+                Condition::Course(leaf) => (leaf.id, "unknown_course"),
+                Condition::Certificate(leaf) => (leaf.course, "unknown_course"),
+                Condition::Badge(leaf) => (leaf.id, "unknown_badge"),
+                Condition::Points(leaf) => (leaf.game, "unknown_game"),
+                Condition::Level(leaf) => (leaf.game, "unknown_game"),
+                _ => return,
+            };
+            if !known.contains(&id) {
+                let detail = format!("The condition names {id}, which does not exist.");
+                faults.push((format!("/point_rules/{n}/where"), code, detail));
+            }
+        });
+    }
+    refuse(faults)
+}
+
+fn check_scope(conn: &mut Conn, scope: GameScope) -> AppResult<()> {
+    let mut faults = Faults::new();
+    match (scope.kind, scope.id) {
+        (ScopeKind::Site, None) => {}
+        (ScopeKind::Site, Some(_)) => faults.add("/scope/id", "not_expected", "The site has no id."),
+        (_, None) => faults.add("/scope/id", "required", "Say which course or group."),
+        (ScopeKind::Course, Some(id)) if !store::course_exists(conn, id)? => {
+            faults.add("/scope/id", "unknown_course", "There is no such course.");
+        }
+        (ScopeKind::Group, Some(id)) if !groups::exists(conn, id)? => {
+            faults.add("/scope/id", "unknown_group", "There is no such group.");
+        }
+        _ => {}
+    }
+    faults.finish()
+}
+
+/// Makes a game; it counts from `starts_at` on.
+///
+/// # Errors
+/// 403, 422.
+pub fn create(conn: &mut Conn, ctx: &Ctx, input: GameIn) -> AppResult<GameOut> {
+    let scope = input.scope.unwrap_or_default();
+    let course = scope.id.filter(|_| scope.kind == ScopeKind::Course);
+    ctx.require(Act::WriteGame, &Relation { course, ..Relation::default() })?;
+    let mut settings = Settings {
+        team_score: input.team_score.unwrap_or_default(),
+        team_size_limit: input.team_size_limit,
+        open_teams: input.open_teams.unwrap_or(false),
+        point_rules: input.point_rules.unwrap_or_default(),
+        levels: input.levels.unwrap_or_default(),
+        display: input.display.unwrap_or_default(),
+        guard: input.guard,
+        revocation: input.revocation.unwrap_or_default(),
+        leagues: input.leagues,
+        prizes: input.prizes.unwrap_or_default(),
+        season_days: input.season_days,
+    };
+    let mut row = GameRow {
+        id: ctx.new_id(),
+        title: input.title,
+        description: input.description.unwrap_or_default(),
+        scope_kind: scope.kind.as_str().to_owned(),
+        scope_id: scope.id,
+        status: "open".to_owned(),
+        mode: input.mode.unwrap_or_default().as_str().to_owned(),
+        starts_at: input.starts_at.unwrap_or(ctx.now),
+        ends_at: input.ends_at,
+        seed: clock::random_number()?,
+        settings: String::new(),
+        closed_at: None,
+        report: None,
+        version: 1,
+        created_by: ctx.actor.user_id(),
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    };
+    check(conn, &settings, &row, &[])?;
+    check_scope(conn, scope)?;
+    settings.name_rules();
+    row.settings = serde_json::to_string(&settings).map_err(AppError::internal)?;
+    store::insert(conn, &row)?;
+    let event = NewEvent::new("game.created", "game", row.id);
+    events::append(conn, ctx, vec![course.into_iter().fold(event, NewEvent::course)])?;
+    out(ctx, &Game { row, settings, badges: Vec::new() })
+}
+
+/// One game.
+///
+/// # Errors
+/// 404.
+pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<GameOut> {
+    out(ctx, &*find(conn, ctx, id, Act::ReadGame)?)
+}
+
+/// A page of games.
+///
+/// # Errors
+/// Database errors.
+pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &GameQuery, page: &PageRequest) -> AppResult<Rows<GameOut>> {
+    let course = filter.course_id;
+    ctx.require(Act::ReadGame, &Relation { course, ..Relation::default() })?;
+    let rows = store::list(conn, filter, page)?;
+    let items = rows
+        .items
+        .into_iter()
+        .map(|row| {
+            let settings = serde_json::from_str(&row.settings).map_err(AppError::internal)?;
+            out(ctx, &Game { row, settings, badges: Vec::new() })
+        })
+        .collect::<AppResult<_>>()?;
+    Ok(Rows { items, next: rows.next })
+}
+
+/// Changes a game that is open. New point rules count for what happens from now on; a replay makes them count for all.
+///
+/// # Errors
+/// 403, 404, 409, 412, 422.
+pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions: &Conditions) -> AppResult<GameOut> {
+    let game = find_locked(conn, ctx, id, Act::WriteGame)?;
+    conditions.require(game.row.version)?;
+    game.require_open()?;
+    let mut game = Game::clone(&game);
+    let settings = &mut game.settings;
+    if let Patch::Value(title) = patch.title {
+        game.row.title = title;
+    }
+    if let Patch::Value(description) = patch.description {
+        game.row.description = description;
+    }
+    if let Patch::Value(mode) = patch.mode {
+        game.row.mode = mode.as_str().to_owned();
+    }
+    if let Patch::Value(starts_at) = patch.starts_at
+        && starts_at != game.row.starts_at
+    {
+        if ledger::any(conn, id)? {
+            return Err(AppError::new(Code::WrongState, "Points were given already, so the start stays as it is."));
+        }
+        game.row.starts_at = starts_at;
+    }
+    game.row.ends_at = patch.ends_at.over(game.row.ends_at);
+    settings.team_score = patch.team_score.over(Some(settings.team_score)).unwrap_or_default();
+    settings.team_size_limit = patch.team_size_limit.over(settings.team_size_limit);
+    settings.open_teams = patch.open_teams.over(Some(settings.open_teams)).unwrap_or_default();
+    settings.point_rules = patch.point_rules.over(Some(std::mem::take(&mut settings.point_rules))).unwrap_or_default();
+    settings.levels = patch.levels.over(Some(std::mem::take(&mut settings.levels))).unwrap_or_default();
+    settings.guard = patch.guard.over(settings.guard);
+    settings.revocation = patch.revocation.over(Some(settings.revocation)).unwrap_or_default();
+    settings.leagues = patch.leagues.over(settings.leagues.take());
+    settings.prizes = patch.prizes.over(Some(std::mem::take(&mut settings.prizes))).unwrap_or_default();
+    let badges: Vec<Uuid> = game.badges.iter().map(|badge| badge.row.id).collect();
+    check(conn, &game.settings, &game.row, &badges)?;
+    game.settings.name_rules();
+    // Badges may not be left asking for what is no more.
+    let mut faults = Vec::new();
+    for badge in &game.badges {
+        let others: Vec<Uuid> = badges.iter().filter(|id| **id != badge.row.id).copied().collect();
+        let left = badge.criteria.as_ref().map(|c| c.faults(&game.settings, &others)).unwrap_or_default();
+        faults.extend(left.into_iter().map(|(_, code, detail)| {
+            ("/point_rules".to_owned(), code, format!("The badge `{}` asks for it: {detail}", badge.row.title))
+        }));
+    }
+    refuse(faults)?;
+    game.row.settings = serde_json::to_string(&game.settings).map_err(AppError::internal)?;
+    game.row.version = game.row.version.saturating_add(1);
+    game.row.updated_at = ctx.now;
+    store::update(conn, &game.row)?;
+    events::append(conn, ctx, vec![event("game.updated", &game)])?;
+    let game = read(conn, vec![game.row])?.pop().ok_or_else(|| AppError::not_found("game"))?;
+    out(ctx, &game)
+}
+
+/// An event about a game.
+pub(super) fn event(kind: &'static str, game: &Game) -> NewEvent {
+    let event = NewEvent::new(kind, "game", game.id());
+    game.relation().course.into_iter().fold(event, NewEvent::course)
+}
+
+/// Deletes a game in which nobody has points yet; one with points is closed instead.
+///
+/// # Errors
+/// 403, 404, 409, 412.
+pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<()> {
+    let game = find_locked(conn, ctx, id, Act::WriteGame)?;
+    conditions.require(game.row.version)?;
+    if ledger::any(conn, id)? {
+        return Err(AppError::new(Code::WrongState, "Points were given in this game; close it instead."));
+    }
+    store::delete(conn, id)?;
+    events::append(conn, ctx, vec![event("game.deleted", &game)])
+}

@@ -1,0 +1,326 @@
+//! Leaderboards. The board of a whole game answers from its counted ranking, whatever its size; the board of a part of it (a
+//! course, a group, a team) costs what the part costs.
+
+use std::cmp::Ordering;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Game, find, players};
+use crate::db::Conn;
+use crate::db::page::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::domain::game::View;
+use crate::domain::game::period::Period;
+use crate::domain::game::rank::Key;
+use crate::domain::game::team::{self, Standing};
+use crate::domain::permission::Act;
+use crate::error::{AppError, AppResult, Faults};
+use crate::features::games::dto::{Around, BoardItem, BoardQuery, LeaderboardOut, TeamBrief};
+use crate::features::games::store::boards::{self, Part};
+use crate::features::games::store::{groups, ranking, teams};
+use crate::state::Ctx;
+
+/// Players of a part of a board at most; a group beyond it is shown up to here.
+const MOST_OF_A_PART: i64 = 100_000;
+
+fn unreadable() -> AppError {
+    AppError::field("?after", "invalid_cursor", "This is not a cursor that a leaderboard of Cairn gave out.")
+}
+
+fn key_of_cursor(text: &str) -> AppResult<Key> {
+    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Key::from_slice(&bytes)).ok_or_else(unreadable)
+}
+
+fn check(query: &BoardQuery) -> AppResult<i64> {
+    let mut faults = Faults::new();
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        faults.add("?limit", "out_of_range", format!("limit must be between 1 and {MAX_LIMIT}."));
+    }
+    let parts = [query.course_id.is_some(), query.group_id.is_some(), query.team_id.is_some()];
+    if parts.iter().filter(|given| **given).count() > 1 {
+        faults.add("?team_id", "too_many", "Narrow by one of course_id, group_id and team_id.");
+    }
+    if query.around.is_some() && query.after.is_some() {
+        faults.add("?after", "not_with_around", "A page around the caller has no page after it.");
+    }
+    if query.view == Some(View::Teams) && parts.contains(&true) {
+        faults.add("?view", "not_with_part", "Teams are not narrowed.");
+    }
+    faults.finish()?;
+    Ok(limit)
+}
+
+/// A leaderboard.
+///
+/// # Errors
+/// 404, 422.
+pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &BoardQuery) -> AppResult<LeaderboardOut> {
+    let limit = check(query)?;
+    let game = find(conn, ctx, id, Act::ReadGame)?;
+    let period = query.period.unwrap_or_default();
+    // What is shown of a game that is over is its last week, month and season.
+    let at = query.at.unwrap_or_else(|| game.row.closed_at.map_or(ctx.now, |closed| closed.min(ctx.now)));
+    let bucket = game.bucket(period, at);
+    let mut board = match query.view.unwrap_or_default() {
+        View::Teams => of_teams(conn, ctx, &game, &bucket, query, limit)?,
+        View::Players => match part(conn, &game, query)? {
+            Some(rows) => of_part(conn, ctx, &game, &bucket, query, limit, rows)?,
+            None => of_players(conn, ctx, &game, &bucket, query, limit)?,
+        },
+    };
+    board.view = query.view.unwrap_or_default();
+    board.period = period;
+    board.period_start = crate::domain::game::period::first_day(period, at, game.seasons());
+    board.frozen = game.row.status != "open";
+    Ok(board)
+}
+
+/// The part of the game that is asked for.
+fn part(conn: &mut Conn, game: &Game, query: &BoardQuery) -> AppResult<Option<Part>> {
+    if let Some(team) = query.team_id {
+        teams::find(conn, game.id(), team)?
+            .ok_or_else(|| AppError::field("?team_id", "unknown_team", "The game has no such team."))?;
+        return Ok(Some(Part::Team(team)));
+    }
+    if let Some(group) = query.group_id {
+        if !groups::exists(conn, group)? {
+            return Err(AppError::field("?group_id", "unknown_group", "There is no such group."));
+        }
+        return Ok(Some(Part::Group(group)));
+    }
+    Ok(query.course_id.map(Part::Course))
+}
+
+type Ranked = (i64, Uuid, i64, DateTime<Utc>);
+
+fn ranked(first: i64, keys: &[Key]) -> Vec<Ranked> {
+    keys.iter().zip(first..).map(|(key, rank)| (rank, key.id(), key.points(), key.reached_at())).collect()
+}
+
+fn of_players(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: &Game,
+    bucket: &str,
+    query: &BoardQuery,
+    limit: i64,
+) -> AppResult<LeaderboardOut> {
+    let me = ctx.actor.user_id().unwrap_or_default();
+    let Some((board, mine)) = boards::with_player(conn, game.id(), bucket, me)? else {
+        return Ok(LeaderboardOut::default());
+    };
+    let my_key = mine.filter(|(_, _, listed)| *listed).map(|(points, at, _)| Key::new(points, at, me));
+    let my_rank = match &my_key {
+        Some(key) => Some(ranking::before(conn, board, key)?.saturating_add(1)),
+        None => None,
+    };
+    let (items, next) = match (query.around, my_key, my_rank) {
+        (Some(Around::Me), Some(key), Some(rank)) => {
+            let before = ranking::just_before(conn, board, &key, limit / 2)?;
+            let first = rank.saturating_sub(i64::try_from(before.len()).unwrap_or(0));
+            let wanted = limit.saturating_sub(rank.saturating_sub(first)).saturating_sub(1);
+            let after = ranking::after(conn, board, Some(&key), wanted)?;
+            let keys: Vec<Key> = before.into_iter().chain([key]).chain(after).collect();
+            (ranked(first, &keys), None)
+        }
+        (Some(Around::Me), ..) => (Vec::new(), None),
+        (None, ..) => {
+            let from = query.after.as_deref().map(key_of_cursor).transpose()?;
+            // A cursor counts itself: it stands for the last item of the page before.
+            let first = match &from {
+                Some(key) => {
+                    ranking::before(conn, board, key)?.saturating_add(i64::from(ranking::holds(conn, board, key)?))
+                }
+                None => 0,
+            };
+            let mut keys = ranking::after(conn, board, from.as_ref(), limit.saturating_add(1))?;
+            let size = usize::try_from(limit).unwrap_or(usize::MAX);
+            let more = keys.len() > size;
+            keys.truncate(size);
+            let next = keys.last().filter(|_| more).map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes()));
+            (ranked(first.saturating_add(1), &keys), next)
+        }
+    };
+    let items = items_of(conn, ctx, game, items)?;
+    let total = ranking::count(conn, board)?;
+    Ok(LeaderboardOut {
+        items,
+        next,
+        my_rank,
+        my_points: mine.map(|(points, ..)| points),
+        total,
+        ..LeaderboardOut::default()
+    })
+}
+
+fn items_of(conn: &mut Conn, ctx: &Ctx, game: &Game, rows: Vec<Ranked>) -> AppResult<Vec<BoardItem>> {
+    let users: Vec<Uuid> = rows.iter().map(|(_, user, ..)| *user).collect();
+    let shown = players::shown(conn, ctx, game, &users)?;
+    let (of, names) = if game.has_teams() && !users.is_empty() {
+        (teams::current(conn, game.id(), &users)?, teams::names(conn, game.id())?)
+    } else {
+        Default::default()
+    };
+    Ok(rows
+        .into_iter()
+        .map(|(rank, user, points, at)| BoardItem {
+            rank,
+            points,
+            score: None,
+            level: game.settings.level_of(points).map(|(_, level)| level.name.clone()),
+            user: shown.get(&user).cloned(),
+            team: of.get(&user).and_then(|id| names.get(id).map(|name| TeamBrief { id: *id, name: name.clone() })),
+            members: None,
+            reached_at: Some(at),
+        })
+        .collect())
+}
+
+fn of_part(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: &Game,
+    bucket: &str,
+    query: &BoardQuery,
+    limit: i64,
+    asked: Part,
+) -> AppResult<LeaderboardOut> {
+    let me = ctx.actor.user_id().unwrap_or_default();
+    let Some((board, _)) = boards::with_player(conn, game.id(), bucket, me)? else {
+        return Ok(LeaderboardOut::default());
+    };
+    let rows = boards::part(conn, board, asked, MOST_OF_A_PART)?;
+    let all: Vec<Ranked> =
+        rows.into_iter().zip(1..).map(|((user, points, at), rank)| (rank, user, points, at)).collect();
+    let mine = all.iter().find(|(_, user, ..)| *user == me).copied();
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let from = match (query.around, mine) {
+        (Some(Around::Me), Some((rank, ..))) => {
+            usize::try_from(rank.saturating_sub(1)).unwrap_or(0).saturating_sub(size / 2)
+        }
+        (Some(Around::Me), None) => all.len(),
+        (None, _) => match query.after.as_deref().map(key_of_cursor).transpose()? {
+            Some(key) => all.partition_point(|(_, user, points, at)| Key::new(*points, *at, *user) <= key),
+            None => 0,
+        },
+    };
+    let rows: Vec<Ranked> = all.iter().skip(from).take(size).copied().collect();
+    let last = rows.last().filter(|(rank, ..)| query.around.is_none() && *rank < total);
+    let next = last.map(|(_, user, points, at)| URL_SAFE_NO_PAD.encode(Key::new(*points, *at, *user).as_bytes()));
+    Ok(LeaderboardOut {
+        items: items_of(conn, ctx, game, rows)?,
+        next,
+        my_rank: mine.map(|(rank, ..)| rank),
+        my_points: mine.map(|(_, _, points, _)| points),
+        total,
+        ..LeaderboardOut::default()
+    })
+}
+
+/// All teams of a game in order, with their names and present sizes.
+///
+/// # Errors
+/// Database errors.
+pub fn team_standings(conn: &mut Conn, game: &Game, bucket: &str) -> AppResult<Vec<BoardItem>> {
+    let rows = boards::teams(conn, game.id(), bucket, game.top_k())?;
+    let mut order: Vec<Standing> = rows
+        .iter()
+        .map(|row| Standing {
+            team: row.team_id,
+            sum: row.points,
+            heads: row.members.saturating_add(row.gone),
+            top: row.top,
+            reached_at: row.reached_at,
+        })
+        .collect();
+    let rule = game.settings.team_score;
+    team::rank(&mut order, rule);
+    let by_id: std::collections::HashMap<Uuid, &boards::TeamSums> = rows.iter().map(|row| (row.team_id, row)).collect();
+    Ok(order
+        .iter()
+        .zip(1..)
+        .filter_map(|(standing, rank)| {
+            let row = by_id.get(&standing.team)?;
+            Some(BoardItem {
+                rank,
+                points: standing.sum,
+                score: Some(standing.score(rule).value()),
+                level: None,
+                user: None,
+                team: Some(TeamBrief { id: standing.team, name: row.name.clone() }),
+                members: Some(row.members),
+                reached_at: standing.reached_at,
+            })
+        })
+        .collect())
+}
+
+fn of_teams(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: &Game,
+    bucket: &str,
+    query: &BoardQuery,
+    limit: i64,
+) -> AppResult<LeaderboardOut> {
+    let all = team_standings(conn, game, bucket)?;
+    let my_team = match ctx.actor.user_id() {
+        Some(me) => teams::current(conn, game.id(), &[me])?.get(&me).copied(),
+        None => None,
+    };
+    let mine = all.iter().find(|item| item.team.as_ref().map(|team| team.id) == my_team && my_team.is_some()).cloned();
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let from = match (query.around, &mine) {
+        (Some(Around::Me), Some(item)) => {
+            usize::try_from(item.rank.saturating_sub(1)).unwrap_or(0).saturating_sub(size / 2)
+        }
+        (Some(Around::Me), None) => all.len(),
+        // The order of teams changes while points come in, so a cursor is the rank that was shown last.
+        (None, _) => match query.after.as_deref() {
+            Some(text) => {
+                let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| unreadable())?;
+                std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).ok_or_else(unreadable)?
+            }
+            None => 0,
+        },
+    };
+    let items: Vec<BoardItem> = all.into_iter().skip(from).take(size).collect();
+    let last = items.last().map(|item| item.rank);
+    let more = last.is_some_and(|rank| rank.cmp(&total) == Ordering::Less) && query.around.is_none();
+    Ok(LeaderboardOut {
+        items,
+        next: last.filter(|_| more).map(|rank| URL_SAFE_NO_PAD.encode(rank.to_string())),
+        my_rank: mine.as_ref().map(|item| item.rank),
+        my_points: mine.as_ref().map(|item| item.points),
+        total,
+        ..LeaderboardOut::default()
+    })
+}
+
+/// What the live stream shows: the top of both views, as JSON, with what makes it change.
+///
+/// # Errors
+/// 404.
+pub fn live(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<crate::features::games::dto::LiveOut> {
+    let query = |view| BoardQuery { view: Some(view), limit: Some(20), ..BoardQuery::default() };
+    let game = find(conn, ctx, id, Act::ReadGame)?;
+    let players = get(conn, ctx, id, &query(View::Players))?;
+    let teams = if game.has_teams() { Some(get(conn, ctx, id, &query(View::Teams))?) } else { None };
+    Ok(crate::features::games::dto::LiveOut { status: game.row.status.clone(), players, teams })
+}
+
+/// A page of the whole board, all time, from a rank on: for prizes and reports.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn top(conn: &mut Conn, game: &Game, limit: i64) -> AppResult<Vec<Ranked>> {
+    let Some((board, _)) = boards::with_player(conn, game.id(), Period::All.as_str(), Uuid::nil())? else {
+        return Ok(Vec::new());
+    };
+    Ok(ranked(1, &ranking::after(conn, board, None, limit)?))
+}

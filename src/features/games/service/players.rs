@@ -1,0 +1,183 @@
+//! Use cases about players: how they are shown, and flags for review.
+
+use std::collections::{BTreeMap, HashMap};
+
+use uuid::Uuid;
+
+use super::booking::{self, key_of};
+use super::points::referee;
+use super::{Game, badges, find, find_locked, read};
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::game::Display;
+use crate::domain::game::pseudonym::pseudonym;
+use crate::domain::game::streak::Streak;
+use crate::domain::permission::Act;
+use crate::error::{AppError, AppResult, Code};
+use crate::events;
+use crate::features::games::dto::{
+    FlagOut, FlagQuery, FlagResolution, GameDisplay, PlayerOut, PreferencesIn, PreferencesOut, ResolveFlagIn,
+};
+use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::players::{self as store, FlagRow, Player};
+use crate::features::games::store::ranking::{self, Move};
+use crate::features::games::store::{badges as badge_store, games, ledger};
+use crate::state::Ctx;
+
+/// How the caller is shown.
+///
+/// # Errors
+/// 403 for clients.
+pub fn preferences(conn: &mut Conn, ctx: &Ctx) -> AppResult<PreferencesOut> {
+    let user = ctx.user()?;
+    Ok(PreferencesOut {
+        display: store::preferences(conn, &[user])?.get(&user).copied(),
+        games: store::overrides(conn, user)?
+            .into_iter()
+            .map(|(game_id, display)| GameDisplay { game_id, display })
+            .collect(),
+    })
+}
+
+/// Says how the caller wants to be shown, in all games or in one. In games that are open, who hides leaves the leaderboards at
+/// once and who shows up again stands where the points say; closed games keep their ranks, without the name.
+///
+/// # Errors
+/// 403, 404.
+pub fn set_preferences(conn: &mut Conn, ctx: &Ctx, input: &PreferencesIn) -> AppResult<PreferencesOut> {
+    let user = ctx.user()?;
+    match input.game_id {
+        None => store::set_preference(conn, user, input.display, ctx.now)?,
+        Some(game) => {
+            let game = find_locked(conn, ctx, game, Act::Play)?;
+            let known = store::find(conn, game.id(), &[user])?.get(&user).copied();
+            let fresh = Player { display: None, streak: Streak::default(), joined_at: ctx.now };
+            let player = Player { display: input.display, ..known.unwrap_or(fresh) };
+            store::save(conn, game.id(), &[(user, player)])?;
+        }
+    }
+    relist(conn, user, input.game_id)?;
+    preferences(conn, ctx)
+}
+
+/// Brings the leaderboards of open games in line with what a user prefers.
+fn relist(conn: &mut Conn, user: Uuid, only: Option<Uuid>) -> AppResult<()> {
+    let ids = boards::open_games_of(conn, user, only)?;
+    let rows = games::lock_all(conn, &ids)?;
+    let shown: HashMap<Uuid, Display> = {
+        let own: HashMap<Uuid, Display> = store::overrides(conn, user)?.into_iter().collect();
+        let preferred = store::preferences(conn, &[user])?.get(&user).copied();
+        read(conn, rows)?
+            .iter()
+            .map(|game| (game.id(), own.get(&game.id()).copied().or(preferred).unwrap_or(game.settings.display)))
+            .collect()
+    };
+    let (mut moves, mut changed) = (Vec::new(), Vec::new());
+    for (board, game, old) in boards::of_player(conn, user, only)? {
+        let listed = shown.get(&game) != Some(&Display::Hidden);
+        if old.listed != listed {
+            let new = Standing { listed, ..old };
+            moves.push(Move { board, old: key_of(user, &old), new: key_of(user, &new) });
+            changed.push((board, user, new));
+        }
+    }
+    boards::save(conn, &changed)?;
+    ranking::apply(conn, &moves)
+}
+
+/// How players are shown to the actor: real names to those who run the game and to oneself.
+///
+/// # Errors
+/// Database errors.
+pub fn shown(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<BTreeMap<Uuid, PlayerOut>> {
+    let displays = booking::display_of(conn, game, users)?;
+    let names = store::names(conn, users)?;
+    let all = referee(ctx, game);
+    let me = ctx.actor.user_id();
+    Ok(users
+        .iter()
+        .map(|user| {
+            let display = displays.get(user).copied().unwrap_or_default();
+            let named = all || me == Some(*user) || display == Display::Named;
+            let name = match names.get(user) {
+                Some((given, family)) if named => format!("{given} {family}"),
+                _ => pseudonym(game.row.seed, *user),
+            };
+            let out = PlayerOut {
+                id: named.then_some(*user),
+                name,
+                pseudonym: (all || me == Some(*user))
+                    .then(|| pseudonym(game.row.seed, *user))
+                    .filter(|_| display != Display::Named),
+                me: me == Some(*user),
+            };
+            (*user, out)
+        })
+        .collect())
+}
+
+fn flag_out(row: FlagRow) -> FlagOut {
+    FlagOut {
+        id: row.id,
+        user_id: row.user_id,
+        kind: row.kind,
+        detail: row.detail,
+        entry_id: row.entry_id,
+        award_id: row.award_id,
+        state: row.state,
+        note: row.note,
+        resolved_by: row.resolved_by,
+        resolved_at: row.resolved_at,
+        at: row.at,
+    }
+}
+
+/// A page of flags, for those who run the game.
+///
+/// # Errors
+/// 403, 404.
+pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &PageRequest) -> AppResult<Rows<FlagOut>> {
+    let game = find(conn, ctx, id, Act::RefereeGame)?;
+    Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
+}
+
+/// Resolves a flag: dismissed, all stays; confirmed, the points or badge that it is about are taken back.
+///
+/// # Errors
+/// 403, 404, 409.
+pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveFlagIn) -> AppResult<FlagOut> {
+    let game = find_locked(conn, ctx, id, Act::RefereeGame)?;
+    let mut row = store::flag(conn, id, flag)?.ok_or_else(|| AppError::not_found("flag"))?;
+    if row.state != "open" {
+        return Err(AppError::new(Code::WrongState, "The flag was resolved already."));
+    }
+    let confirmed = input.resolution == FlagResolution::Confirmed;
+    if confirmed {
+        game.require_open()?;
+    }
+    if let Some(entry) = row.entry_id.filter(|_| confirmed) {
+        let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
+        let taken = ledger::known_keys(conn, &[format!("reversal:{}", entry.id)])?;
+        if taken.is_empty() {
+            let booked = booking::book(conn, ctx, &game, vec![super::scoring::reversal(&entry, ctx)])?;
+            badges::by_criteria(conn, ctx, &game, &[row.user_id], &booked)?;
+        }
+    }
+    if let Some(award) = row.award_id
+        && let Some(award) = badge_store::find_award(conn, award)?.filter(|award| award.state == "review")
+    {
+        if confirmed {
+            badges::revoke_all(conn, ctx, &game, &[award], "Its cause was corrected or taken back.")?;
+        } else {
+            badge_store::set_state(conn, &[award.id], "held", None, ctx.now)?;
+        }
+    }
+    row.state = input.resolution.as_str().to_owned();
+    row.note = input.note;
+    row.resolved_by = ctx.actor.id();
+    row.resolved_at = Some(ctx.now);
+    store::resolve(conn, &row)?;
+    let data = serde_json::json!({"flag_id": row.id, "resolution": row.state});
+    events::append(conn, ctx, vec![super::game::event("game.flag_resolved", &game).user(row.user_id).data(data)])?;
+    Ok(flag_out(row))
+}

@@ -1,0 +1,289 @@
+//! Use cases about points: the ledger, corrections, what a user has in all games, facts for conditions.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::booking::{self, New};
+use super::{Game, badges, find, find_locked, read, sees_all};
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::facts::{BadgeFact, GameFact, LearnerFacts};
+use crate::domain::game::settings::MAX_POINTS;
+use crate::domain::outline::FactNeeds;
+use crate::domain::permission::{Act, Relation};
+use crate::error::{AppError, AppResult, Code};
+use crate::features::games::dto::{CorrectionIn, EntryOut, LedgerQuery, LevelOut, UserGamePoints};
+use crate::features::games::store::ledger::{self, EntryRow, Filter};
+use crate::features::games::store::{self, boards, players, teams};
+use crate::features::users;
+use crate::http::Ref;
+use crate::state::Ctx;
+
+/// The user that a body names.
+pub(super) fn named_user(conn: &mut Conn, text: &str) -> AppResult<Uuid> {
+    let who = Ref::parse(text)
+        .ok_or_else(|| AppError::field("/user_id", "wrong_format", "This is neither an id nor ext:<external_id>."))?;
+    let unknown = |_| AppError::field("/user_id", "unknown_user", "There is no such user.");
+    Ok(users::find(conn, &who).map_err(unknown)?.id)
+}
+
+fn out(row: EntryRow) -> EntryOut {
+    EntryOut {
+        id: row.id,
+        game_id: row.game_id,
+        user_id: row.user_id,
+        team_id: row.team_id,
+        points: row.points,
+        kind: row.kind,
+        rule: row.rule_key,
+        reason: row.reason,
+        event_id: row.event_id,
+        corrects_id: row.corrects_id,
+        made_by: row.made_by,
+        at: row.at,
+        created_at: row.created_at,
+    }
+}
+
+/// A page of the ledger, oldest first: all of it for those who run the game, their own entries for players.
+///
+/// # Errors
+/// 403, 404.
+pub fn list(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: Uuid,
+    query: &LedgerQuery,
+    page: &PageRequest,
+) -> AppResult<Rows<EntryOut>> {
+    let game = find(conn, ctx, id, Act::ReadGame)?;
+    let me = ctx.actor.user_id();
+    let mut user = query.user_id;
+    if !ctx.may(Act::ReadPoints, &game.relation()) {
+        let asked = user.or(me).ok_or_else(|| AppError::not_found("ledger"))?;
+        let own = me == Some(asked);
+        let managed = !own && users::is_below(conn, ctx, asked)?;
+        ctx.require(Act::ReadPoints, &Relation { own, managed, ..game.relation() })?;
+        user = Some(asked);
+    }
+    let filter = Filter { user, team: query.team_id, kind: query.kind.map(|kind| kind.as_str().to_owned()) };
+    Ok(ledger::list(conn, id, &filter, page)?.map(out))
+}
+
+/// Adds a correction to the ledger: points given or taken by hand, or another entry taken back.
+///
+/// # Errors
+/// 403, 404, 409, 422.
+pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> AppResult<EntryOut> {
+    let game = find_locked(conn, ctx, id, Act::RefereeGame)?;
+    game.require_open()?;
+    let entry = match (input.corrects_id, input.user_id.as_deref()) {
+        (Some(other), user) => {
+            let unknown = || AppError::field("/corrects_id", "unknown_entry", "The game has no such entry.");
+            let other = ledger::find(conn, id, other)?.ok_or_else(unknown)?;
+            if let Some(user) = user
+                && named_user(conn, user)? != other.user_id
+            {
+                return Err(AppError::field("/user_id", "other_user", "The entry belongs to somebody else."));
+            }
+            let mut entry = super::scoring::reversal(&other, ctx);
+            entry.reason = input.reason;
+            if let Some(points) = input.points {
+                // A part of it: then it is a correction and may be followed by another.
+                (entry.points, entry.kind, entry.dedup) = (points, "correction", None);
+            } else if ledger::known_keys(conn, &[format!("reversal:{}", other.id)])?.len() == 1 {
+                return Err(AppError::new(Code::WrongState, "The entry was taken back already."));
+            }
+            entry
+        }
+        (None, None) => return Err(AppError::field("/user_id", "required", "Say whose points are corrected.")),
+        (None, Some(user)) => {
+            let points = input.points.ok_or_else(|| AppError::field("/points", "required", "Say how many points."))?;
+            let user = named_user(conn, user)?;
+            let team = teams::current(conn, id, &[user])?.get(&user).copied();
+            New {
+                user,
+                team: team.filter(|_| game.has_teams()),
+                points,
+                kind: "correction",
+                rule: None,
+                reason: input.reason,
+                event: None,
+                corrects: None,
+                dedup: None,
+                at: ctx.now,
+            }
+        }
+    };
+    if entry.points == 0 || entry.points.abs() > MAX_POINTS {
+        return Err(AppError::field("/points", "out_of_range", "Points lie within 10^9 and are not 0."));
+    }
+    one(conn, ctx, &game, entry)
+}
+
+fn one(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: New) -> AppResult<EntryOut> {
+    let user = entry.user;
+    let booked = booking::book(conn, ctx, game, vec![entry])?;
+    badges::by_criteria(conn, ctx, game, &[user], &booked)?;
+    let new = booked.ids.first().copied().ok_or_else(|| AppError::internal("nothing was booked"))?;
+    ledger::find(conn, game.id(), new)?.map(out).ok_or_else(|| AppError::internal("the entry is gone"))
+}
+
+/// Gives points for another part of Cairn, such as a rule. The same `dedup` books once. Answers whether it was new.
+///
+/// # Errors
+/// 404; 409 when the game is closed.
+pub fn award(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: Uuid,
+    user: Uuid,
+    points: i64,
+    reason: &str,
+    event: Option<Uuid>,
+    dedup: &str,
+) -> AppResult<bool> {
+    let game = find_locked(conn, ctx, game, Act::RefereeGame)?;
+    game.require_open()?;
+    let key = format!("award:{dedup}");
+    if !ledger::known_keys(conn, std::slice::from_ref(&key))?.is_empty() {
+        return Ok(false);
+    }
+    let team = teams::current(conn, game.id(), &[user])?.get(&user).copied().filter(|_| game.has_teams());
+    let points = points.clamp(MAX_POINTS.saturating_neg(), MAX_POINTS);
+    let reason = reason.to_owned();
+    let entry = New {
+        user,
+        team,
+        points,
+        kind: "award",
+        rule: None,
+        reason,
+        event,
+        corrects: None,
+        dedup: Some(key),
+        at: ctx.now,
+    };
+    let booked = booking::book(conn, ctx, &game, vec![entry])?;
+    badges::by_criteria(conn, ctx, &game, &[user], &booked)?;
+    Ok(!booked.ids.is_empty())
+}
+
+fn level(game: &Game, points: i64) -> Option<LevelOut> {
+    game.settings.level_of(points).map(|(number, level)| LevelOut {
+        number,
+        name: level.name.clone(),
+        points: level.points,
+    })
+}
+
+/// What a user has in each game.
+///
+/// # Errors
+/// 404.
+pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Vec<UserGamePoints>> {
+    let user = users::find(conn, who)?;
+    let mut relation = Relation { own: ctx.actor.user_id() == Some(user.id), ..Relation::default() };
+    if !ctx.may(Act::ReadPoints, &relation) {
+        relation.managed = users::is_below(conn, ctx, user.id)?;
+    }
+    if !ctx.may(Act::ReadPoints, &relation) {
+        return Err(AppError::not_found("user"));
+    }
+    let sums = boards::all_time_of(conn, user.id, None)?;
+    let ids: Vec<Uuid> = sums.iter().map(|(game, _)| *game).collect();
+    let rows = store::games::by_ids(conn, &ids)?;
+    let streaks = players::streaks_of(conn, user.id)?;
+    let today = ctx.now.date_naive();
+    let by_game: HashMap<Uuid, i64> = sums.into_iter().collect();
+    let mut items = Vec::new();
+    for game in read(conn, rows)? {
+        let points = by_game.get(&game.id()).copied().unwrap_or(0);
+        let streak = streaks.get(&game.id()).copied().unwrap_or_default();
+        let next = game.settings.next_level(points);
+        items.push(UserGamePoints {
+            game_id: game.id(),
+            title: game.row.title.clone(),
+            status: game.row.status.clone(),
+            points,
+            level: level(&game, points),
+            next_level: next
+                .map(|level| (level.name.clone(), level.points.saturating_sub(points)))
+                .map(|(name, missing)| crate::features::games::dto::NextLevel { name, points_missing: missing }),
+            streak_days: streak.as_of(today),
+            longest_streak_days: streak.longest,
+        });
+    }
+    Ok(items)
+}
+
+/// Adds what conditions ask about badges and games to the facts of one learner.
+///
+/// # Errors
+/// Database errors.
+pub fn load_facts(conn: &mut Conn, user: Uuid, needs: &FactNeeds, learner: &mut LearnerFacts) -> AppResult<()> {
+    if needs.badges.is_empty() && needs.games.is_empty() {
+        return Ok(());
+    }
+    let mut all = HashMap::from([(user, std::mem::take(learner))]);
+    add_facts(conn, needs, &mut all)?;
+    *learner = all.remove(&user).unwrap_or_default();
+    Ok(())
+}
+
+/// Adds what conditions ask about badges and games to the facts of many.
+pub(super) fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, LearnerFacts>) -> AppResult<()> {
+    let users: Vec<Uuid> = all.keys().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    if !needs.badges.is_empty() {
+        let known = store::badges::existing(conn, &needs.badges)?;
+        let held: BTreeSet<(Uuid, Uuid)> = store::badges::holders(conn, &needs.badges, &users)?.into_iter().collect();
+        for (user, facts) in all.iter_mut() {
+            let fact = |badge: &Uuid| BadgeFact { badge: *badge, held: held.contains(&(*badge, *user)) };
+            facts.badges = known.iter().map(fact).collect();
+        }
+    }
+    if !needs.games.is_empty() {
+        let rows = store::games::by_ids(conn, &needs.games)?;
+        let games = read(conn, rows)?;
+        let sums = boards::all_time_of_many(conn, &needs.games, &users)?;
+        for (user, facts) in all.iter_mut() {
+            facts.games = games
+                .iter()
+                .map(|game| {
+                    let points = sums.get(&(game.id(), *user)).copied().unwrap_or(0);
+                    GameFact { game: game.id(), points, level: game.settings.level_of(points).map_or(0, |(n, _)| n) }
+                })
+                .collect();
+        }
+    }
+    Ok(())
+}
+
+/// The levels of a game with the caller's place in them.
+///
+/// # Errors
+/// 404.
+pub fn levels(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<crate::features::games::dto::LevelsOut> {
+    let game = find(conn, ctx, id, Act::ReadGame)?;
+    let mine = match ctx.actor.user_id() {
+        Some(user) => boards::all_time(conn, id, &[user])?.get(&user).copied(),
+        None => None,
+    };
+    Ok(crate::features::games::dto::LevelsOut {
+        items: game
+            .settings
+            .levels
+            .iter()
+            .zip(1_u32..)
+            .map(|(level, number)| LevelOut { number, name: level.name.clone(), points: level.points })
+            .collect(),
+        points: mine,
+        level: mine.and_then(|points| level(&game, points)),
+    })
+}
+
+/// Whether the caller may see everything in a game.
+pub(super) fn referee(ctx: &Ctx, game: &Game) -> bool {
+    sees_all(ctx, game)
+}

@@ -1,0 +1,278 @@
+//! The consumer of the event log that gives points and badges, and takes back what was given for a cause that is undone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::booking::{self, Booked, New};
+use super::{Badge, Game, badges};
+use crate::db::Conn;
+use crate::domain::condition::Condition;
+use crate::domain::facts::LearnerFacts;
+use crate::domain::game::points::{Occurrence, condition_holds};
+use crate::domain::game::scorer::Scorer;
+use crate::domain::game::{Repeat, Revocation};
+use crate::domain::outline::FactNeeds;
+use crate::error::AppResult;
+use crate::events::dispatch::Consumer;
+use crate::events::{self, Event};
+use crate::features::games::store::players::FlagRow;
+use crate::features::games::store::{self, teams};
+use crate::state::Ctx;
+
+/// Gives points within a second of the event.
+pub const CONSUMER: Consumer = Consumer { name: "games", handle: consume };
+
+/// An event as games see it, if it is somebody's deed.
+pub(super) fn occurrence(event: Event) -> Option<Occurrence> {
+    Some(Occurrence {
+        event_id: event.id,
+        user: event.user_id?,
+        kind: event.kind,
+        at: event.at,
+        course: event.course_id,
+        subject: event.subject_id,
+        data: event.data,
+    })
+}
+
+fn consume(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
+    take_back(conn, ctx, log)?;
+    let deeds: Vec<Occurrence> = log.iter().cloned().filter_map(occurrence).collect();
+    let versions = if deeds.is_empty() { Vec::new() } else { store::games::open_versions(conn)? };
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let unknown: Vec<Uuid> =
+        versions.iter().filter(|key| super::GAMES.get(*key).is_none()).map(|(id, _)| *id).collect();
+    if !unknown.is_empty() {
+        let rows = store::games::by_ids(conn, &unknown)?;
+        super::read(conn, rows)?;
+    }
+    let concerned: Vec<Uuid> = versions
+        .iter()
+        .filter_map(|key| super::GAMES.get(key))
+        .filter(|game| deeds.iter().any(|deed| concerns(game, deed)))
+        .map(|game| game.id())
+        .collect();
+    if concerned.is_empty() {
+        return Ok(());
+    }
+    let rows = store::games::lock_all(conn, &concerned)?;
+    for game in super::read(conn, rows)? {
+        let mine: Vec<&Occurrence> = deeds.iter().filter(|deed| concerns(&game, deed)).collect();
+        score(conn, ctx, &game, &mine)?;
+    }
+    Ok(())
+}
+
+/// Whether a game gives anything for such an event, at this time, in this scope. Membership of a group is looked up later.
+fn concerns(game: &Game, deed: &Occurrence) -> bool {
+    let named = game.settings.point_rules.iter().any(|rule| rule.event == deed.kind)
+        || game.badges.iter().any(|badge| badge.row.award_on.as_deref() == Some(deed.kind.as_str()));
+    let in_course = game.row.scope_kind != "course" || game.row.scope_id == deed.course;
+    named && in_course && game.counts_at(deed.at)
+}
+
+/// What the conditions of a game's rules and badges ask about players.
+pub(super) fn needs(game: &Game) -> FactNeeds {
+    let rules = game.settings.point_rules.iter().filter_map(|rule| rule.only_where.as_ref());
+    let badges = game.badges.iter().filter_map(|badge| badge.award_where.as_ref());
+    FactNeeds::of(&Condition::All(rules.chain(badges).cloned().collect()))
+}
+
+/// What is known of these players.
+pub(super) fn facts(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<HashMap<Uuid, LearnerFacts>> {
+    let needs = needs(game);
+    if !needs.beyond_enrollment() {
+        return Ok(HashMap::new());
+    }
+    let mut all = store::facts::load(conn, users, &needs)?;
+    super::points::add_facts(conn, &needs, &mut all)?;
+    Ok(all)
+}
+
+fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) -> AppResult<()> {
+    let users: Vec<Uuid> = deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let users = super::game::within_scope(conn, game, users)?;
+    let deeds: Vec<&Occurrence> =
+        deeds.iter().filter(|deed| users.binary_search(&deed.user).is_ok()).copied().collect();
+    if deeds.is_empty() {
+        return Ok(());
+    }
+    let facts = facts(conn, game, &users)?;
+    let stays = if game.has_teams() { teams::stays(conn, game.id(), &users)? } else { HashMap::new() };
+    let mut scorer = Scorer::default();
+    for (user, rule, progress) in store::ledger::progress(conn, game.id(), &users)? {
+        scorer.load(rule, user, progress);
+    }
+    if game.settings.point_rules.iter().any(|rule| rule.repeat == Repeat::Each) {
+        let things: Vec<String> = deeds.iter().map(|deed| deed.thing()).collect::<BTreeSet<_>>().into_iter().collect();
+        for (rule, user, thing) in store::ledger::things(conn, game.id(), &users, &things)? {
+            scorer.load_thing(rule, user, thing);
+        }
+    }
+    let (mut entries, mut things, mut earned) = (Vec::new(), Vec::new(), Vec::new());
+    let nobody = LearnerFacts::default();
+    for deed in deeds {
+        let player = facts.get(&deed.user).unwrap_or(&nobody);
+        let team = teams::held_at(stays.get(&deed.user), deed.at);
+        for award in scorer.score(&game.settings.point_rules, deed, player) {
+            let each = game.settings.point_rules.iter().any(|r| r.key == award.rule && r.repeat == Repeat::Each);
+            if each {
+                things.push((award.rule.clone(), deed.user, award.thing.clone()));
+            }
+            entries.push(New {
+                user: deed.user,
+                team,
+                points: award.points,
+                kind: "rule",
+                reason: reason(deed),
+                dedup: Some(format!("{}:{}:{}", game.id(), award.rule, deed.event_id)),
+                rule: Some(award.rule),
+                event: Some(deed.event_id),
+                corrects: None,
+                at: deed.at,
+            });
+        }
+        let by_event = |badge: &&Badge| {
+            badge.row.award_on.as_deref() == Some(deed.kind.as_str())
+                && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, deed, player))
+        };
+        earned.extend(game.badges.iter().filter(by_event).map(|badge| badges::Grant {
+            badge: badge.row.id,
+            user: deed.user,
+            source: "event",
+            reason: reason(deed),
+            event: Some(deed.event_id),
+        }));
+    }
+    let changed: Vec<_> = scorer.changed().into_iter().map(|((rule, user), had)| (rule.as_str(), *user, had)).collect();
+    store::ledger::save_progress(conn, game.id(), &changed)?;
+    store::ledger::add_things(conn, game.id(), &things)?;
+    let booked = booking::book(conn, ctx, game, entries)?;
+    badges::grant(conn, ctx, game, earned)?;
+    badges::by_criteria(conn, ctx, game, &users, &booked)?;
+    watch(conn, ctx, game, &booked)
+}
+
+/// What an event was about, for people.
+fn reason(deed: &Occurrence) -> String {
+    match deed.module() {
+        Some(module) => format!("{} {module}", deed.kind),
+        None => deed.kind.clone(),
+    }
+}
+
+/// Flags players who earn faster than the game's guard allows.
+fn watch(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<()> {
+    let Some(guard) = game.settings.guard else { return Ok(()) };
+    let mut users: Vec<Uuid> = booked.after.keys().copied().collect();
+    users.sort_unstable();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let minute = ctx.now - TimeDelta::minutes(1);
+    let mut sums: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+    for (user, points, at) in store::ledger::recent(conn, game.id(), &users, ctx.now - TimeDelta::hours(1))? {
+        let sum = sums.entry(user).or_default();
+        sum.0 = sum.0.saturating_add(points);
+        sum.1 = sum.1.saturating_add(i64::from(at >= minute));
+    }
+    let mut flags = Vec::new();
+    let mut flag = |user, kind: &str, detail: String| {
+        flags.push(FlagRow {
+            id: ctx.new_id(),
+            game_id: game.id(),
+            user_id: user,
+            kind: kind.to_owned(),
+            detail,
+            entry_id: None,
+            award_id: None,
+            state: "open".to_owned(),
+            note: None,
+            resolved_by: None,
+            resolved_at: None,
+            at: ctx.now,
+        });
+    };
+    for (user, (points, awards)) in sums {
+        if guard.max_points_per_hour.is_some_and(|most| points > most) {
+            flag(user, "too_many_points", format!("{points} points within an hour."));
+        }
+        if guard.max_awards_per_minute.is_some_and(|most| awards > most) {
+            flag(user, "too_fast", format!("{awards} entries within a minute."));
+        }
+    }
+    store::players::raise(conn, &flags)
+}
+
+/// Takes back, keeps or flags what was given for events that others undo: a revoked certificate undoes its issue, and any
+/// event may list ids under `data.undoes`.
+fn take_back(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
+    let revoked: Vec<Uuid> =
+        log.iter().filter(|event| event.kind == "certificate.revoked").map(|event| event.subject_id).collect();
+    let mut undone =
+        if revoked.is_empty() { Vec::new() } else { events::ids_of(conn, "certificate.issued", &revoked)? };
+    let listed = log.iter().filter_map(|event| event.data.get("undoes")?.as_array());
+    undone.extend(listed.flatten().filter_map(|id| Uuid::try_parse(id.as_str()?).ok()));
+    if undone.is_empty() {
+        return Ok(());
+    }
+    undo(conn, ctx, &undone)
+}
+
+/// Undoes what events caused, by the policy of each game and badge. Closed games stay as they are.
+///
+/// # Errors
+/// Database errors.
+pub fn undo(conn: &mut Conn, ctx: &Ctx, undone: &[Uuid]) -> AppResult<()> {
+    let entries = store::ledger::caused_by(conn, undone)?;
+    let awards = store::badges::caused_by(conn, undone)?;
+    let ids: BTreeSet<Uuid> = entries.iter().map(|e| e.game_id).chain(awards.iter().map(|a| a.game_id)).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = store::games::lock_all(conn, &ids)?;
+    for game in super::read(conn, rows)?.iter().filter(|game| game.row.status == "open") {
+        let mine: Vec<_> = entries.iter().filter(|entry| entry.game_id == game.id()).collect();
+        match game.settings.revocation {
+            Revocation::Keep => {}
+            Revocation::Review => {
+                let flags: Vec<FlagRow> = mine
+                    .iter()
+                    .map(|entry| badges::cause_flag(ctx, game.id(), entry.user_id, Some(entry.id), None))
+                    .collect();
+                store::players::raise(conn, &flags)?;
+            }
+            Revocation::Revoke => {
+                let back = mine.iter().map(|entry| reversal(entry, ctx)).collect();
+                let booked = booking::book(conn, ctx, game, back)?;
+                let users: Vec<Uuid> = booked.after.keys().copied().collect();
+                badges::by_criteria(conn, ctx, game, &users, &booked)?;
+            }
+        }
+        let lost: Vec<_> = awards.iter().filter(|award| award.game_id == game.id()).cloned().collect();
+        badges::cause_gone(conn, ctx, game, lost)?;
+    }
+    Ok(())
+}
+
+/// The entry that takes another back, now.
+pub(super) fn reversal(entry: &store::ledger::EntryRow, ctx: &Ctx) -> New {
+    New {
+        user: entry.user_id,
+        team: entry.team_id,
+        points: entry.points.saturating_neg(),
+        kind: "reversal",
+        rule: entry.rule_key.clone(),
+        reason: format!("Taken back: {}", entry.reason),
+        event: entry.event_id,
+        corrects: Some(entry.id),
+        dedup: Some(format!("reversal:{}", entry.id)),
+        at: ctx.now,
+    }
+}

@@ -1,0 +1,374 @@
+//! SQL about boards and the sums on them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    QueryableByName, RunQueryDsl, sql_query, sql_types,
+};
+use uuid::Uuid;
+
+use super::PIECE;
+use crate::db::Conn;
+use crate::db::schema::{
+    game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
+};
+use crate::db::types::{At, Id, SqlId, SqlInstant};
+use crate::domain::game::ledger::Total;
+use crate::error::{AppError, AppResult};
+use crate::per_backend;
+
+/// Keeps the later instant in an upsert.
+macro_rules! later {
+    ($table:ident, $name:literal) => {
+        $table::reached_at.eq(diesel::dsl::sql::<SqlInstant>(concat!(
+            "CASE WHEN excluded.reached_at > ",
+            $name,
+            ".reached_at THEN excluded.reached_at ELSE ",
+            $name,
+            ".reached_at END"
+        )))
+    };
+}
+
+/// Ids of the boards of these buckets; those that are missing are made.
+pub fn ensure(conn: &mut Conn, game: Uuid, buckets: &[String]) -> AppResult<HashMap<String, i64>> {
+    let load = |conn: &mut Conn| -> AppResult<HashMap<String, i64>> {
+        let rows: Vec<(String, i64)> = boards::table
+            .filter(boards::game_id.eq(Id(game)))
+            .filter(boards::bucket.eq_any(buckets.to_vec()))
+            .select((boards::bucket, boards::id))
+            .load(conn)?;
+        Ok(rows.into_iter().collect())
+    };
+    let known = load(conn)?;
+    let missing: Vec<_> = buckets
+        .iter()
+        .filter(|bucket| !known.contains_key(*bucket))
+        .map(|bucket| (boards::game_id.eq(Id(game)), boards::bucket.eq(bucket)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    per_backend!(conn, |c| diesel::insert_into(boards::table).values(&missing).execute(c))?;
+    let all = load(conn)?;
+    let new: Vec<i64> = all.iter().filter(|(bucket, _)| !known.contains_key(*bucket)).map(|(_, id)| *id).collect();
+    super::ranking::open(conn, &new)?;
+    Ok(all)
+}
+
+/// A board, and where one player stands on it.
+pub type Mine = (i64, Option<(i64, DateTime<Utc>, bool)>);
+
+/// The board of a bucket with one player's sum.
+pub fn with_player(conn: &mut Conn, game: Uuid, bucket: &str, user: Uuid) -> AppResult<Option<Mine>> {
+    let row: Option<(i64, Option<i64>, Option<DateTime<Utc>>, Option<bool>)> = boards::table
+        .left_join(standings::table.on(standings::board_id.eq(boards::id).and(standings::user_id.eq(Id(user)))))
+        .filter(boards::game_id.eq(Id(game)))
+        .filter(boards::bucket.eq(bucket))
+        .select((
+            boards::id,
+            standings::points.nullable(),
+            standings::reached_at.nullable(),
+            standings::listed.nullable(),
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(id, points, at, listed)| (id, points.zip(at).zip(listed).map(|((p, a), l)| (p, a, l)))))
+}
+
+/// A player's sum on a board.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    pub total: Total,
+    pub listed: bool,
+}
+
+/// The sums of these players on these boards.
+pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashMap<(i64, Uuid), Standing>> {
+    let mut all = HashMap::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<(i64, Uuid, i64, DateTime<Utc>, bool)> = standings::table
+            .filter(standings::board_id.eq_any(on.to_vec()))
+            .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((
+                standings::board_id,
+                standings::user_id,
+                standings::points,
+                standings::reached_at,
+                standings::listed,
+            ))
+            .load(conn)?;
+        all.extend(rows.into_iter().map(|(board, user, points, at, listed)| {
+            ((board, user), Standing { total: Total { points, reached_at: Some(at) }, listed })
+        }));
+    }
+    Ok(all)
+}
+
+/// All sums of one player on the boards of games that are open.
+pub fn of_player(conn: &mut Conn, user: Uuid, game: Option<Uuid>) -> AppResult<Vec<(i64, Uuid, Standing)>> {
+    use crate::db::schema::games;
+    let mut query = standings::table
+        .inner_join(boards::table.on(boards::id.eq(standings::board_id)))
+        .inner_join(games::table.on(games::id.eq(boards::game_id)))
+        .filter(standings::user_id.eq(Id(user)))
+        .filter(games::status.eq("open"))
+        .select((boards::id, games::id, standings::points, standings::reached_at, standings::listed))
+        .into_boxed();
+    if let Some(game) = game {
+        query = query.filter(games::id.eq(Id(game)));
+    }
+    let rows: Vec<(i64, Uuid, i64, DateTime<Utc>, bool)> = query.load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(board, game, points, at, listed)| {
+            (board, game, Standing { total: Total { points, reached_at: Some(at) }, listed })
+        })
+        .collect())
+}
+
+/// Writes sums.
+pub fn save(conn: &mut Conn, rows: &[(i64, Uuid, Standing)]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|(board, user, standing)| {
+            (
+                standings::board_id.eq(*board),
+                standings::user_id.eq(Id(*user)),
+                standings::points.eq(standing.total.points),
+                standings::reached_at.eq(At(standing.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH))),
+                standings::listed.eq(standing.listed),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(standings::table)
+            .values(piece)
+            .on_conflict((standings::board_id, standings::user_id))
+            .do_update()
+            .set((
+                standings::points.eq(excluded(standings::points)),
+                standings::reached_at.eq(excluded(standings::reached_at)),
+                standings::listed.eq(excluded(standings::listed)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Adds to what players earned for teams, and to the teams' sums.
+pub fn add_to_teams(conn: &mut Conn, sums: &BTreeMap<(i64, Uuid, Uuid), Total>) -> AppResult<()> {
+    let at = |total: &Total| At(total.reached_at.unwrap_or(DateTime::UNIX_EPOCH));
+    let players: Vec<_> = sums
+        .iter()
+        .map(|((board, team, user), total)| {
+            (
+                points::board_id.eq(*board),
+                points::team_id.eq(Id(*team)),
+                points::user_id.eq(Id(*user)),
+                points::points.eq(total.points),
+                points::reached_at.eq(at(total)),
+            )
+        })
+        .collect();
+    for piece in players.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(points::table)
+            .values(piece)
+            .on_conflict((points::board_id, points::team_id, points::user_id))
+            .do_update()
+            .set((points::points.eq(points::points + excluded(points::points)), later!(points, "game_team_points")))
+            .execute(c))?;
+    }
+    let mut teams: BTreeMap<(i64, Uuid), Total> = BTreeMap::new();
+    for ((board, team, _), total) in sums {
+        let sum = teams.entry((*board, *team)).or_default();
+        sum.points = sum.points.saturating_add(total.points);
+        sum.reached_at = sum.reached_at.max(total.reached_at);
+    }
+    let teams: Vec<_> = teams
+        .iter()
+        .map(|((board, team), total)| {
+            (
+                totals::board_id.eq(*board),
+                totals::team_id.eq(Id(*team)),
+                totals::points.eq(total.points),
+                totals::reached_at.eq(at(total)),
+            )
+        })
+        .collect();
+    for piece in teams.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(totals::table)
+            .values(piece)
+            .on_conflict((totals::board_id, totals::team_id))
+            .do_update()
+            .set((totals::points.eq(totals::points + excluded(totals::points)), later!(totals, "game_team_totals")))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// What counts of a team on a board.
+#[derive(Debug, QueryableByName)]
+pub struct TeamSums {
+    #[diesel(sql_type = SqlId)]
+    pub team_id: Uuid,
+    #[diesel(sql_type = sql_types::Text)]
+    pub name: String,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub points: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub members: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub gone: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub top: i64,
+    #[diesel(sql_type = sql_types::Nullable<SqlInstant>)]
+    pub reached_at: Option<DateTime<Utc>>,
+}
+
+/// All teams of a game with their sums on the board of a bucket: heads now, heads that left but earned, points of the k best.
+pub fn teams(conn: &mut Conn, game: Uuid, bucket: &str, k: i64) -> AppResult<Vec<TeamSums>> {
+    use sql_types::{BigInt, Text};
+    let sql = "WITH board AS (SELECT id FROM game_boards WHERE game_id = ?1 AND bucket = ?2), \
+        heads AS (SELECT team_id, COUNT(*) AS n FROM game_team_members WHERE game_id = ?1 AND left_at IS NULL GROUP BY team_id), \
+        gone AS (SELECT p.team_id, COUNT(*) AS n FROM game_team_points p WHERE p.board_id = (SELECT id FROM board) \
+            AND NOT EXISTS (SELECT 1 FROM game_team_members m WHERE m.game_id = ?1 AND m.user_id = p.user_id \
+                AND m.team_id = p.team_id AND m.left_at IS NULL) GROUP BY p.team_id), \
+        best AS (SELECT q.team_id, SUM(q.points) AS points FROM (SELECT p.team_id, p.points, \
+            ROW_NUMBER() OVER (PARTITION BY p.team_id ORDER BY p.points DESC) AS place FROM game_team_points p \
+            WHERE p.board_id = (SELECT id FROM board)) q WHERE q.place <= ?3 GROUP BY q.team_id) \
+        SELECT t.id AS team_id, t.name, COALESCE(s.points, 0) AS points, COALESCE(heads.n, 0) AS members, \
+            COALESCE(gone.n, 0) AS gone, CAST(COALESCE(best.points, 0) AS BIGINT) AS top, s.reached_at \
+        FROM game_teams t LEFT JOIN game_team_totals s ON s.board_id = (SELECT id FROM board) AND s.team_id = t.id \
+        LEFT JOIN heads ON heads.team_id = t.id LEFT JOIN gone ON gone.team_id = t.id LEFT JOIN best ON best.team_id = t.id \
+        WHERE t.game_id = ?1";
+    Ok(match conn {
+        Conn::Pg(c) => sql_query(sql.replace('?', "$"))
+            .bind::<SqlId, _>(Id(game))
+            .bind::<Text, _>(bucket)
+            .bind::<BigInt, _>(k)
+            .load(c)?,
+        Conn::Sqlite(c) => {
+            sql_query(sql).bind::<SqlId, _>(Id(game)).bind::<Text, _>(bucket).bind::<BigInt, _>(k).load(c)?
+        }
+    })
+}
+
+/// Which part of a board is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    /// Those enrolled in a course.
+    Course(Uuid),
+    /// Those in a group; of a unit, all that lies below.
+    Group(Uuid),
+    /// The present members of a team.
+    Team(Uuid),
+}
+
+/// The listed players of a part of a board. The cost is that of the part, not of the board.
+pub fn part(conn: &mut Conn, board: i64, part: Part, most: i64) -> AppResult<Vec<(Uuid, i64, DateTime<Utc>)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlId)]
+        user_id: Uuid,
+        #[diesel(sql_type = sql_types::BigInt)]
+        points: i64,
+        #[diesel(sql_type = SqlInstant)]
+        reached_at: DateTime<Utc>,
+    }
+    let (members, id) = match part {
+        Part::Course(id) => {
+            ("SELECT DISTINCT user_id FROM enrollments WHERE course_id = ?2 AND status IN ('active', 'completed')", id)
+        }
+        Part::Group(id) => (
+            "SELECT DISTINCT g.user_id FROM group_paths p JOIN group_members g ON g.group_id = p.group_id WHERE p.ancestor_id = ?2",
+            id,
+        ),
+        Part::Team(id) => ("SELECT user_id FROM game_team_members WHERE team_id = ?2 AND left_at IS NULL", id),
+    };
+    let sql = format!(
+        "SELECT s.user_id, s.points, s.reached_at FROM ({members}) m JOIN game_standings s ON s.board_id = ?1 \
+         AND s.user_id = m.user_id WHERE s.listed ORDER BY s.points DESC, s.reached_at, s.user_id LIMIT ?3"
+    );
+    use sql_types::BigInt;
+    let rows: Vec<Row> = match conn {
+        Conn::Pg(c) => sql_query(sql.replace('?', "$"))
+            .bind::<BigInt, _>(board)
+            .bind::<SqlId, _>(Id(id))
+            .bind::<BigInt, _>(most)
+            .load(c)?,
+        Conn::Sqlite(c) => {
+            sql_query(sql).bind::<BigInt, _>(board).bind::<SqlId, _>(Id(id)).bind::<BigInt, _>(most).load(c)?
+        }
+    };
+    Ok(rows.into_iter().map(|row| (row.user_id, row.points, row.reached_at)).collect())
+}
+
+/// Sums of one player in these games, all time.
+pub fn all_time_of(conn: &mut Conn, user: Uuid, games: Option<&[Uuid]>) -> AppResult<Vec<(Uuid, i64)>> {
+    let mut query = standings::table
+        .inner_join(boards::table.on(boards::id.eq(standings::board_id)))
+        .filter(standings::user_id.eq(Id(user)))
+        .filter(boards::bucket.eq("all"))
+        .order(boards::game_id)
+        .select((boards::game_id, standings::points))
+        .into_boxed();
+    if let Some(games) = games {
+        query = query.filter(boards::game_id.eq_any(games.iter().map(|id| Id(*id)).collect::<Vec<_>>()));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// All-time sums of these players in one game.
+pub fn all_time(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, i64>> {
+    let board: Option<i64> = boards::table
+        .filter(boards::game_id.eq(Id(game)))
+        .filter(boards::bucket.eq("all"))
+        .select(boards::id)
+        .first(conn)
+        .optional()?;
+    let Some(board) = board else { return Ok(HashMap::new()) };
+    let found = standings(conn, &[board], users)?;
+    Ok(found.into_iter().map(|((_, user), standing)| (user, standing.total.points)).collect())
+}
+
+/// Checks that no sum went out of what keys can hold.
+pub fn checked(points: i64) -> AppResult<i64> {
+    const MOST: i64 = 1 << 53;
+    if (-MOST..=MOST).contains(&points) { Ok(points) } else { Err(AppError::internal("a total left its range")) }
+}
+
+/// All-time sums of these players in these games.
+pub fn all_time_of_many(conn: &mut Conn, games: &[Uuid], users: &[Uuid]) -> AppResult<HashMap<(Uuid, Uuid), i64>> {
+    let rows: Vec<(Uuid, Uuid, i64)> = standings::table
+        .inner_join(boards::table.on(boards::id.eq(standings::board_id)))
+        .filter(boards::game_id.eq_any(games.iter().map(|id| Id(*id))))
+        .filter(boards::bucket.eq("all"))
+        .filter(standings::user_id.eq_any(users.iter().map(|id| Id(*id))))
+        .select((boards::game_id, standings::user_id, standings::points))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(game, user, points)| ((game, user), points)).collect())
+}
+
+/// Open games in which a user has points.
+pub fn open_games_of(conn: &mut Conn, user: Uuid, only: Option<Uuid>) -> AppResult<Vec<Uuid>> {
+    let mut ids: Vec<Uuid> = of_player(conn, user, only)?.into_iter().map(|(_, game, _)| game).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Whether anything was ever earned for a team.
+pub fn team_has_points(conn: &mut Conn, team: Uuid) -> AppResult<bool> {
+    use crate::db::schema::{game_ledger as ledger, game_teams as teams};
+    let first = ledger::table
+        .inner_join(teams::table.on(teams::game_id.eq(ledger::game_id)))
+        .filter(teams::id.eq(Id(team)))
+        .filter(ledger::team_id.eq(Id(team)))
+        .select(ledger::id)
+        .first::<Uuid>(conn);
+    Ok(first.optional()?.is_some())
+}

@@ -1,0 +1,335 @@
+//! SQL about the ledger and what players have had of rules.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use uuid::Uuid;
+
+use super::PIECE;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_things as things};
+use crate::db::types::{At, Id};
+use crate::domain::game::ledger::Entry;
+use crate::domain::game::points::Progress;
+use crate::domain::game::streak::Streak;
+use crate::error::AppResult;
+use crate::per_backend;
+
+/// A row of `game_ledger`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = ledger)]
+pub struct EntryRow {
+    pub id: Uuid,
+    pub game_id: Uuid,
+    pub user_id: Uuid,
+    pub team_id: Option<Uuid>,
+    pub points: i64,
+    pub kind: String,
+    pub rule_key: Option<String>,
+    pub reason: String,
+    pub event_id: Option<Uuid>,
+    pub corrects_id: Option<Uuid>,
+    pub made_by: Option<Uuid>,
+    pub dedup_key: Option<String>,
+    pub at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+}
+
+pub fn insert(conn: &mut Conn, rows: &[EntryRow]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                ledger::id.eq(Id(row.id)),
+                ledger::game_id.eq(Id(row.game_id)),
+                ledger::user_id.eq(Id(row.user_id)),
+                ledger::team_id.eq(row.team_id.map(Id)),
+                ledger::points.eq(row.points),
+                ledger::kind.eq(&row.kind),
+                ledger::rule_key.eq(row.rule_key.as_deref()),
+                ledger::reason.eq(&row.reason),
+                ledger::event_id.eq(row.event_id.map(Id)),
+                ledger::corrects_id.eq(row.corrects_id.map(Id)),
+                ledger::made_by.eq(row.made_by.map(Id)),
+                ledger::dedup_key.eq(row.dedup_key.as_deref()),
+                ledger::at.eq(At(row.at)),
+                ledger::created_at.eq(At(row.created_at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(ledger::table).values(piece).execute(c))?;
+    }
+    Ok(())
+}
+
+pub fn find(conn: &mut Conn, game: Uuid, id: Uuid) -> AppResult<Option<EntryRow>> {
+    let this = ledger::table.filter(ledger::id.eq(Id(id))).filter(ledger::game_id.eq(Id(game)));
+    Ok(this.select(EntryRow::as_select()).first(conn).optional()?)
+}
+
+/// Which of these dedup keys are taken.
+pub fn known_keys(conn: &mut Conn, keys: &[String]) -> AppResult<Vec<String>> {
+    let rows: Vec<Option<String>> =
+        ledger::table.filter(ledger::dedup_key.eq_any(keys.to_vec())).select(ledger::dedup_key).load(conn)?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// Entries that these events caused and nothing has taken back since.
+pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
+    let rows: Vec<EntryRow> = ledger::table
+        .filter(ledger::event_id.eq_any(events.iter().map(|id| Id(*id))))
+        .filter(ledger::kind.eq_any(["rule", "award", "reversal"]))
+        .order(ledger::id)
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    let reversed: Vec<Uuid> = rows.iter().filter_map(|row| row.corrects_id).collect();
+    Ok(rows.into_iter().filter(|row| row.kind != "reversal" && !reversed.contains(&row.id)).collect())
+}
+
+/// What a list of the ledger is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub user: Option<Uuid>,
+    pub team: Option<Uuid>,
+    pub kind: Option<String>,
+}
+
+pub fn list(conn: &mut Conn, game: Uuid, filter: &Filter, page: &PageRequest) -> AppResult<Rows<EntryRow>> {
+    let mut query = ledger::table
+        .filter(ledger::game_id.eq(Id(game)))
+        .select(EntryRow::as_select())
+        .order(ledger::id)
+        .limit(page.fetch())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(ledger::id.gt(Id(after)));
+    }
+    if let Some(user) = filter.user {
+        query = query.filter(ledger::user_id.eq(Id(user)));
+    }
+    if let Some(team) = filter.team {
+        query = query.filter(ledger::team_id.eq(Id(team)));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(ledger::kind.eq(kind.clone()));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// Whether a game has any entry.
+pub fn any(conn: &mut Conn, game: Uuid) -> AppResult<bool> {
+    let first = ledger::table.filter(ledger::game_id.eq(Id(game))).select(ledger::id).first::<Uuid>(conn);
+    Ok(first.optional()?.is_some())
+}
+
+/// All entries that rules and replays made, page by page: id, event, entry.
+pub fn by_rules(
+    conn: &mut Conn,
+    game: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+) -> AppResult<Vec<(Uuid, Option<Uuid>, Entry)>> {
+    let mut query = ledger::table
+        .filter(ledger::game_id.eq(Id(game)))
+        .filter(ledger::kind.eq_any(["rule", "replay"]))
+        .order(ledger::id)
+        .limit(limit)
+        .select((ledger::id, ledger::event_id, ledger::user_id, ledger::team_id, ledger::points, ledger::at))
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(ledger::id.gt(Id(after)));
+    }
+    type Row = (Uuid, Option<Uuid>, Uuid, Option<Uuid>, i64, DateTime<Utc>);
+    let rows: Vec<Row> = query.load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, event, user, team, points, at)| (id, event, Entry { user, team, points, at }))
+        .collect())
+}
+
+/// Events whose entries were reversed, so that a replay does not give them again.
+pub fn reversed_events(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+    let rows: Vec<Option<Uuid>> = ledger::table
+        .filter(ledger::game_id.eq(Id(game)))
+        .filter(ledger::kind.eq("reversal"))
+        .select(ledger::event_id)
+        .load(conn)?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// Points and entries of these players that count from an instant on.
+pub fn recent(
+    conn: &mut Conn,
+    game: Uuid,
+    users: &[Uuid],
+    since: DateTime<Utc>,
+) -> AppResult<Vec<(Uuid, i64, DateTime<Utc>)>> {
+    // Ids follow the clock, so the ids of an instant bound the rows that are read.
+    let mut all = Vec::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<(Uuid, i64, DateTime<Utc>)> = ledger::table
+            .filter(ledger::game_id.eq(Id(game)))
+            .filter(ledger::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(ledger::id.ge(Id(first_id(since))))
+            .filter(ledger::kind.eq_any(["rule", "award"]))
+            .filter(ledger::at.ge(At(since)))
+            .select((ledger::user_id, ledger::points, ledger::at))
+            .load(conn)?;
+        all.extend(rows);
+    }
+    Ok(all)
+}
+
+/// The least UUIDv7 of an instant.
+fn first_id(at: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+    Uuid::from_u64_pair(millis << 16, 0)
+}
+
+/// Net points for a team within a time.
+pub fn of_team_between(
+    conn: &mut Conn,
+    game: Uuid,
+    teams: &[Uuid],
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> AppResult<Vec<(Uuid, Uuid, i64, DateTime<Utc>)>> {
+    let rows: Vec<(Option<Uuid>, Uuid, i64, DateTime<Utc>)> = ledger::table
+        .filter(ledger::game_id.eq(Id(game)))
+        .filter(ledger::team_id.eq_any(teams.iter().map(|id| Id(*id))))
+        .filter(ledger::at.ge(At(from)))
+        .filter(ledger::at.lt(At(until)))
+        .select((ledger::team_id, ledger::user_id, ledger::points, ledger::at))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(team, user, points, at)| team.map(|team| (team, user, points, at))).collect())
+}
+
+fn midnight(day: Option<chrono::NaiveDate>) -> Option<At> {
+    day.map(|day| At(day.and_time(NaiveTime::MIN).and_utc()))
+}
+
+type ProgressRow =
+    (Uuid, String, i64, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>, i64, i64, i64, Option<DateTime<Utc>>);
+
+/// What these players have had of the game's rules.
+pub fn progress(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<Vec<(Uuid, String, Progress)>> {
+    let mut all = Vec::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<ProgressRow> = progress::table
+            .filter(progress::game_id.eq(Id(game)))
+            .filter(progress::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((
+                progress::user_id,
+                progress::rule_key,
+                progress::times,
+                progress::points,
+                progress::last_at,
+                progress::day_at,
+                progress::day_points,
+                progress::streak_days,
+                progress::streak_longest,
+                progress::streak_last,
+            ))
+            .load(conn)?;
+        all.extend(rows.into_iter().map(
+            |(user, rule, times, points, last_at, day, day_points, days, longest, last)| {
+                let streak = Streak { days, longest, last: last.map(|at| at.date_naive()) };
+                let day = day.map(|at| at.date_naive());
+                (user, rule, Progress { times, points, last_at, day, day_points, streak })
+            },
+        ));
+    }
+    Ok(all)
+}
+
+pub fn save_progress(conn: &mut Conn, game: Uuid, rows: &[(&str, Uuid, &Progress)]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|(rule, user, had)| {
+            (
+                progress::game_id.eq(Id(game)),
+                progress::rule_key.eq((*rule).to_owned()),
+                progress::user_id.eq(Id(*user)),
+                progress::times.eq(had.times),
+                progress::points.eq(had.points),
+                progress::last_at.eq(had.last_at.map(At)),
+                progress::day_at.eq(midnight(had.day)),
+                progress::day_points.eq(had.day_points),
+                progress::streak_days.eq(had.streak.days),
+                progress::streak_longest.eq(had.streak.longest),
+                progress::streak_last.eq(midnight(had.streak.last)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(progress::table)
+            .values(piece)
+            .on_conflict((progress::game_id, progress::user_id, progress::rule_key))
+            .do_update()
+            .set((
+                progress::times.eq(excluded(progress::times)),
+                progress::points.eq(excluded(progress::points)),
+                progress::last_at.eq(excluded(progress::last_at)),
+                progress::day_at.eq(excluded(progress::day_at)),
+                progress::day_points.eq(excluded(progress::day_points)),
+                progress::streak_days.eq(excluded(progress::streak_days)),
+                progress::streak_longest.eq(excluded(progress::streak_longest)),
+                progress::streak_last.eq(excluded(progress::streak_last)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// How often each rule gave points to these players.
+pub fn times(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, HashMap<String, i64>>> {
+    let mut all: HashMap<Uuid, HashMap<String, i64>> = HashMap::new();
+    for (user, rule, had) in progress(conn, game, users)? {
+        all.entry(user).or_default().insert(rule, had.times);
+    }
+    Ok(all)
+}
+
+/// Things for which `each` rules gave points, among these.
+pub fn things(conn: &mut Conn, game: Uuid, users: &[Uuid], of: &[String]) -> AppResult<Vec<(String, Uuid, String)>> {
+    let mut all = Vec::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<(String, Uuid, String)> = things::table
+            .filter(things::game_id.eq(Id(game)))
+            .filter(things::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(things::thing.eq_any(of.to_vec()))
+            .select((things::rule_key, things::user_id, things::thing))
+            .load(conn)?;
+        all.extend(rows);
+    }
+    Ok(all)
+}
+
+pub fn add_things(conn: &mut Conn, game: Uuid, rows: &[(String, Uuid, String)]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|(rule, user, thing)| {
+            (
+                things::game_id.eq(Id(game)),
+                things::user_id.eq(Id(*user)),
+                things::rule_key.eq(rule),
+                things::thing.eq(thing),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(things::table).values(piece).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Forgets what players have had, before a replay writes it anew.
+pub fn forget_progress(conn: &mut Conn, game: Uuid) -> AppResult<()> {
+    diesel::delete(progress::table.filter(progress::game_id.eq(Id(game)))).execute(conn)?;
+    diesel::delete(things::table.filter(things::game_id.eq(Id(game)))).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! SQL about players: how they are shown, their streaks, flags.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use uuid::Uuid;
+
+use super::PIECE;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::{game_flags as flags, game_players as players, game_preferences as preferences, users};
+use crate::db::types::{At, Id};
+use crate::domain::game::Display;
+use crate::domain::game::streak::Streak;
+use crate::error::AppResult;
+use crate::per_backend;
+
+/// A player of a game.
+#[derive(Debug, Clone, Copy)]
+pub struct Player {
+    pub display: Option<Display>,
+    pub streak: Streak,
+    pub joined_at: DateTime<Utc>,
+}
+
+type Row = (Uuid, Option<String>, i64, i64, Option<DateTime<Utc>>, DateTime<Utc>);
+
+pub fn find(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, Player>> {
+    let mut all = HashMap::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<Row> = players::table
+            .filter(players::game_id.eq(Id(game)))
+            .filter(players::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((
+                players::user_id,
+                players::display,
+                players::streak_days,
+                players::streak_longest,
+                players::streak_last,
+                players::joined_at,
+            ))
+            .load(conn)?;
+        all.extend(rows.into_iter().map(|(user, display, days, longest, last, joined_at)| {
+            let streak = Streak { days, longest, last: last.map(|at| at.date_naive()) };
+            (user, Player { display: display.as_deref().and_then(Display::parse), streak, joined_at })
+        }));
+    }
+    Ok(all)
+}
+
+/// Enters or changes players.
+pub fn save(conn: &mut Conn, game: Uuid, rows: &[(Uuid, Player)]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|(user, player)| {
+            (
+                players::game_id.eq(Id(game)),
+                players::user_id.eq(Id(*user)),
+                players::display.eq(player.display.map(Display::as_str)),
+                players::streak_days.eq(player.streak.days),
+                players::streak_longest.eq(player.streak.longest),
+                players::streak_last.eq(player.streak.last.map(|day| At(day.and_time(NaiveTime::MIN).and_utc()))),
+                players::joined_at.eq(At(player.joined_at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(players::table)
+            .values(piece)
+            .on_conflict((players::game_id, players::user_id))
+            .do_update()
+            .set((
+                players::display.eq(excluded(players::display)),
+                players::streak_days.eq(excluded(players::streak_days)),
+                players::streak_longest.eq(excluded(players::streak_longest)),
+                players::streak_last.eq(excluded(players::streak_last)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Players in order of id, with a limit.
+pub fn ids(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) -> AppResult<Vec<Uuid>> {
+    let mut query = players::table
+        .filter(players::game_id.eq(Id(game)))
+        .order(players::user_id)
+        .limit(limit)
+        .select(players::user_id)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(players::user_id.gt(Id(after)));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// What these users prefer in all games.
+pub fn preferences(conn: &mut Conn, of: &[Uuid]) -> AppResult<HashMap<Uuid, Display>> {
+    let mut all = HashMap::new();
+    for piece in of.chunks(PIECE) {
+        let rows: Vec<(Uuid, String)> = preferences::table
+            .filter(preferences::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((preferences::user_id, preferences::display))
+            .load(conn)?;
+        all.extend(rows.into_iter().filter_map(|(user, text)| Display::parse(&text).map(|display| (user, display))));
+    }
+    Ok(all)
+}
+
+pub fn set_preference(conn: &mut Conn, user: Uuid, display: Option<Display>, now: DateTime<Utc>) -> AppResult<()> {
+    let Some(display) = display else {
+        diesel::delete(preferences::table.filter(preferences::user_id.eq(Id(user)))).execute(conn)?;
+        return Ok(());
+    };
+    let row = (
+        preferences::user_id.eq(Id(user)),
+        preferences::display.eq(display.as_str()),
+        preferences::updated_at.eq(At(now)),
+    );
+    per_backend!(conn, |c| diesel::insert_into(preferences::table)
+        .values(row)
+        .on_conflict(preferences::user_id)
+        .do_update()
+        .set((preferences::display.eq(display.as_str()), preferences::updated_at.eq(At(now))))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Display overrides of a user, by game.
+pub fn overrides(conn: &mut Conn, user: Uuid) -> AppResult<Vec<(Uuid, Display)>> {
+    let rows: Vec<(Uuid, Option<String>)> = players::table
+        .filter(players::user_id.eq(Id(user)))
+        .order(players::game_id)
+        .select((players::game_id, players::display))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(game, text)| text.as_deref().and_then(Display::parse).map(|display| (game, display)))
+        .collect())
+}
+
+/// Names of these users.
+pub fn names(conn: &mut Conn, of: &[Uuid]) -> AppResult<HashMap<Uuid, (String, String)>> {
+    let rows: Vec<(Uuid, String, String)> = users::table
+        .filter(users::id.eq_any(of.iter().map(|id| Id(*id))))
+        .select((users::id, users::given_name, users::family_name))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, given, family)| (id, (given, family))).collect())
+}
+
+/// A row of `game_flags`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = flags)]
+pub struct FlagRow {
+    pub id: Uuid,
+    pub game_id: Uuid,
+    pub user_id: Uuid,
+    pub kind: String,
+    pub detail: String,
+    pub entry_id: Option<Uuid>,
+    pub award_id: Option<Uuid>,
+    pub state: String,
+    pub note: Option<String>,
+    pub resolved_by: Option<Uuid>,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub at: DateTime<Utc>,
+}
+
+/// Raises flags; one of the same kind that is open already stands for all.
+pub fn raise(conn: &mut Conn, rows: &[FlagRow]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                flags::id.eq(Id(row.id)),
+                flags::game_id.eq(Id(row.game_id)),
+                flags::user_id.eq(Id(row.user_id)),
+                flags::kind.eq(&row.kind),
+                flags::detail.eq(&row.detail),
+                flags::entry_id.eq(row.entry_id.map(Id)),
+                flags::award_id.eq(row.award_id.map(Id)),
+                flags::state.eq(&row.state),
+                flags::at.eq(At(row.at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(flags::table).values(piece).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+pub fn flag(conn: &mut Conn, game: Uuid, id: Uuid) -> AppResult<Option<FlagRow>> {
+    let this = flags::table.filter(flags::id.eq(Id(id))).filter(flags::game_id.eq(Id(game)));
+    Ok(this.select(FlagRow::as_select()).first(conn).optional()?)
+}
+
+pub fn resolve(conn: &mut Conn, row: &FlagRow) -> AppResult<()> {
+    diesel::update(flags::table.filter(flags::id.eq(Id(row.id))))
+        .set((
+            flags::state.eq(&row.state),
+            flags::note.eq(row.note.as_deref()),
+            flags::resolved_by.eq(row.resolved_by.map(Id)),
+            flags::resolved_at.eq(row.resolved_at.map(At)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub fn flags(conn: &mut Conn, game: Uuid, state: Option<&str>, page: &PageRequest) -> AppResult<Rows<FlagRow>> {
+    let mut query = flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .select(FlagRow::as_select())
+        .order(flags::id)
+        .limit(page.fetch())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(flags::id.gt(Id(after)));
+    }
+    if let Some(state) = state {
+        query = query.filter(flags::state.eq(state.to_owned()));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// Players of a game with an open flag.
+pub fn flagged(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+    Ok(flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .filter(flags::state.eq("open"))
+        .select(flags::user_id)
+        .distinct()
+        .load(conn)?)
+}
+
+/// A user's streaks, by game.
+pub fn streaks_of(conn: &mut Conn, user: Uuid) -> AppResult<HashMap<Uuid, Streak>> {
+    let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> = players::table
+        .filter(players::user_id.eq(Id(user)))
+        .select((players::game_id, players::streak_days, players::streak_longest, players::streak_last))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(game, days, longest, last)| (game, Streak { days, longest, last: last.map(|at| at.date_naive()) }))
+        .collect())
+}
