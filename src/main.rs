@@ -41,6 +41,10 @@ enum Command {
     Worker(Settings),
     /// Migrate the database and stop.
     Migrate(Settings),
+    /// Fill an empty database with demo courses and people, and print their log-ins.
+    Seed(Settings),
+    /// Say what is wrong with this set-up; exit code 1 when something must be mended.
+    Doctor(Settings),
     /// Print the OpenAPI document.
     Openapi,
     /// Copy the SQLite database into a new file while the server runs.
@@ -88,6 +92,12 @@ fn run(command: Command) -> Outcome {
             app::open(settings.config)?.db.close();
             Ok(())
         }
+        Command::Seed(settings) => seed(settings.config),
+        Command::Doctor(settings) => {
+            let report = cairn::doctor::examine(&settings.config);
+            print!("{report}");
+            if report.failed() { Err("something must be mended".into()) } else { Ok(()) }
+        }
         Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
         Command::Backup { to, settings } => {
             start_log(&settings.config);
@@ -118,6 +128,23 @@ fn serve(config: Config) -> Outcome {
         log::warn!("sandbox: admins can move the clock with PUT /v1/sandbox/clock");
     }
     actix_web::rt::System::new().block_on(async move { app::start(state, listener)?.serve().await.map_err(Into::into) })
+}
+
+fn seed(config: Config) -> Outcome {
+    start_log(&config);
+    let state = app::open(config)?;
+    let seeded = cairn::features::seed::run(&state)?;
+    println!("{} courses and {} enrollments were made:", seeded.courses.len(), seeded.enrollments);
+    for title in &seeded.courses {
+        println!("  {title}");
+    }
+    println!("Everyone below logs in with the password {}", cairn::features::seed::PASSWORD);
+    for login in &seeded.logins {
+        println!("  {:<34} {:<11} {}", login.email, login.role, login.job);
+    }
+    println!("Whoever has read the manual knows this password: keep demo data away from real servers.");
+    state.db.close();
+    Ok(())
 }
 
 fn work(config: Config) -> Outcome {

@@ -313,6 +313,14 @@ pub fn update_me(
     with_roles(conn, row)
 }
 
+/// Whether there is anybody besides one user, who is the first admin.
+///
+/// # Errors
+/// Database errors.
+pub fn any_but_one(conn: &mut Conn) -> AppResult<bool> {
+    Ok(store::one_or_two(conn)? > 1)
+}
+
 /// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
 ///
 /// # Errors
