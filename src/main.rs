@@ -72,10 +72,14 @@ fn main() -> ExitCode {
     let command =
         cli.command.unwrap_or_else(|| Command::Serve(Settings { config: Bare::parse_from(["cairn"]).config }));
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            log::error!("{error}");
-            eprintln!("cairn: {error}");
+            // The log goes to the terminal too, once it is there.
+            if log::log_enabled!(log::Level::Error) {
+                log::error!("{error}");
+            } else {
+                eprintln!("cairn: {error}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-fn run(command: Command) -> Outcome {
+fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Serve(settings) => serve(settings.config),
         Command::Worker(settings) => work(settings.config),
@@ -96,7 +100,7 @@ fn run(command: Command) -> Outcome {
         Command::Doctor(settings) => {
             let report = cairn::doctor::examine(&settings.config);
             print!("{report}");
-            if report.failed() { Err("something must be mended".into()) } else { Ok(()) }
+            return Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
         Command::Backup { to, settings } => {
@@ -114,7 +118,8 @@ fn run(command: Command) -> Outcome {
             println!("tokens are signed with {kid} from now on; a running server takes it up within a few seconds");
             Ok(())
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(config: Config) -> Outcome {
@@ -166,7 +171,7 @@ fn work(config: Config) -> Outcome {
 
 /// Plain lines, or one JSON object a line for log collectors.
 fn start_log(config: &Config) {
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"));
     if config.log_format == "json" {
         builder.format(|out, record| {
             let line = serde_json::json!({

@@ -66,7 +66,7 @@ impl Db {
         self.read_here(|conn| match conn {
             Conn::Sqlite(_) => Ok(Engine::Sqlite {
                 journal_mode: text(conn, "SELECT journal_mode AS value FROM pragma_journal_mode")?,
-                integrity: text(conn, "SELECT quick_check AS value FROM pragma_quick_check(1)")?,
+                integrity: text(conn, "SELECT quick_check AS value FROM pragma_quick_check LIMIT 1")?,
             }),
             Conn::Pg(_) => Ok(Engine::Postgres {
                 version: text(conn, "SELECT current_setting('server_version_num') AS value")?.parse().unwrap_or(0),

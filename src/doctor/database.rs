@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::db::probe::Engine;
 use crate::db::{Db, migrations};
+use crate::error::AppError;
 
 /// Oldest Postgres that is still maintained and tested against.
 const OLDEST_POSTGRES: i32 = 130_000;
@@ -77,7 +78,7 @@ pub fn examine(url: &DatabaseUrl, config: &Config, report: &mut Report) {
                 DatabaseUrl::Sqlite(_) => "is it a SQLite file, on a local disk, not locked by another program?",
                 DatabaseUrl::Postgres(_) => "is the server up, and are host, user, password and database right?",
             };
-            let cause = error.cause().unwrap_or_else(|| error.detail()).trim().replace('\n', " ");
+            let cause = plain(&error);
             report.fail("database", format!("{} does not open: {cause}; {hint}", url.redacted()));
             return;
         }
@@ -85,7 +86,7 @@ pub fn examine(url: &DatabaseUrl, config: &Config, report: &mut Report) {
     report.ok("database", format!("{} opens", url.redacted()));
     engine(&db, report);
     match db.read_here(migrations::pending) {
-        Err(error) => report.fail("migrations", format!("cannot be read: {}", error.cause().unwrap_or_default())),
+        Err(error) => report.fail("migrations", format!("cannot be read: {}", plain(&error))),
         Ok(pending) if pending.is_empty() => {
             report.ok("migrations", "current");
             contents(&db, config, report);
@@ -98,9 +99,19 @@ pub fn examine(url: &DatabaseUrl, config: &Config, report: &mut Report) {
     db.close();
 }
 
+/// An error's cause on one line, without the place in the source that logs name.
+fn plain(error: &AppError) -> String {
+    let cause = error.cause().unwrap_or_else(|| error.detail());
+    let words: Vec<&str> = cause.split_whitespace().collect();
+    match words.as_slice() {
+        [said @ .., "at", place] if place.contains(".rs:") => said.join(" "),
+        said => said.join(" "),
+    }
+}
+
 fn engine(db: &Db, report: &mut Report) {
     match db.engine() {
-        Err(error) => report.fail("database", error.cause().unwrap_or_default().replace('\n', " ")),
+        Err(error) => report.fail("database", plain(&error)),
         Ok(Engine::Sqlite { journal_mode, integrity }) => {
             if integrity == "ok" {
                 report.ok("integrity", "quick_check finds no damage");
@@ -141,7 +152,7 @@ fn contents(db: &Db, config: &Config, report: &mut Report) {
     let found = match db.contents(Clock::default().now()) {
         Ok(found) => found,
         Err(error) => {
-            report.fail("contents", error.cause().unwrap_or_default().replace('\n', " "));
+            report.fail("contents", plain(&error));
             return;
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -59,7 +59,8 @@ pub fn everything(conn: &mut Conn, ctx: &Ctx, demo: &Demo, hash: &str) -> AppRes
 
 impl<'a> Stage<'a> {
     fn time(&self, days_ago: u32, minute: u32) -> DateTime<Utc> {
-        self.ctx.now - TimeDelta::days(days_ago.into()) + TimeDelta::minutes(minute.into())
+        let midnight = self.ctx.now.duration_trunc(TimeDelta::days(1)).unwrap_or(self.ctx.now);
+        midnight - TimeDelta::days(days_ago.into()) + TimeDelta::minutes(minute.into())
     }
 
     fn ctx(&self, who: &str, now: DateTime<Utc>) -> AppResult<Ctx> {

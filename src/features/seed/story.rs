@@ -1,4 +1,4 @@
-//! Who did what in the past month. Times are days and minutes before now, so that the demo is always fresh.
+//! Who did what in the past month. Times are days before today and minutes after midnight (UTC), so that the demo is always fresh.
 
 /// Something that somebody does.
 #[derive(Debug, Clone, Copy)]
