@@ -118,9 +118,9 @@ shapes! {
     /// A longer text, for people.
     Summary 0..=5000, ANY, "length" "A summary has up to 5,000 characters.", "Why and how.", None, |_| true;
     /// A remark for the record.
-    Reason 0..=1000, ANY, "length" "A reason has up to 1,000 characters.", "The power failed.", None, |_| true;
+    Remark 0..=1000, ANY, "length" "A reason has up to 1,000 characters.", "The power failed.", None, |_| true;
     /// A remark for the record that must say something.
-    NeededReason 1..=1000, VISIBLE, "length" "A reason has 1 to 1,000 characters.", "Issued by mistake.", None, visible;
+    NeededRemark 1..=1000, VISIBLE, "length" "A reason has 1 to 1,000 characters.", "Issued by mistake.", None, visible;
     /// A remark on a revision.
     Notes 0..=2000, ANY, "length" "Notes have up to 2,000 characters.", "Shorter introduction.", None, |_| true;
     /// A new password.

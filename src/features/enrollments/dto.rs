@@ -12,7 +12,7 @@ use crate::domain::path::{NextStep, Progress, StagePath, State};
 use crate::domain::upgrade::Dropped;
 use crate::error::Faults;
 use crate::http::Input;
-use crate::http::shapes::{Reason, Shape, UserRef};
+use crate::http::shapes::{Remark, Shape, UserRef};
 
 /// Where an enrollment is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -425,7 +425,7 @@ impl Input for ChoiceIn {}
 pub struct WaiveOverride {
     /// Why, for the record; up to 1,000 characters.
     #[serde(default)]
-    #[schema(value_type = Option<Reason>)]
+    #[schema(value_type = Option<Remark>)]
     pub reason: Option<String>,
 }
 
@@ -435,7 +435,7 @@ pub struct WaiveOverride {
 pub struct UnlockOverride {
     /// Why, for the record; up to 1,000 characters.
     #[serde(default)]
-    #[schema(value_type = Option<Reason>)]
+    #[schema(value_type = Option<Remark>)]
     pub reason: Option<String>,
 }
 
@@ -448,7 +448,7 @@ pub struct ExtraAttemptsOverride {
     pub attempts: u32,
     /// Why, for the record; up to 1,000 characters.
     #[serde(default)]
-    #[schema(value_type = Option<Reason>)]
+    #[schema(value_type = Option<Remark>)]
     pub reason: Option<String>,
 }
 
@@ -483,7 +483,7 @@ impl Input for OverrideIn {
             let good = (1..=100).contains(&extra.attempts);
             faults.ensure(good, "/attempts", "out_of_range", "1 to 100 attempts can be granted at once.");
         }
-        Reason::check_option(self.reason(), "/reason", faults);
+        Remark::check_option(self.reason(), "/reason", faults);
     }
 }
 
@@ -494,13 +494,13 @@ impl Input for OverrideIn {
 pub struct CompleteIn {
     /// For the record; up to 1,000 characters.
     #[serde(default)]
-    #[schema(value_type = Option<Reason>)]
+    #[schema(value_type = Option<Remark>)]
     pub reason: Option<String>,
 }
 
 impl Input for CompleteIn {
     fn check(&self, faults: &mut Faults) {
-        Reason::check_option(self.reason.as_ref(), "/reason", faults);
+        Remark::check_option(self.reason.as_ref(), "/reason", faults);
     }
 }
 

@@ -22,13 +22,27 @@ pub(super) fn complete(document: &mut Value) {
             }
         }
     }
+    let optional = all_optional(document);
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+        for operation in paths.values_mut().filter_map(|path| path.get_mut("post")) {
+            let body = operation.pointer("/requestBody/content/application~1json/schema").and_then(component);
+            if body.is_some_and(|name| optional.contains(name)) {
+                operation["requestBody"]["required"] = Value::from(false);
+            }
+        }
         for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
             if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
                 parameters.iter_mut().filter(|p| p["in"] == "query").for_each(query_parameter);
             }
         }
     }
+}
+
+/// Objects that need no field: the POST that takes one may be called without a body.
+fn all_optional(document: &Value) -> BTreeSet<String> {
+    let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+    let needs_nothing = |schema: &Value| schema["type"] == "object" && schema.get("required").is_none();
+    schemas.into_iter().flatten().filter(|(_, schema)| needs_nothing(schema)).map(|(name, _)| name.clone()).collect()
 }
 
 fn component(reference: &Value) -> Option<&str> {
@@ -144,7 +158,7 @@ fn is_type(schema: &Map<String, Value>, name: &str) -> bool {
     }
 }
 
-/// Says of texts that they have no U+0000, and of integers how large they may be.
+/// Says of texts that they have no U+0000, of integers how large they may be, and of objects that they have no other fields.
 fn narrow(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(narrow),
@@ -154,13 +168,19 @@ fn narrow(value: &mut Value) {
                 schema.insert("pattern".into(), Value::from(shapes::ANY));
             }
             if is_type(schema, "integer") {
-                let (least, most) = match schema.get("format").and_then(Value::as_str) {
-                    Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
-                    // Beyond these, JSON numbers lose digits in many clients (RFC 8259 §6).
-                    _ => (-((1 << 53) - 1), (1 << 53) - 1),
+                let unsigned = schema.get("minimum").and_then(Value::as_f64) == Some(0.0);
+                let (least, most) = match (schema.get("format").and_then(Value::as_str), unsigned) {
+                    (Some("int32"), true) => (Value::from(0), Value::from(u32::MAX)),
+                    (Some("int32"), false) => (Value::from(i32::MIN), Value::from(i32::MAX)),
+                    (_, true) => (Value::from(0), Value::from(u64::MAX)),
+                    (_, false) => (Value::from(i64::MIN), Value::from(i64::MAX)),
                 };
-                schema.entry("minimum").or_insert(Value::from(least));
-                schema.entry("maximum").or_insert(Value::from(most));
+                schema.entry("minimum").or_insert(least);
+                schema.entry("maximum").or_insert(most);
+            }
+            // No input ignores a field that it does not know.
+            if schema.get("properties").is_some_and(Value::is_object) {
+                schema.entry("additionalProperties").or_insert(Value::from(false));
             }
             for (key, member) in schema.iter_mut() {
                 if !matches!(key.as_str(), "example" | "examples" | "default" | "enum") {
