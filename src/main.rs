@@ -171,7 +171,8 @@ fn work(config: Config) -> Outcome {
 
 /// Plain lines, or one JSON object a line for log collectors.
 fn start_log(config: &Config) {
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"));
+    let mut builder =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"));
     if config.log_format == "json" {
         builder.format(|out, record| {
             let line = serde_json::json!({
