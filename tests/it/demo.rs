@@ -1,6 +1,7 @@
 //! What `cairn seed` makes and `cairn doctor` says.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a scenario is a test, and fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use cairn::{doctor, features::seed};
