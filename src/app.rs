@@ -59,7 +59,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
     info(
         title = "Cairn",
         description = "A headless learning management system. Log in with the **Authorize** button (e-mail and password under \
-            *user*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
+            *email_and_password*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
             name every fault, and a 2xx is on disk.\n\n\
             Headers that work everywhere:\n\n\
             * `Idempotency-Key` (1 to 255 visible ASCII characters) makes the retry of a POST safe: the same key and body get the first answer again, for 24 hours; \

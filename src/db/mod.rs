@@ -11,6 +11,7 @@ mod conn;
 pub mod migrations;
 pub mod page;
 mod postgres;
+pub mod probe;
 pub mod schema;
 mod sqlite;
 pub mod types;

@@ -274,10 +274,10 @@ pub struct LeafReason {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What is required.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub required: Value,
     /// What is so.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub actual: Value,
     /// Whether that is enough.
     pub met: bool,

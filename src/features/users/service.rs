@@ -313,6 +313,14 @@ pub fn update_me(
     with_roles(conn, row)
 }
 
+/// Whether there is anybody besides one user, who is the first admin.
+///
+/// # Errors
+/// Database errors.
+pub fn any_but_one(conn: &mut Conn) -> AppResult<bool> {
+    Ok(store::one_or_two(conn)? > 1)
+}
+
 /// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
 ///
 /// # Errors
@@ -348,14 +356,14 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         if store::any(conn)? { Ok(false) } else { create(conn, &ctx, input, Some(hash)).map(|_| true) }
     })?;
     if made && given.is_none() {
-        announce_password(&email, &password);
+        announce_password(&email, &password, &state.public_url);
     }
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the password is for the person who starts the server, not for the log")]
-fn announce_password(email: &str, password: &str) {
+fn announce_password(email: &str, password: &str, base: &str) {
     println!(
-        "The first admin is {email} with the password {password}\nIt is shown this once. Set CAIRN_ADMIN_PASSWORD to choose it."
+        "\n  First admin   {email}\n  Password      {password}\n\n  Shown this once and kept nowhere. Log in at {base}/docs/ with the Authorize button.\n"
     );
 }

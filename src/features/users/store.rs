@@ -262,3 +262,8 @@ pub fn taken(conn: &mut Conn, email: &str, external_id: Option<&str>, except: Uu
 pub fn any(conn: &mut Conn) -> AppResult<bool> {
     Ok(users::table.select(users::id).first::<Uuid>(conn).optional()?.is_some())
 }
+
+/// How many users there are, up to two.
+pub fn one_or_two(conn: &mut Conn) -> AppResult<usize> {
+    Ok(users::table.select(users::id).limit(2).load::<Uuid>(conn)?.len())
+}
