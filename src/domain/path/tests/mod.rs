@@ -1,5 +1,7 @@
 //! What the path engine promises: each style's row of the table, and what holds for every course.
 
+#![allow(clippy::as_conversions, reason = "small numbers")]
+
 mod properties;
 mod styles;
 

@@ -207,7 +207,7 @@ fn attempt_deed(c: &mut Course, deed: Deed) {
 }
 
 /// Does whatever `next` says until nothing is left; what is open beside is looked at when there is nothing else.
-fn follow(c: &mut Course, first_fails: bool, branch: usize) -> bool {
+fn follow(c: &mut Course, first_fails: bool, score: f64, branch: usize) -> bool {
     let mut failed = std::collections::HashSet::new();
     for _ in 0..c.outline.module_count() * 8 + 64 {
         let standing = path::standing(&c.outline, &c.facts, c.now);
@@ -230,7 +230,7 @@ fn follow(c: &mut Course, first_fails: bool, branch: usize) -> bool {
         };
         let ix = c.outline.ix(&todo).unwrap();
         if c.outline.module(ix).quiz().is_some() {
-            let score = if first_fails && failed.insert(ix) { 0.0 } else { 100.0 };
+            let score = if first_fails && failed.insert(ix) { 0.0 } else { score };
             assert!(c.attempt(&todo, score), "`next` named {todo}, which may not be attempted");
         } else if c.outline.module(ix).content.duration_seconds().is_some() {
             c.watch(&todo, 0.0, 100.0).unwrap();
@@ -242,7 +242,7 @@ fn follow(c: &mut Course, first_fails: bool, branch: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, max_global_rejects: 1000000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     /// The same outline, facts and time give the same answer, and the short answer agrees with the long one.
     #[test]
@@ -280,6 +280,10 @@ proptest! {
             if matches!(deed, Deed::Choose(..)) {
                 continue;
             }
+            // What a condition brings to light may stand before what was open.
+            if before.iter().zip(c.states()).any(|((_, was), (_, is))| *was == State::Hidden && is != State::Hidden) {
+                continue;
+            }
             for ((key, was), (_, is)) in before.iter().zip(c.states()) {
                 prop_assert!(!was.open() || is.open(), "{key} was {was:?} and is {is:?} after {deed:?}");
                 prop_assert!(!was.done() || is.done(), "{key} was {was:?} and is {is:?} after {deed:?}");
@@ -293,9 +297,9 @@ proptest! {
         let outline = draw(&plan);
         let report = lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[]);
         prop_assume!(report.errors.is_empty());
-        let done = (0..4).any(|branch| {
-            [false, true].into_iter().any(|fails| follow(&mut Course::of(Compiled::new(outline.clone(), plan.style)), fails, branch))
-        });
+        let course = || Course::of(Compiled::new(outline.clone(), plan.style));
+        let talents = [(false, 100.0), (true, 100.0), (false, 60.0), (true, 60.0)];
+        let done = (0..4).any(|branch| talents.iter().any(|(fails, score)| follow(&mut course(), *fails, *score, branch)));
         prop_assert!(done);
     }
 
