@@ -14,6 +14,7 @@ mod postgres;
 pub mod probe;
 pub mod schema;
 mod sqlite;
+pub mod tree;
 pub mod types;
 mod writer;
 pub(crate) use self::writer::panic_text;

@@ -100,12 +100,20 @@ pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
 /// # Errors
 /// 403 for everyone else.
 pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
-    ctx.require(Act::ListUsers, &Relation::default())?;
-    let reports_of = match ctx.actor.user_id() {
-        Some(id) if !ctx.actor.has_site_role(Role::Admin) => Some(id),
-        _ => None,
+    let below = match ctx.actor.user_id() {
+        Some(id) if !ctx.actor.has_site_role(Role::Admin) => {
+            // Whoever somebody reports to is a manager, with or without the role.
+            if !store::has_reports(conn, id)? {
+                ctx.require(Act::ListUsers, &Relation::default())?;
+            }
+            Some(id)
+        }
+        _ => {
+            ctx.require(Act::ListUsers, &Relation::default())?;
+            None
+        }
     };
-    let rows = store::list(conn, filter, reports_of, page)?;
+    let rows = store::list(conn, filter, below, page)?;
     let ids: Vec<Uuid> = rows.items.iter().map(|row| row.id).collect();
     let grants = store::grants(conn, &ids)?;
     let items = rows.items.into_iter().map(|row| out(row, &grants)).collect::<AppResult<_>>()?;

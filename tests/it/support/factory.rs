@@ -155,3 +155,82 @@ pub fn right() -> Value {
 pub fn wrong() -> Value {
     json!({"q": ["b"]})
 }
+
+/// So many learners, made in one statement, each with a session.
+pub fn learners(app: &TestApp, count: usize) -> Vec<Client> {
+    use cairn::db::schema::{role_grants, sessions, users};
+    use cairn::db::types::{At, Id, Json};
+    use diesel::{ExpressionMethods, RunQueryDsl};
+    let now = app.state.clock.now();
+    let people: Vec<(uuid::Uuid, uuid::Uuid)> =
+        (0..count).map(|_| (cairn::clock::new_id(now), cairn::clock::new_id(now))).collect();
+    let made = people.clone();
+    app.state
+        .db
+        .write_here(move |conn| {
+            for some in made.chunks(500) {
+                let rows: Vec<_> = some
+                    .iter()
+                    .map(|(id, _)| {
+                        (
+                            users::id.eq(Id(*id)),
+                            users::email.eq(format!("{id}@example.org")),
+                            users::email_key.eq(format!("{id}@example.org")),
+                            users::given_name.eq("Learner"),
+                            users::family_name.eq("Example"),
+                            users::state.eq("active"),
+                            users::attributes.eq(Json(json!({}))),
+                            users::version.eq(1_i64),
+                            users::created_at.eq(At(now)),
+                            users::updated_at.eq(At(now)),
+                        )
+                    })
+                    .collect();
+                let grants: Vec<_> = some
+                    .iter()
+                    .map(|(id, grant)| {
+                        (
+                            role_grants::id.eq(Id(*grant)),
+                            role_grants::user_id.eq(Id(*id)),
+                            role_grants::role.eq("learner"),
+                            role_grants::reach.eq("site"),
+                            role_grants::reach_id.eq(Id(uuid::Uuid::nil())),
+                            role_grants::created_at.eq(At(now)),
+                        )
+                    })
+                    .collect();
+                let sessions: Vec<_> = some
+                    .iter()
+                    .map(|(id, session)| {
+                        (
+                            sessions::id.eq(Id(*session)),
+                            sessions::user_id.eq(Id(*id)),
+                            sessions::created_at.eq(At(now)),
+                            sessions::refreshed_at.eq(At(now)),
+                            sessions::expires_at.eq(At(now + chrono::TimeDelta::days(1))),
+                        )
+                    })
+                    .collect();
+                cairn::per_backend!(conn, |c| {
+                    diesel::insert_into(users::table).values(&rows).execute(c)?;
+                    diesel::insert_into(role_grants::table).values(&grants).execute(c)?;
+                    diesel::insert_into(sessions::table).values(&sessions).execute(c)?;
+                });
+            }
+            Ok(())
+        })
+        .expect("learners");
+    people
+        .into_iter()
+        .map(|(id, session)| {
+            let token = app
+                .state
+                .tokens
+                .sign(id, Some(session), None, now, std::time::Duration::from_secs(86_400))
+                .expect("a token");
+            let mut client = app.with_token(&token);
+            client.user_id = Some(id.to_string());
+            client
+        })
+        .collect()
+}
