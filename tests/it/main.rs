@@ -6,5 +6,9 @@
 #[macro_use]
 mod support;
 
+mod attempts;
+mod authoring;
 mod demo;
+mod enrollments;
 mod smoke;
+mod styles;
