@@ -15,10 +15,13 @@
 mod support;
 
 mod architecture;
+mod attempts;
+mod authoring;
 mod demo;
 mod enrollments;
 mod idempotency;
 mod input;
+mod learning;
 mod migrations;
 mod openapi;
 mod people;

@@ -156,7 +156,6 @@ fn every_reference_leads_somewhere_and_no_component_is_idle() {
 
 both! {
     fn the_served_document_is_the_same(app) {
-        assert_eq!(app.anyone().get("/openapi.json").expect(200).text().len().min(3000), cairn::app::document().chars().take(3000).map(char::len_utf8).sum::<usize>());
-        assert_eq!(app.anyone().get("/openapi.json").json, document());
+        assert_eq!(app.anyone().get("/openapi.json").expect(200).body, cairn::app::document().as_bytes());
     }
 }
