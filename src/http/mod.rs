@@ -5,6 +5,7 @@ pub mod body;
 pub mod conditional;
 pub mod fallback;
 pub mod idempotency;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod patch;

@@ -114,6 +114,10 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
         ValidationErrorKind::Format { format } => {
             faults.add(at, "wrong_format", format!("This must be in the format {format}."))
         }
+        ValidationErrorKind::FalseSchema => {
+            let name = at.rsplit('/').next().unwrap_or_default().to_owned();
+            faults.add(at, "unknown_field", format!("There is no field `{name}` here."));
+        }
         ValidationErrorKind::MinLength { .. }
         | ValidationErrorKind::MaxLength { .. }
         | ValidationErrorKind::MinItems { .. }

@@ -150,7 +150,8 @@ impl PartialSchema for Attributes {
             .items(RefOr::T(Schema::from(AnyOfBuilder::new().item(text()).item(plain()))))
             .max_items(Some(100));
         let value = AnyOfBuilder::new().item(text()).item(plain()).item(list);
-        let name = ObjectBuilder::new().min_length(Some(1)).max_length(Some(100)).pattern(Some(ANY));
+        let name =
+            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100)).pattern(Some(ANY));
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("Profile attributes by name: texts, numbers, booleans, or lists of those; null in a merge patch removes one."))

@@ -9,8 +9,8 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use outline::compile_revision;
-pub use service::{find, relation, revision, row};
+pub use outline::{compile_revision, publish, replace as replace_outline};
+pub use service::{any, create, find, relation, revision, row};
 pub use store::CourseRow;
 
 /// Registers the area's operations.

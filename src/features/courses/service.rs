@@ -289,3 +289,11 @@ pub fn restore(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<CourseOut> 
 pub fn row(conn: &mut Conn, id: Uuid) -> AppResult<Option<CourseRow>> {
     store::find(conn, &Ref::Id(id))
 }
+
+/// Whether there is any course at all.
+///
+/// # Errors
+/// Database errors.
+pub fn any(conn: &mut Conn) -> AppResult<bool> {
+    store::any(conn)
+}

@@ -13,8 +13,9 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use learning::refused;
-pub use service::{expire_due, promote_waiting};
+pub use learning::{choose, grant, record, refused};
+pub use reading::next;
+pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
 pub use store::EnrollmentRow;
 
 /// Registers the area's operations.

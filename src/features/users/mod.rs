@@ -7,7 +7,7 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::{ensure_admin, find, is_below};
+pub use service::{any_but_one, create, ensure_admin, find, is_below};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

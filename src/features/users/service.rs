@@ -100,12 +100,20 @@ pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
 /// # Errors
 /// 403 for everyone else.
 pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
-    ctx.require(Act::ListUsers, &Relation::default())?;
-    let reports_of = match ctx.actor.user_id() {
-        Some(id) if !ctx.actor.has_site_role(Role::Admin) => Some(id),
-        _ => None,
+    let below = match ctx.actor.user_id() {
+        Some(id) if !ctx.actor.has_site_role(Role::Admin) => {
+            // Whoever somebody reports to is a manager, with or without the role.
+            if !store::has_reports(conn, id)? {
+                ctx.require(Act::ListUsers, &Relation::default())?;
+            }
+            Some(id)
+        }
+        _ => {
+            ctx.require(Act::ListUsers, &Relation::default())?;
+            None
+        }
     };
-    let rows = store::list(conn, filter, reports_of, page)?;
+    let rows = store::list(conn, filter, below, page)?;
     let ids: Vec<Uuid> = rows.items.iter().map(|row| row.id).collect();
     let grants = store::grants(conn, &ids)?;
     let items = rows.items.into_iter().map(|row| out(row, &grants)).collect::<AppResult<_>>()?;
@@ -313,6 +321,14 @@ pub fn update_me(
     with_roles(conn, row)
 }
 
+/// Whether there is anybody besides one user, who is the first admin.
+///
+/// # Errors
+/// Database errors.
+pub fn any_but_one(conn: &mut Conn) -> AppResult<bool> {
+    Ok(store::one_or_two(conn)? > 1)
+}
+
 /// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
 ///
 /// # Errors
@@ -348,14 +364,14 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         if store::any(conn)? { Ok(false) } else { create(conn, &ctx, input, Some(hash)).map(|_| true) }
     })?;
     if made && given.is_none() {
-        announce_password(&email, &password);
+        announce_password(&email, &password, &state.public_url);
     }
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the password is for the person who starts the server, not for the log")]
-fn announce_password(email: &str, password: &str) {
+fn announce_password(email: &str, password: &str, base: &str) {
     println!(
-        "The first admin is {email} with the password {password}\nIt is shown this once. Set CAIRN_ADMIN_PASSWORD to choose it."
+        "\n  First admin   {email}\n  Password      {password}\n\n  Shown this once and kept nowhere. Log in at {base}/docs/ with the Authorize button.\n"
     );
 }

@@ -12,6 +12,7 @@ use super::dto::UserQuery;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{role_grants, sessions, users};
+use crate::db::tree;
 use crate::db::types::{At, Id, Json};
 use crate::domain::permission::Role;
 use crate::error::AppResult;
@@ -61,7 +62,7 @@ pub fn grants(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<GrantRow>> {
 pub fn list(
     conn: &mut Conn,
     filter: &UserQuery,
-    only_reports_of: Option<Uuid>,
+    only_below: Option<Uuid>,
     page: &PageRequest,
 ) -> AppResult<Rows<UserRow>> {
     let mut query = users::table.select(UserRow::as_select()).order(users::id).limit(page.fetch()).into_boxed();
@@ -80,8 +81,8 @@ pub fn list(
     if let Some(manager) = filter.manager_id {
         query = query.filter(users::manager_id.eq(Id(manager)));
     }
-    if let Some(manager) = only_reports_of {
-        query = query.filter(users::manager_id.eq(Id(manager)));
+    if let Some(manager) = only_below {
+        query = query.filter(tree::is_below("users.id", manager));
     }
     if let Some(since) = filter.updated_since {
         query = query.filter(users::updated_at.ge(At(since)));
@@ -218,6 +219,12 @@ struct Found {
     found: i32,
 }
 
+/// Whether anybody has this manager.
+pub fn has_reports(conn: &mut Conn, manager: Uuid) -> AppResult<bool> {
+    let reports = users::table.filter(users::manager_id.eq(Id(manager)));
+    Ok(diesel::select(diesel::dsl::exists(reports)).get_result(conn)?)
+}
+
 /// Whether `below` is somewhere under `above` in the tree of managers. Depth is bounded, so that a cycle ends.
 pub fn is_below(conn: &mut Conn, below: Uuid, above: Uuid) -> AppResult<bool> {
     use crate::db::types::SqlId;
@@ -261,4 +268,9 @@ pub fn taken(conn: &mut Conn, email: &str, external_id: Option<&str>, except: Uu
 /// Whether there is any user at all.
 pub fn any(conn: &mut Conn) -> AppResult<bool> {
     Ok(users::table.select(users::id).first::<Uuid>(conn).optional()?.is_some())
+}
+
+/// How many users there are, up to two.
+pub fn one_or_two(conn: &mut Conn) -> AppResult<usize> {
+    Ok(users::table.select(users::id).limit(2).load::<Uuid>(conn)?.len())
 }

@@ -114,11 +114,32 @@ fn split_modules(document: &mut Value) {
             mapping.insert((*kind).to_owned(), Value::from(format!("{PREFIX}{name}")));
         }
     }
+    schemas.insert("ModulePatch".into(), patch_of(&module));
     let description = module["description"].clone();
     schemas.insert(
         "Module".into(),
         json!({"description": description, "oneOf": refs, "discriminator": {"propertyName": "kind", "mapping": mapping}}),
     );
+}
+
+/// Any part of a module; null takes away what need not be there.
+fn patch_of(module: &Value) -> Value {
+    let needed: Vec<&str> = module["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut properties = module["properties"].as_object().cloned().unwrap_or_default();
+    for (name, schema) in &mut properties {
+        if name == "content" {
+            *schema = json!({"type": "object", "description": "Merged into the content: null takes a member away."});
+        } else if !needed.contains(&name.as_str()) {
+            *schema = json!({"anyOf": [schema.clone(), {"type": "null"}]});
+        }
+    }
+    json!({
+        "type": "object",
+        "description": "A merge patch (RFC 7396) of one module, checked against the module that it makes.",
+        "properties": properties,
+        "additionalProperties": false,
+        "example": {"title": "A better title", "estimated_seconds": 300},
+    })
 }
 
 /// The components that requests are made of.

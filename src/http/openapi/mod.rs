@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value makes the member, and never panics on an object")]
 
 mod exact;
+mod tidy;
 
 use std::sync::OnceLock;
 
@@ -64,6 +65,7 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
         if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
             paths.remove("/docs/token");
         }
+        tidy::tidy(&mut document);
         Document { text: serde_json::to_string_pretty(&document).unwrap_or_default() + "\n", paths }
     });
 }
