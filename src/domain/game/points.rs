@@ -98,7 +98,7 @@ static NOTHING: LazyLock<Compiled> =
 pub fn condition_holds(condition: &Condition, event: &Occurrence, player: &LearnerFacts) -> bool {
     let mut facts = Facts::new(event.at, 0);
     facts.learner = std::sync::Arc::new(player.clone());
-    let env = Env { outline: &NOTHING, facts: &facts, now: event.at };
+    let env = Env::new(&NOTHING, &facts, event.at);
     let truth = condition.fold(&|leaf| match leaf {
         Condition::Module(leaf) => {
             let is = match leaf.is {

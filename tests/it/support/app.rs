@@ -175,6 +175,11 @@ impl TestApp {
         cairn::jobs::worker::drain(&self.state, &app::job_kinds()).expect("the work is done")
     }
 
+    /// Hands out the event log to all its consumers.
+    pub fn dispatch(&self) -> usize {
+        cairn::events::dispatch::drain(&self.state, &app::consumers()).expect("the events are dispatched")
+    }
+
     /// How many statements the closure's requests execute.
     pub fn statements<T>(&self, f: impl FnOnce() -> T) -> (u64, T) {
         let before = self.state.db.statements();
