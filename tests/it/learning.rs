@@ -1,7 +1,15 @@
 //! Learning events: late, twice, in any order, many at once; what was known at a past instant.
 
-use crate::support::factory::{article, modules, sequence, video};
+use uuid::Uuid;
+
+use crate::support::factory::{article, sequence, video};
 use crate::support::{TestApp, Value, json};
+
+fn course(app: &TestApp, mut fields: Value) -> String {
+    fields["title"] = json!("Reading");
+    fields["style"] = json!("linear_autoplay");
+    app.course_with(fields, &json!({"stages": [sequence("s", "linear", vec![article("a"), article("b")])]}))
+}
 
 both! {
     fn events_may_come_late_twice_and_in_any_order(app) {
