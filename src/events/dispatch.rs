@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use actix_web::http::header;
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
@@ -184,9 +185,13 @@ enum Lock {
 /// is committed already, such as the end of a game.
 ///
 /// # Errors
-/// What the consumer answers.
+/// What the consumer answers; 503 when a transaction that is still running holds back events that are committed.
 pub fn catch_up(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer) -> AppResult<()> {
     while batch(conn, ctx, consumer, BATCH, Lock::Wait)? > 0 {}
+    if held_back(conn, consumer.name)? {
+        let detail = "What happened just now is still being written down. Try again in a moment.";
+        return Err(AppError::new(Code::Unavailable, detail).with_header(header::RETRY_AFTER, "1"));
+    }
     Ok(())
 }
 
@@ -202,6 +207,16 @@ fn batch(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer, limit: i64, lock: Lock
 fn behind(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
     let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0);
     Ok(events::table.filter(events::seq.gt(cursor)).select(events::seq).first::<i64>(conn).optional()?.is_some())
+}
+
+/// Whether others' events are committed that cannot be read in order yet. What the consumer itself appended in this transaction
+/// is of the time after.
+fn held_back(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
+    let Conn::Pg(c) = conn else { return Ok(false) };
+    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).first(c).optional()?.unwrap_or(0);
+    let others = diesel::dsl::sql::<diesel::sql_types::Bool>("tx <> pg_current_xact_id()");
+    let first = events::table.filter(events::seq.gt(cursor)).filter(others).select(events::seq).first::<i64>(c);
+    Ok(first.optional()?.is_some())
 }
 
 fn locked_cursor(conn: &mut Conn, consumer: &str, lock: Lock, now: DateTime<Utc>) -> AppResult<Option<i64>> {

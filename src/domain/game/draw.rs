@@ -56,6 +56,8 @@ pub fn by_points(mut players: Vec<Player>, teams: usize, seed: i64) -> Vec<Vec<P
         }
     }
     improve(&mut drawn);
+    // Which team is which is left to chance too, so that another seed is another draw though no two have equal points.
+    shuffle(&mut drawn, bits(seed).rotate_left(32));
     drawn
 }
 

@@ -175,9 +175,27 @@ impl TestApp {
         cairn::jobs::worker::drain(&self.state, &app::job_kinds()).expect("the work is done")
     }
 
-    /// Hands out the event log to all its consumers.
-    pub fn dispatch(&self) -> usize {
-        cairn::events::dispatch::drain(&self.state, &app::consumers()).expect("the events are dispatched")
+    /// Hands out the event log to all its consumers. On Postgres the log is read up to the oldest transaction that still runs
+    /// anywhere in the cluster, which may be that of another test: then the rest is waited for.
+    pub fn dispatch(&self) {
+        use cairn::db::schema::{event_cursors, events};
+        use diesel::QueryDsl;
+        loop {
+            cairn::events::dispatch::drain(&self.state, &app::consumers()).expect("the events are dispatched");
+            let behind = self.state.db.read_here(|conn| {
+                let last: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).first(conn)?;
+                let names: Vec<&str> = app::consumers().iter().map(|consumer| consumer.name).collect();
+                let done: Option<i64> = event_cursors::table
+                    .filter(event_cursors::consumer.eq_any(names))
+                    .select(diesel::dsl::min(event_cursors::seq))
+                    .first(conn)?;
+                Ok(last > done)
+            });
+            if !behind.expect("the log's end") {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// How many statements the closure's requests execute.

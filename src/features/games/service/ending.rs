@@ -138,7 +138,7 @@ pub fn close_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
     let due = state.db.read_here(move |conn| store::games::due(conn, by, 100))?;
     for id in due {
         let ctx = state.system();
-        state.db.write_here(move |conn| {
+        let closed = state.db.write_here(move |conn| {
             dispatch::catch_up(conn, &ctx, &scoring::CONSUMER)?;
             let Some(row) = store::games::find_locked(conn, id)? else { return Ok(()) };
             let over = row.status == "open" && row.ends_at.is_some_and(|end| end <= by);
@@ -146,7 +146,9 @@ pub fn close_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
                 Some(game) => finish(conn, &ctx, &game).map(drop),
                 None => Ok(()),
             }
-        })?;
+        });
+        // Events that cannot be read yet are waited for: the next run is seconds away.
+        closed.or_else(|error| if error.code() == Code::Unavailable { Ok(()) } else { Err(error) })?;
     }
     Ok(())
 }

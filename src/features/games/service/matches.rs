@@ -146,14 +146,16 @@ pub fn settle_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
     let due = state.db.read_here(move |conn| store::due(conn, by))?;
     for id in due {
         let ctx = state.system();
-        state.db.write_here(move |conn| {
+        let settled = state.db.write_here(move |conn| {
             crate::events::dispatch::catch_up(conn, &ctx, &super::scoring::CONSUMER)?;
             let Some(row) = games::find_locked(conn, id)? else { return Ok(()) };
             match read(conn, vec![row])?.pop() {
                 Some(game) => settle(conn, &ctx, &game, by),
                 None => Ok(()),
             }
-        })?;
+        });
+        // Events that cannot be read yet are waited for: the next run is seconds away.
+        settled.or_else(|error| if error.code() == Code::Unavailable { Ok(()) } else { Err(error) })?;
     }
     Ok(())
 }
