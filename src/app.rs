@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{attempts, certificates, clients, courses, enrollments, sessions, system, users};
+use crate::features::{attempts, certificates, clients, courses, enrollments, groups, sessions, system, users};
 use crate::http::{fallback, idempotency, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -31,6 +31,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     attempts::register(config);
     users::register(config);
     courses::register(config);
+    groups::register(config);
     certificates::register(config);
     sessions::register(config);
     clients::register(config);
@@ -46,6 +47,8 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
+        JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
+        JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
     ]
 }
 
@@ -66,7 +69,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
     components(schemas(openapi::Problem, crate::error::Fault)),
     tags(
         (name = "session", description = "Log in and out."),
-        (name = "people", description = "Users and their roles."),
+        (name = "people", description = "Users and their roles, groups and organisational units."),
         (name = "machine auth", description = "Machine clients and their tokens."),
         (name = "authoring", description = "Courses, their drafts and revisions."),
         (name = "learning", description = "Enrollments, paths, learning events, choices."),

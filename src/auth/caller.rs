@@ -38,6 +38,8 @@ needs! {
     User = None, "A logged-in user; no clients.";
     UsersRead = Some(Scope::UsersRead), "`users:read`";
     UsersWrite = Some(Scope::UsersWrite), "`users:write`";
+    GroupsRead = Some(Scope::GroupsRead), "`groups:read`";
+    GroupsWrite = Some(Scope::GroupsWrite), "`groups:write`";
     CoursesRead = Some(Scope::CoursesRead), "`courses:read`";
     CoursesWrite = Some(Scope::CoursesWrite), "`courses:write`";
     EnrollmentsRead = Some(Scope::EnrollmentsRead), "`enrollments:read`";
@@ -159,7 +161,7 @@ async fn load_user(db: &Db, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Ap
     for (.., role, reach, reach_id) in &rows {
         if let (Some(role), Some(reach), Some(reach_id)) = (role, reach, reach_id) {
             let role = role.parse().map_err(AppError::internal)?;
-            grants.push(Grant { role, reach: if reach == "course" { Reach::Course(*reach_id) } else { Reach::Site } });
+            grants.push(Grant { role, reach: Reach::from_row(reach, *reach_id) });
         }
     }
     Ok(Actor::User { id: user, grants })

@@ -36,6 +36,8 @@ pub enum Condition {
     Certificate(CertificateLeaf),
     /// The learner is in, or has completed, a course.
     Course(CourseLeaf),
+    /// The learner is in a group, or in a unit or one below it.
+    Group(GroupLeaf),
     /// A profile attribute is so.
     Attribute(AttributeLeaf),
     /// It is the time.
@@ -139,6 +141,14 @@ pub enum CourseIs {
     Enrolled,
     /// Completed.
     Completed,
+}
+
+/// The learner is in a group; of a unit, all that lies below it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupLeaf {
+    /// Which.
+    pub id: Uuid,
 }
 
 /// A profile attribute is so.
@@ -321,11 +331,25 @@ impl Condition {
     }
 
     fn holds(&self, env: Env<'_>) -> Truth {
+        self.fold(&|leaf| leaf.judge(env).0)
+    }
+
+    /// Whether it holds for these profile attributes alone; a leaf about anything else counts as missing.
+    #[must_use]
+    pub fn met_by_attributes(&self, attributes: &serde_json::Map<String, Value>) -> bool {
+        let truth = self.fold(&|leaf| match leaf {
+            Self::Attribute(leaf) => leaf.judge(attributes).0,
+            _ => Truth::Missing,
+        });
+        truth == Truth::True
+    }
+
+    fn fold(&self, judge: &impl Fn(&Self) -> Truth) -> Truth {
         match self {
             Self::All(parts) => {
                 let mut all = Truth::True;
                 for part in parts {
-                    match part.holds(env) {
+                    match part.fold(judge) {
                         Truth::True => {}
                         Truth::False if all == Truth::True => all = Truth::False,
                         Truth::False => {}
@@ -337,7 +361,7 @@ impl Condition {
             Self::Any(parts) => {
                 let mut any = Truth::False;
                 for part in parts {
-                    match part.holds(env) {
+                    match part.fold(judge) {
                         Truth::True => return Truth::True,
                         Truth::False => {}
                         Truth::Missing => any = Truth::Missing,
@@ -345,12 +369,12 @@ impl Condition {
                 }
                 any
             }
-            Self::Not(part) => match part.holds(env) {
+            Self::Not(part) => match part.fold(judge) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
                 Truth::Missing => Truth::Missing,
             },
-            leaf => leaf.judge(env).0,
+            leaf => judge(leaf),
         }
     }
 
@@ -421,6 +445,7 @@ impl Condition {
                 ("certificate", Some(leaf.course.to_string()), json!(if leaf.valid { "valid" } else { "held" }))
             }
             Self::Course(leaf) => ("course", Some(leaf.id.to_string()), json!(leaf.is)),
+            Self::Group(leaf) => ("group", Some(leaf.id.to_string()), json!("member")),
             Self::Attribute(leaf) => {
                 ("attribute", Some(leaf.name.clone()), json!({"op": leaf.op, "value": leaf.value}))
             }
@@ -490,14 +515,11 @@ impl Condition {
                     json!(actual),
                 )
             }
-            Self::Attribute(leaf) => {
-                let actual = env.facts.learner.attributes.get(&leaf.name).filter(|v| !v.is_null());
-                let Some(actual) = actual else {
-                    // "Exists" is the one question that an absent attribute answers.
-                    return (if leaf.op == AttributeOp::Exists { Truth::False } else { Truth::Missing }, Value::Null);
-                };
-                (leaf.compare(actual).into(), actual.clone())
-            }
+            Self::Group(leaf) => match env.facts.learner.groups.iter().find(|fact| fact.group == leaf.id) {
+                Some(fact) => (fact.member.into(), json!(if fact.member { "member" } else { "none" })),
+                None => (Truth::Missing, Value::Null),
+            },
+            Self::Attribute(leaf) => leaf.judge(&env.facts.learner.attributes),
             Self::Date(leaf) => {
                 let holds =
                     leaf.from.is_none_or(|from| from <= env.now) && leaf.until.is_none_or(|until| env.now < until);
@@ -538,6 +560,26 @@ impl ElapsedLeaf {
 }
 
 impl AttributeLeaf {
+    /// Whether it holds for these attributes, and what is so.
+    fn judge(&self, attributes: &serde_json::Map<String, Value>) -> (Truth, Value) {
+        match attributes.get(&self.name).filter(|value| !value.is_null()) {
+            Some(actual) => (self.compare(actual).into(), actual.clone()),
+            // "Exists" is the one question that an absent attribute answers.
+            None => (if self.op == AttributeOp::Exists { Truth::False } else { Truth::Missing }, Value::Null),
+        }
+    }
+
+    /// Whether the value fits the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        match self.op {
+            AttributeOp::Exists => self.value.is_none(),
+            AttributeOp::In => self.value.as_ref().is_some_and(Value::is_array),
+            AttributeOp::StartsWith => self.value.as_ref().is_some_and(Value::is_string),
+            _ => self.value.is_some(),
+        }
+    }
+
     fn compare(&self, actual: &Value) -> bool {
         let Some(wanted) = &self.value else { return self.op == AttributeOp::Exists };
         match self.op {

@@ -145,6 +145,15 @@ pub struct CourseFact {
     pub completed: bool,
 }
 
+/// Whether the learner is in a group that exists; of a unit, all that lies below counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFact {
+    /// The group.
+    pub group: Uuid,
+    /// Whether the learner is in it.
+    pub member: bool,
+}
+
 /// What is known of the learner beyond this enrollment; only what the outline's [`super::outline::FactNeeds`] name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearnerFacts {
@@ -154,6 +163,8 @@ pub struct LearnerFacts {
     pub certificates: Vec<HeldCertificate>,
     /// Enrollments, withdrawn ones left out.
     pub courses: Vec<CourseFact>,
+    /// Groups asked about, those that do not exist left out.
+    pub groups: Vec<GroupFact>,
 }
 
 /// Everything that the path of one enrollment depends on, besides the outline and the time.

@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod clients;
 pub mod courses;
 pub mod enrollments;
+pub mod groups;
 pub mod sessions;
 pub mod system;
 pub mod users;

@@ -66,6 +66,8 @@ pub struct FactNeeds {
     pub certificates: Vec<Uuid>,
     /// Enrollments in these courses.
     pub courses: Vec<Uuid>,
+    /// Membership of these groups.
+    pub groups: Vec<Uuid>,
 }
 
 /// An outline made ready.
@@ -162,11 +164,12 @@ impl Compiled {
                 Condition::Inactive(_) => (needs.activity, timed) = (true, true),
                 Condition::Certificate(leaf) => (needs.certificates.push(leaf.course), timed = true).0,
                 Condition::Course(leaf) => needs.courses.push(leaf.id),
+                Condition::Group(leaf) => needs.groups.push(leaf.id),
                 Condition::Date(_) | Condition::Elapsed(_) => timed = true,
                 _ => {}
             });
         });
-        for list in [&mut needs.certificates, &mut needs.courses] {
+        for list in [&mut needs.certificates, &mut needs.courses, &mut needs.groups] {
             let mut seen = HashSet::new();
             list.retain(|id| seen.insert(*id));
         }

@@ -9,6 +9,7 @@ use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{certificates, users};
 use crate::db::types::{At, Id};
+use crate::db::units::people_of;
 use crate::error::AppResult;
 
 /// A row of `certificates`.
@@ -78,12 +79,14 @@ pub fn find_by_serial(conn: &mut Conn, serial: &str) -> AppResult<Option<Certifi
 pub enum Sight {
     /// Everybody's.
     All,
-    /// One's own, those of courses that one teaches, and those of one's direct reports.
+    /// One's own, those of courses that one teaches, of the people of one's units, and of one's direct reports.
     Own {
         /// The caller.
         user: Uuid,
         /// Courses that the caller teaches.
         courses: Vec<Uuid>,
+        /// Units whose people the caller looks after.
+        units: Vec<Uuid>,
     },
 }
 
@@ -99,11 +102,15 @@ pub fn list(
         .order(certificates::id)
         .limit(page.fetch())
         .into_boxed();
-    if let Sight::Own { user, courses } = sight {
+    if let Sight::Own { user, courses, units } = sight {
         let reports = users::table.filter(users::manager_id.eq(Id(*user))).select(users::id);
         let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
         let own = certificates::user_id.eq(Id(*user));
-        query = query.filter(own.or(certificates::course_id.eq_any(taught)).or(certificates::user_id.eq_any(reports)));
+        query = query.filter(
+            own.or(certificates::course_id.eq_any(taught))
+                .or(certificates::user_id.eq_any(reports))
+                .or(certificates::user_id.eq_any(people_of(units))),
+        );
     }
     if let Some(after) = page.after {
         query = query.filter(certificates::id.gt(Id(after)));

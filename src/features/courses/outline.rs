@@ -121,8 +121,11 @@ pub fn update_module(
 
 /// What the linter says of an outline, with what it names outside of it looked up.
 fn check(conn: &mut Conn, row: &CourseRow, outline: &Outline) -> AppResult<LintReport> {
-    let wanted = lint::named_courses(outline);
-    let known = if wanted.is_empty() { Vec::new() } else { store::existing(conn, &wanted)? };
+    let (courses, groups) = (lint::named_courses(outline), lint::named_groups(outline));
+    let mut known = if courses.is_empty() { Vec::new() } else { store::existing(conn, &courses)? };
+    if !groups.is_empty() {
+        known.extend(store::existing_groups(conn, &groups)?);
+    }
     Ok(lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known))
 }
 
