@@ -1,1 +1,3 @@
+//! The load program.
+
 fn main() {}

@@ -1,13 +1,11 @@
 //! Puts everything together: state, routes, documentation, worker; the only module that names the features.
 
 use std::net::TcpListener;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -21,7 +19,7 @@ use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::features::{attempts, certificates, clients, courses, enrollments, groups, sessions, system, users};
-use crate::http::{fallback, idempotency, middleware, openapi};
+use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
 
@@ -62,11 +60,17 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
     info(
         title = "Cairn",
         description = "A headless learning management system. Log in with the **Authorize** button (e-mail and password under \
-            *user*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
-            name every fault, every POST takes an `Idempotency-Key`, and a 2xx is on disk.",
+            *email_and_password*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
+            name every fault, and a 2xx is on disk.\n\n\
+            Headers that work everywhere:\n\n\
+            * `Idempotency-Key` (1 to 255 visible ASCII characters) makes the retry of a POST safe: the same key and body get the first answer again, for 24 hours; \
+            the same key with another body is a 422, and while the first request still runs a 409.\n\
+            * `If-Match` with the `ETag` that you read changes only that version; 412 with the current tag when it has changed since. \
+            `If-None-Match` on a GET answers 304 when you have it already.\n\
+            * `X-Request-Id` is taken, or made, and stands in every answer and in the log.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(openapi::Problem, crate::error::Fault)),
+    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason)),
     tags(
         (name = "session", description = "Log in and out."),
         (name = "people", description = "Users and their roles, groups and organisational units."),
@@ -90,33 +94,6 @@ pub fn document() -> &'static str {
         api
     });
     openapi::text()
-}
-
-static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-
-fn metrics_handle() -> Option<&'static PrometheusHandle> {
-    METRICS
-        .get_or_init(|| {
-            let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-            let counts = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("seconds".into()), &seconds)
-                .and_then(|b| b.set_buckets_for_metric(Matcher::Full("cairn_writer_batch".into()), &counts));
-            match builder.map_err(|e| e.to_string()).and_then(|b| b.install_recorder().map_err(|e| e.to_string())) {
-                Ok(handle) => Some(handle),
-                Err(error) => {
-                    log::error!("no metrics: {error}");
-                    None
-                }
-            }
-        })
-        .as_ref()
-}
-
-/// The metrics in Prometheus's text format.
-#[must_use]
-pub fn render_metrics() -> String {
-    metrics_handle().map(PrometheusHandle::render).unwrap_or_default()
 }
 
 /// Opens and migrates the database, loads the keys, makes the first admin.
@@ -163,7 +140,7 @@ pub struct Running {
 /// When the threads cannot be started.
 pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
     document();
-    metrics_handle();
+    metrics::install();
     let workers = state.config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let worker = if state.config.worker_inline { Some(Worker::start(state.clone(), job_kinds())?) } else { None };
     let shared = web::Data::new(state.clone());
@@ -222,9 +199,7 @@ async fn upkeep(state: State) {
     let mut ticks = actix_web::rt::time::interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
-        if let Some(metrics) = metrics_handle() {
-            metrics.run_upkeep();
-        }
+        metrics::run_upkeep();
         let state = state.clone();
         let done = web::block(move || system::restore_clock(&state)).await;
         if let Ok(Err(error)) = done {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Settings of the server. Each is an environment variable; there are no files and no other flags.
+/// Settings of the server. Each is an environment variable, or the flag of the same name; there are no files.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// `sqlite:<file>` (made when absent) or `postgres://user:password@host/database`.

@@ -269,7 +269,7 @@ impl AppError {
             body.insert("errors".into(), serde_json::to_value(&self.0.errors).unwrap_or(Value::Null));
         }
         for (name, value) in &self.0.extra {
-            body.insert(name.clone(), value.clone());
+            body.entry(name.clone()).or_insert_with(|| value.clone());
         }
         Value::Object(body)
     }

@@ -41,6 +41,10 @@ enum Command {
     Worker(Settings),
     /// Migrate the database and stop.
     Migrate(Settings),
+    /// Fill an empty database with demo courses and people, and print their log-ins.
+    Seed(Settings),
+    /// Say what is wrong with this set-up; exit code 1 when something must be mended.
+    Doctor(Settings),
     /// Print the OpenAPI document.
     Openapi,
     /// Copy the SQLite database into a new file while the server runs.
@@ -68,10 +72,14 @@ fn main() -> ExitCode {
     let command =
         cli.command.unwrap_or_else(|| Command::Serve(Settings { config: Bare::parse_from(["cairn"]).config }));
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            log::error!("{error}");
-            eprintln!("cairn: {error}");
+            // The log goes to the terminal too, once it is there.
+            if log::log_enabled!(log::Level::Error) {
+                log::error!("{error}");
+            } else {
+                eprintln!("cairn: {error}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -79,7 +87,7 @@ fn main() -> ExitCode {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-fn run(command: Command) -> Outcome {
+fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         Command::Serve(settings) => serve(settings.config),
         Command::Worker(settings) => work(settings.config),
@@ -87,6 +95,12 @@ fn run(command: Command) -> Outcome {
             start_log(&settings.config);
             app::open(settings.config)?.db.close();
             Ok(())
+        }
+        Command::Seed(settings) => seed(settings.config),
+        Command::Doctor(settings) => {
+            let report = cairn::doctor::examine(&settings.config);
+            print!("{report}");
+            return Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
         Command::Backup { to, settings } => {
@@ -104,7 +118,8 @@ fn run(command: Command) -> Outcome {
             println!("tokens are signed with {kid} from now on; a running server takes it up within a few seconds");
             Ok(())
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(config: Config) -> Outcome {
@@ -118,6 +133,23 @@ fn serve(config: Config) -> Outcome {
         log::warn!("sandbox: admins can move the clock with PUT /v1/sandbox/clock");
     }
     actix_web::rt::System::new().block_on(async move { app::start(state, listener)?.serve().await.map_err(Into::into) })
+}
+
+fn seed(config: Config) -> Outcome {
+    start_log(&config);
+    let state = app::open(config)?;
+    let seeded = cairn::features::seed::run(&state)?;
+    println!("{} courses and {} enrollments were made:", seeded.courses.len(), seeded.enrollments);
+    for title in &seeded.courses {
+        println!("  {title}");
+    }
+    println!("Everyone below logs in with the password {}", cairn::features::seed::PASSWORD);
+    for login in &seeded.logins {
+        println!("  {:<34} {:<11} {}", login.email, login.role, login.job);
+    }
+    println!("Whoever has read the manual knows this password: keep demo data away from real servers.");
+    state.db.close();
+    Ok(())
 }
 
 fn work(config: Config) -> Outcome {
@@ -139,7 +171,8 @@ fn work(config: Config) -> Outcome {
 
 /// Plain lines, or one JSON object a line for log collectors.
 fn start_log(config: &Config) {
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"));
+    let mut builder =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"));
     if config.log_format == "json" {
         builder.format(|out, record| {
             let line = serde_json::json!({

@@ -9,11 +9,6 @@ use tokio::sync::Semaphore;
 use crate::clock;
 use crate::error::{AppError, AppResult, Code};
 
-/// Shortest password in characters (NIST SP 800-63B asks for 8).
-pub const MIN_LENGTH: usize = 8;
-/// Longest password in bytes.
-pub const MAX_LENGTH: usize = 256;
-
 /// Hashes and checks passwords away from the HTTP threads, as many at once as there are cores, which also bounds the memory.
 #[derive(Clone)]
 pub struct Passwords {

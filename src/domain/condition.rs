@@ -284,10 +284,10 @@ pub struct LeafReason {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What is required.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub required: Value,
     /// What is so.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub actual: Value,
     /// Whether that is enough.
     pub met: bool,
@@ -302,6 +302,16 @@ pub struct Env<'a> {
     pub facts: &'a Facts,
     /// The time.
     pub now: Instant,
+    /// Judging whether a module is tested out; what that hangs on is then judged by what was done alone, so it has an end.
+    pub within_waiver: bool,
+}
+
+impl<'a> Env<'a> {
+    /// To judge conditions of this outline by these facts at this time.
+    #[must_use]
+    pub fn new(outline: &'a Compiled, facts: &'a Facts, now: Instant) -> Self {
+        Self { outline, facts, now, within_waiver: false }
+    }
 }
 
 fn seconds(n: u64) -> TimeDelta {
@@ -530,7 +540,7 @@ impl Condition {
                     let passed = (env.now - begin).num_seconds().max(0);
                     ((later(begin, seconds(leaf.at_least_seconds)) <= env.now).into(), json!(passed))
                 }
-                None => (leaf.target_exists(env).then_some(Truth::False).unwrap_or(Truth::Missing), Value::Null),
+                None => (if leaf.target_exists(env) { Truth::False } else { Truth::Missing }, Value::Null),
             },
             Self::Inactive(leaf) => {
                 let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
@@ -602,11 +612,26 @@ impl AttributeLeaf {
 
 /// Whether a module is so, and how it is, by the facts alone (locks do not matter here).
 fn module_is(env: Env<'_>, ix: usize, is: ModuleIs) -> (bool, &'static str) {
-    let Some(record) = env.facts.record(ix) else { return (false, "not_started") };
-    let done = record.completed_at.is_some() || record.waived_at.is_some();
+    // Whoever tested out of a module has what comes after it open.
+    let tested_out = || {
+        !env.within_waiver
+            && env
+                .outline
+                .module(ix)
+                .waive_when
+                .as_ref()
+                .is_some_and(|when| when.met(Env { within_waiver: true, ..env }))
+    };
+    let Some(record) = env.facts.record(ix) else {
+        return if is == ModuleIs::Completed && tested_out() { (true, "waived") } else { (false, "not_started") };
+    };
+    let waived = record.completed_at.is_none() && (record.waived_at.is_some() || tested_out());
+    let done = record.completed_at.is_some() || waived;
     let failed = record.failed_at.is_some() && record.passed_at.is_none();
     let actual = if record.passed_at.is_some() {
         "passed"
+    } else if waived {
+        "waived"
     } else if done {
         "completed"
     } else if failed {

@@ -16,7 +16,7 @@ impl Intervals {
 
     /// Adds an interval; those that touch become one.
     pub fn add(&mut self, from: f64, to: f64) {
-        if !(from < to) {
+        if from.partial_cmp(&to) != Some(std::cmp::Ordering::Less) {
             return;
         }
         let first = self.0.partition_point(|(_, end)| *end < from);
@@ -43,6 +43,7 @@ impl Intervals {
 }
 
 #[cfg(test)]
+#[allow(clippy::as_conversions, reason = "small numbers")]
 mod tests {
     use proptest::prelude::*;
 

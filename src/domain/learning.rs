@@ -163,11 +163,12 @@ fn check(outline: &Compiled, event: &LearningEvent) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Modules of which these events come late, so that their stored events are needed to fold their record again.
+/// Modules of which these events come late, or at the very instant of what is known (then their ids decide the order), so that
+/// their stored events are needed to fold their record again.
 #[must_use]
 pub fn needs_history(facts: &Facts, events: &[LearningEvent]) -> BTreeSet<ModuleIx> {
     let late = |event: &&LearningEvent| {
-        facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at < last)
+        facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at <= last)
     };
     events.iter().filter(late).map(|event| event.module).collect()
 }
@@ -236,7 +237,7 @@ fn fold(record: &mut ModuleRecord, outline: &Compiled, event: &LearningEvent) {
 
 /// Folds a record again from all its events; what attempts and staff contributed stays.
 fn refold(record: &ModuleRecord, outline: &Compiled, ix: ModuleIx, events: &mut [LearningEvent]) -> ModuleRecord {
-    events.sort_by(|a, b| (a.at, a.id).cmp(&(b.at, b.id)));
+    events.sort_by_key(|event| (event.at, event.id));
     let by_events = matches!(
         outline.module(ix).completion(),
         Completion::Viewed(_)
@@ -296,7 +297,9 @@ pub fn record_events(
             if !judge.open(outline, facts, event) {
                 continue;
             }
-            let late = facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at < last);
+            let last = facts.record(event.module).and_then(|r| r.last_event_at);
+            let late =
+                last.is_some_and(|last| event.at < last || (event.at == last && history.contains_key(&event.module)));
             applied.entry(event.module).or_default().push(event.clone());
             let was = facts.record(event.module).cloned();
             if late {
@@ -558,7 +561,7 @@ pub fn choose(
     if standing.stages.get(s) == Some(&State::Locked) {
         return Err(closed("stage_locked", format!("The stage `{stage_key}` is not open yet.")));
     }
-    let env = Env { outline, facts, now };
+    let env = Env::new(outline, facts, now);
     if branch.when.as_ref().is_some_and(|when| !when.met(env)) {
         return Err(closed("branch_locked", format!("The condition of the branch `{branch_key}` does not hold.")));
     }
@@ -614,7 +617,7 @@ pub fn rebuild(
 ) -> Facts {
     let mut facts = Facts::new(enrolled_at, outline.module_count());
     facts.cohort_start_at = cohort_start_at;
-    events.sort_by(|a, b| (a.at, a.id).cmp(&(b.at, b.id)));
+    events.sort_by_key(|event| (event.at, event.id));
     later.sort_by_key(Past::at);
     let mut events = events.into_iter().peekable();
     for past in later {

@@ -132,7 +132,7 @@ impl FromIterator<Role> for Roles {
 macro_rules! scopes {
     ($($name:ident $text:literal $doc:literal;)+) => {
         /// What a machine client may be allowed to do. Users' tokens carry no scopes: their roles decide.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Scope { $(#[doc = $doc] #[serde(rename = $text)] $name,)+ }
 
         impl Scope {
@@ -142,6 +142,19 @@ macro_rules! scopes {
             #[must_use]
             pub fn as_str(self) -> &'static str { match self { $(Scope::$name => $text,)+ } }
         }
+
+        // The derive does not see names that a macro hands to serde.
+        impl utoipa::PartialSchema for Scope {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .description(Some("What a machine client may be allowed to do."))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl ToSchema for Scope {}
     };
 }
 

@@ -6,6 +6,7 @@ pub mod clients;
 pub mod courses;
 pub mod enrollments;
 pub mod groups;
+pub mod seed;
 pub mod sessions;
 pub mod system;
 pub mod users;

@@ -34,9 +34,13 @@ impl<T: Input> FromRequest for Body<T> {
         let media_type = check_media_type(request);
         let limit = request.app_data::<web::Data<State>>().map_or(0, |state| state.config.body_limit_bytes);
         let bytes = read(request, payload, limit);
+        let may_be_empty = request.method() == actix_web::http::Method::POST;
         Box::pin(async move {
             let raw = bytes.await?;
             media_type?;
+            if raw.trim_ascii().is_empty() && !may_be_empty {
+                return Err(AppError::new(Code::Malformed, "A JSON body is needed."));
+            }
             let input = parse::<T>(&raw)?;
             Ok(Self { input, raw })
         })
@@ -85,11 +89,19 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     let text = std::str::from_utf8(raw).map_err(|e| {
         AppError::new(Code::Malformed, format!("The body is not UTF-8; the first bad byte is at {}.", e.valid_up_to()))
     })?;
-    // An operation whose fields are all optional may be called without a body.
+    // A POST whose fields are all optional may be called without a body.
     let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+    // The parser would take `[…]` for an object, field by field.
+    if text.trim_ascii_start().starts_with('[') {
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(not_json)?;
+        return Err(AppError::field("", "wrong_type", "This must be of type object."));
+    }
     let input: T = match serde_json::from_str(text) {
         Ok(input) => input,
-        Err(error) => return Err(explain::<T>(text, &error)),
+        Err(error) => match whole_numbers(text).and_then(|value| serde_json::from_value(value).ok()) {
+            Some(input) => input,
+            None => return Err(explain::<T>(text, &error)),
+        },
     };
     let mut faults = Faults::new();
     // Postgres cannot keep U+0000 in text, so no database does.
@@ -101,10 +113,40 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
     Ok(input)
 }
 
+/// The same document with `3` where it says `3.0`, which JSON Schema counts as an integer and the parser does not; `None` when
+/// it has no such number.
+fn whole_numbers(text: &str) -> Option<serde_json::Value> {
+    fn walk(value: &mut serde_json::Value, changed: &mut bool) {
+        use serde_json::Value;
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                // Up to 2^53 every whole f64 is written without a fraction, so its text is the integer.
+                let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0);
+                if let Some(whole) = whole.and_then(|n| format!("{n:.0}").parse::<i64>().ok()) {
+                    *value = Value::from(whole);
+                    *changed = true;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, changed)),
+            Value::Object(members) => members.values_mut().for_each(|member| walk(member, changed)),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(text).ok()?;
+    let mut changed = false;
+    walk(&mut value, &mut changed);
+    changed.then_some(value)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn not_json(error: serde_json::Error) -> AppError {
+    AppError::new(Code::Malformed, format!("The body is not JSON: {error}."))
+}
+
 /// The parser stops at the first fault; the schema finds them all.
 fn explain<T: Input>(text: &str, error: &serde_json::Error) -> AppError {
     match serde_json::from_str::<serde_json::Value>(text) {
-        Err(error) => AppError::new(Code::Malformed, format!("The body is not JSON: {error}.")),
+        Err(error) => not_json(error),
         Ok(value) => {
             let mut faults = Faults::new();
             schema::find_nul(text, &mut faults);

@@ -33,7 +33,6 @@ fn request_id(request: &ServiceRequest) -> String {
 ///
 /// # Errors
 /// Never: errors have become answers.
-#[expect(clippy::disallowed_methods, reason = "durations for metrics, not a time that anything depends on")]
 pub async fn edge(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -6,12 +6,14 @@ pub mod bulk;
 pub mod conditional;
 pub mod fallback;
 pub mod idempotency;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod patch;
 pub mod query;
 pub mod reference;
 pub mod schema;
+pub mod shapes;
 
 pub use answer::Answer;
 pub use body::{Body, Input};

@@ -114,6 +114,22 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
         ValidationErrorKind::Format { format } => {
             faults.add(at, "wrong_format", format!("This must be in the format {format}."))
         }
+        ValidationErrorKind::FalseSchema => {
+            let name = at.rsplit('/').next().unwrap_or_default().to_owned();
+            faults.add(at, "unknown_field", format!("There is no field `{name}` here."));
+        }
+        ValidationErrorKind::MinLength { .. }
+        | ValidationErrorKind::MaxLength { .. }
+        | ValidationErrorKind::MinItems { .. }
+        | ValidationErrorKind::MaxItems { .. } => faults.add(at, "length", error.masked().to_string()),
+        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
+            faults.add(at, "out_of_range", error.masked().to_string())
+        }
+        // U+0000 is named for all texts at once.
+        ValidationErrorKind::Pattern { pattern } if pattern == super::shapes::ANY => {}
+        ValidationErrorKind::Pattern { .. } => {
+            faults.add(at, "wrong_format", "This text has not the form that it needs.")
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } if depth < 8 => {
             describe_nearest(error, context, faults, depth);
         }

@@ -1,1 +1,32 @@
+//! The tests that speak HTTP. Each runs on SQLite and, where Postgres's server binaries are present, on Postgres with the same
+//! code. They read like the manual: who does what, and what the answer is.
 
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod attempts;
+mod authoring;
+mod demo;
+mod enrollments;
+mod idempotency;
+mod input;
+mod learning;
+mod migrations;
+mod openapi;
+mod people;
+mod sessions;
+mod smoke;
+mod statements;
+mod styles;
+mod system;

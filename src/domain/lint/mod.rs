@@ -281,7 +281,7 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
         _ => {}
     }
     let by_staff =
-        !completion.by_learner() && !(matches!(completion, Completion::Submitted(_)) && module.quiz().is_some());
+        !(completion.by_learner() || matches!(completion, Completion::Submitted(_)) && module.quiz().is_some());
     if by_staff && module.role != Role::Optional {
         report.warn(
             format!("{at}/completion"),

@@ -106,6 +106,7 @@ impl Stage {
 /// Modules one after the other, or in any order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SequenceStage)]
 pub struct Sequence {
     /// Unique in the course.
     pub key: String,
@@ -133,6 +134,7 @@ pub enum Order {
 /// Branches to choose from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChoiceStage)]
 pub struct Choice {
     /// Unique in the course.
     pub key: String,
@@ -193,6 +195,7 @@ pub struct Branch {
 /// What part a module plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ModuleRole)]
 pub enum Role {
     /// Belongs to the course.
     #[default]

@@ -51,7 +51,7 @@ impl Standing {
 /// Computes where a learner stands.
 #[must_use]
 pub fn standing(outline: &Compiled, facts: &Facts, now: Instant) -> Standing {
-    let mut engine = Engine::new(Env { outline, facts, now });
+    let mut engine = Engine::new(Env::new(outline, facts, now));
     engine.run();
     engine.finish()
 }
@@ -88,8 +88,9 @@ pub(super) struct Review {
     pub(super) until: Option<Instant>,
 }
 
-/// The review that stands between the learner and the next attempt, if there is one.
-pub(super) fn review(env: Env<'_>, ix: ModuleIx) -> Option<Review> {
+/// The review that stands between the learner and the next attempt, if there is one. `states` are those known so far: a remedial
+/// module that the learner can neither take nor has taken, such as one in a branch that was not chosen, is not asked for.
+pub(super) fn review(env: Env<'_>, states: &[State], ix: ModuleIx) -> Option<Review> {
     let quiz = env.outline.module(ix).quiz()?;
     let record = env.facts.record(ix)?;
     let failed = record.failed_at.filter(|_| record.passed_at.is_none() && record.open_attempt.is_none())?;
@@ -99,7 +100,10 @@ pub(super) fn review(env: Env<'_>, ix: ModuleIx) -> Option<Review> {
     if until.is_some_and(|until| until <= env.now) {
         return None;
     }
-    let remedials = env.outline.remediation_of(ix);
+    let takeable = |m: &ModuleIx| {
+        env.facts.record(*m).is_some_and(ModuleRecord::started) || states.get(*m).is_some_and(|s| s.open())
+    };
+    let remedials: Vec<ModuleIx> = env.outline.remediation_of(ix).iter().copied().filter(takeable).collect();
     let again = |m: &ModuleIx| {
         env.facts.record(*m).and_then(|r| r.redo.as_ref()).is_some_and(|r| r.since >= failed && r.done_at.is_some())
     };
@@ -192,7 +196,7 @@ impl<'a> Engine<'a> {
             return State::Failed;
         }
         let released = unlocked || release_at(self.env, ix).is_none_or(|at| at <= self.env.now);
-        if !(reachable || unlocked) || !when || !released || review(self.env, ix).is_some() {
+        if !(reachable || unlocked) || !when || !released || review(self.env, &self.states, ix).is_some() {
             return State::Locked;
         }
         if record.is_some_and(ModuleRecord::started) { State::InProgress } else { State::Available }
@@ -262,7 +266,7 @@ impl<'a> Engine<'a> {
     fn step(&mut self, ix: ModuleIx, state: State) {
         let module = self.env.outline.module(ix);
         if state == State::Locked
-            && let Some(review) = review(self.env, ix)
+            && let Some(review) = review(self.env, &self.states, ix)
         {
             for remedial in review.missing {
                 let key = self.env.outline.module(remedial).key.clone();
@@ -303,7 +307,11 @@ impl<'a> Engine<'a> {
             Choose::One => 1,
             Choose::AtLeast(n) => usize::try_from(n).unwrap_or(usize::MAX).min(branches.len()),
         };
-        let chosen = self.chosen(stage, choose, route, exclusive, branches, open, wanted);
+        let chosen = if choose == Choose::All && !exclusive {
+            (0..branches.len()).collect()
+        } else {
+            self.chosen(stage, route, branches, open, wanted)
+        };
         let mut states = vec![State::Locked; branches.len()];
         let mut finished: usize = 0;
         let mut current = None;
@@ -381,16 +389,11 @@ impl<'a> Engine<'a> {
     fn chosen(
         &mut self,
         stage: &CompiledStage,
-        choose: Choose,
         route: Route,
-        exclusive: bool,
         branches: &[CompiledBranch],
         open: bool,
         wanted: usize,
     ) -> Vec<usize> {
-        if choose == Choose::All && !exclusive {
-            return (0..branches.len()).collect();
-        }
         let mut chosen: Vec<usize> = Vec::new();
         for choice in self.env.facts.chosen(&stage.key) {
             if let Some(b) = branches.iter().position(|branch| branch.key == choice.branch)

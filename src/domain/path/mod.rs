@@ -19,6 +19,7 @@ pub use self::view::{BranchPath, ModulePath, Path, StagePath, evaluate};
 /// How a stage, branch or module stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PathState)]
 pub enum State {
     /// As if absent.
     Hidden,

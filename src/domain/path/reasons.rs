@@ -62,7 +62,7 @@ pub struct Access {
 #[must_use]
 pub fn access(outline: &Compiled, facts: &Facts, now: Instant, ix: ModuleIx) -> Access {
     let standing = standing(outline, facts, now);
-    explain(Env { outline, facts, now }, &standing, ix)
+    explain(Env::new(outline, facts, now), &standing, ix)
 }
 
 struct Collected {
@@ -98,7 +98,7 @@ fn leaf(leaf: &'static str, key: &str, required: Value, actual: Value) -> Reason
 /// How a module is called as the cause of another's lock.
 fn actual_of(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Value {
     match standing.of(ix) {
-        State::Locked if review(env, ix).is_some() => json!("failed_hurdle_review"),
+        State::Locked if review(env, &standing.modules, ix).is_some() => json!("failed_hurdle_review"),
         state => json!(state.as_str()),
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
         found.act(Action { until: Some(at), ..Action::new("wait") });
         found.not_before(Some(at));
     }
-    if let Some(review) = review(env, ix) {
+    if let Some(review) = review(env, &standing.modules, ix) {
         let mut work = Vec::new();
         for remedial in &review.missing {
             let key = &env.outline.module(*remedial).key;
@@ -186,7 +186,7 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
     if let Some(p) = predecessor {
         found.reasons.push(leaf("module", &outline.module(p).key, json!("completed"), actual_of(env, standing, p)));
         if standing.of(p) == State::Locked
-            && let Some(review) = review(env, p)
+            && let Some(review) = review(env, &standing.modules, p)
         {
             for remedial in review.missing {
                 found.act(Action::on("complete_module", &outline.module(remedial).key));

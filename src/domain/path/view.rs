@@ -122,7 +122,7 @@ pub fn attempts_left(outline: &Compiled, facts: &Facts, ix: ModuleIx) -> Option<
 #[must_use]
 pub fn evaluate<'a>(outline: &'a Compiled, facts: &Facts, now: Instant) -> Path<'a> {
     let standing = standing(outline, facts, now);
-    let env = Env { outline, facts, now };
+    let env = Env::new(outline, facts, now);
     let module = |ix: ModuleIx| -> ModulePath<'a> {
         let module = outline.module(ix);
         let state = standing.of(ix);

@@ -1,13 +1,13 @@
 //! Quiz attempts: begun, answered, submitted, graded. The answers' key never leaves the server.
 
-mod dto;
+pub mod dto;
 mod routes;
 mod service;
 mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::submit_overdue;
+pub use service::{answer, create, submit, submit_overdue};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Faults;
 use crate::http::Input;
+use crate::http::shapes::{NeededRemark, Shape};
 
 /// A certificate.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -70,13 +71,13 @@ pub struct CertificateQuery {
 #[schema(example = json!({"reason": "Issued by mistake."}))]
 pub struct RevokeIn {
     /// For the record and the public page; 1 to 1,000 characters.
+    #[schema(value_type = NeededRemark)]
     pub reason: String,
 }
 
 impl Input for RevokeIn {
     fn check(&self, faults: &mut Faults) {
-        let good = !self.reason.trim().is_empty() && self.reason.chars().count() <= 1000;
-        faults.ensure(good, "/reason", "length", "A reason has 1 to 1,000 characters.");
+        NeededRemark::check(&self.reason, "/reason", faults);
     }
 }
 

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::dto::CertificateQuery;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{certificates, users};
+use crate::db::schema::certificates;
+use crate::db::tree;
 use crate::db::types::{At, Id};
 use crate::db::units::people_of;
 use crate::error::AppResult;
@@ -79,7 +80,7 @@ pub fn find_by_serial(conn: &mut Conn, serial: &str) -> AppResult<Option<Certifi
 pub enum Sight {
     /// Everybody's.
     All,
-    /// One's own, those of courses that one teaches, of the people of one's units, and of one's direct reports.
+    /// One's own, those of courses that one teaches, of the people of one's units, and of everybody below.
     Own {
         /// The caller.
         user: Uuid,
@@ -103,14 +104,10 @@ pub fn list(
         .limit(page.fetch())
         .into_boxed();
     if let Sight::Own { user, courses, units } = sight {
-        let reports = users::table.filter(users::manager_id.eq(Id(*user))).select(users::id);
+        let below = tree::is_below("certificates.user_id", *user);
         let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
-        let own = certificates::user_id.eq(Id(*user));
-        query = query.filter(
-            own.or(certificates::course_id.eq_any(taught))
-                .or(certificates::user_id.eq_any(reports))
-                .or(certificates::user_id.eq_any(people_of(units))),
-        );
+        let own = certificates::user_id.eq(Id(*user)).or(certificates::user_id.eq_any(people_of(units)));
+        query = query.filter(own.or(certificates::course_id.eq_any(taught)).or(below));
     }
     if let Some(after) = page.after {
         query = query.filter(certificates::id.gt(Id(after)));

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::permission::Scope;
 use crate::error::Faults;
+use crate::http::shapes::{Shape, Title};
 use crate::http::{Input, Patch};
 
 /// How a client proves who it is at the token endpoint.
@@ -46,6 +47,7 @@ impl ClientState {
 #[schema(example = json!({"name": "HR", "scopes": ["users:read", "users:write"], "auth_method": "client_secret_basic"}))]
 pub struct ClientIn {
     /// For people.
+    #[schema(value_type = Title)]
     pub name: String,
     /// What its tokens may allow.
     pub scopes: Vec<Scope>,
@@ -61,15 +63,15 @@ pub struct ClientIn {
 pub struct ClientPatch {
     /// New name.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Title, required = false)]
     pub name: Patch<String>,
     /// New scopes, in force at once also for tokens given out.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<Scope>>)]
+    #[schema(value_type = Vec<Scope>, required = false)]
     pub scopes: Patch<Vec<Scope>>,
     /// New state.
     #[serde(default)]
-    #[schema(value_type = Option<ClientState>)]
+    #[schema(value_type = ClientState, required = false)]
     pub state: Patch<ClientState>,
 }
 
@@ -131,18 +133,9 @@ pub struct AccessToken {
     pub scope: String,
 }
 
-fn check_name(name: &str, faults: &mut Faults) {
-    faults.ensure(
-        !name.trim().is_empty() && name.chars().count() <= 200,
-        "/name",
-        "length",
-        "A name has 1 to 200 characters.",
-    );
-}
-
 impl Input for ClientIn {
     fn check(&self, faults: &mut Faults) {
-        check_name(&self.name, faults);
+        Title::check(&self.name, "/name", faults);
     }
 }
 
@@ -155,8 +148,6 @@ impl Input for ClientPatch {
         ] {
             faults.ensure(!null, at, "required", "This cannot be removed.");
         }
-        if let Some(name) = self.name.value() {
-            check_name(name, faults);
-        }
+        Title::check_option(self.name.value(), "/name", faults);
     }
 }

@@ -199,7 +199,7 @@ pub async fn get_jwks(state: Anyone) -> HttpResponse {
 
 /// Read the authorization server's metadata
 ///
-/// RFC 8414.
+/// Where tokens come from and how clients authenticate, for OAuth libraries that look it up by themselves (RFC 8414).
 #[utoipa::path(tag = "machine auth", operation_id = "get_authorization_server", responses((status = 200, description = "The metadata.", body = Object)))]
 #[get("/.well-known/oauth-authorization-server")]
 pub async fn get_authorization_server(state: Anyone) -> HttpResponse {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::outline::{DeliveryMode, Outline, Style};
 use crate::domain::permission::Role;
 use crate::error::Faults;
+use crate::http::shapes::{AccessCode, ExternalId, LanguageTag, Notes, Shape, Summary, Title};
 use crate::http::{Input, Patch};
 
 /// How learners come into a course.
@@ -71,9 +72,11 @@ impl CourseStatus {
 }))]
 pub struct CourseIn {
     /// 1 to 200 characters.
+    #[schema(value_type = Title)]
     pub title: String,
     /// What it is about; up to 5,000 characters.
     #[serde(default)]
+    #[schema(value_type = Option<Summary>)]
     pub summary: Option<String>,
     /// Which shape and behaviour the path has.
     pub style: Style,
@@ -82,12 +85,14 @@ pub struct CourseIn {
     pub delivery_mode: Option<DeliveryMode>,
     /// BCP 47 language tag; `en` when absent.
     #[serde(default)]
+    #[schema(value_type = Option<LanguageTag>)]
     pub language: Option<String>,
     /// `open` when absent.
     #[serde(default)]
     pub enrollment_policy: Option<EnrollmentPolicy>,
     /// The code that learners must know; needed by the policy `access_code`.
     #[serde(default)]
+    #[schema(value_type = Option<AccessCode>)]
     pub access_code: Option<String>,
     /// Learners at the same time; more wait. No limit when absent.
     #[serde(default)]
@@ -102,6 +107,7 @@ pub struct CourseIn {
     pub certificate_valid_days: Option<i32>,
     /// The id that an outside system owns; unique. Paths take it as `ext:<external_id>`.
     #[serde(default)]
+    #[schema(value_type = Option<ExternalId>)]
     pub external_id: Option<String>,
 }
 
@@ -112,47 +118,47 @@ pub struct CourseIn {
 pub struct CoursePatch {
     /// New title.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Title, required = false)]
     pub title: Patch<String>,
     /// New summary.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Summary>)]
     pub summary: Patch<String>,
     /// New style; the next publishing checks the draft against it.
     #[serde(default)]
-    #[schema(value_type = Option<Style>)]
+    #[schema(value_type = Style, required = false)]
     pub style: Patch<Style>,
     /// New delivery mode.
     #[serde(default)]
-    #[schema(value_type = Option<DeliveryMode>)]
+    #[schema(value_type = DeliveryMode, required = false)]
     pub delivery_mode: Patch<DeliveryMode>,
     /// New language.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = LanguageTag, required = false)]
     pub language: Patch<String>,
     /// New policy.
     #[serde(default)]
-    #[schema(value_type = Option<EnrollmentPolicy>)]
+    #[schema(value_type = EnrollmentPolicy, required = false)]
     pub enrollment_policy: Patch<EnrollmentPolicy>,
     /// New access code, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<AccessCode>)]
     pub access_code: Patch<String>,
     /// New number of seats, or null. More seats promote those who wait.
     #[serde(default)]
-    #[schema(value_type = Option<i32>)]
+    #[schema(value_type = Option<i32>, minimum = 1)]
     pub seats: Patch<i32>,
     /// Whether completion issues a certificate.
     #[serde(default)]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool, required = false)]
     pub issues_certificate: Patch<bool>,
     /// Days for which new certificates are valid, or null.
     #[serde(default)]
-    #[schema(value_type = Option<i32>)]
+    #[schema(value_type = Option<i32>, minimum = 1)]
     pub certificate_valid_days: Patch<i32>,
     /// New external id, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ExternalId>)]
     pub external_id: Patch<String>,
 }
 
@@ -163,6 +169,7 @@ pub struct CoursePatch {
 pub struct DuplicateIn {
     /// Title of the copy; "Copy of …" when absent.
     #[serde(default)]
+    #[schema(value_type = Option<Title>)]
     pub title: Option<String>,
 }
 
@@ -259,6 +266,7 @@ pub struct CourseQuery {
 pub struct PublishIn {
     /// What changed, for people; up to 2,000 characters.
     #[serde(default)]
+    #[schema(value_type = Option<Notes>)]
     pub notes: Option<String>,
 }
 
@@ -316,13 +324,32 @@ pub struct PageQuery {
     pub after: Option<String>,
 }
 
+/// A role that is held in one course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StaffRole {
+    /// Writes it.
+    Author,
+    /// Teaches it.
+    Instructor,
+}
+
+impl From<StaffRole> for Role {
+    fn from(role: StaffRole) -> Self {
+        match role {
+            StaffRole::Author => Self::Author,
+            StaffRole::Instructor => Self::Instructor,
+        }
+    }
+}
+
 /// The role of somebody in a course.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "instructor"}))]
 pub struct StaffIn {
-    /// `author` or `instructor`.
-    pub role: Role,
+    /// What the person does in this course.
+    pub role: StaffRole,
 }
 
 /// Somebody with a role in a course.
@@ -338,48 +365,16 @@ pub struct StaffOut {
     pub created_at: DateTime<Utc>,
 }
 
-fn check_title(title: &str, faults: &mut Faults) {
-    let good = !title.trim().is_empty() && title.chars().count() <= 200;
-    faults.ensure(good, "/title", "length", "A title has 1 to 200 characters.");
-}
-
-fn check_summary(summary: &str, faults: &mut Faults) {
-    faults.ensure(summary.chars().count() <= 5000, "/summary", "length", "A summary has up to 5,000 characters.");
-}
-
-fn check_language(language: &str, faults: &mut Faults) {
-    let good = language.len() <= 35
-        && language
-            .split('-')
-            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    faults.ensure(good, "/language", "invalid_language", "This is not a BCP 47 language tag, such as en or pt-BR.");
-}
-
-fn check_code(code: &str, faults: &mut Faults) {
-    let good = !code.trim().is_empty() && code.len() <= 100;
-    faults.ensure(good, "/access_code", "length", "An access code has 1 to 100 bytes.");
-}
-
 fn check_positive(number: i32, at: &str, faults: &mut Faults) {
     faults.ensure(number >= 1, at, "out_of_range", "This must be at least 1.");
 }
 
-fn check_external_id(id: &str, faults: &mut Faults) {
-    faults.ensure(!id.is_empty() && id.len() <= 200, "/external_id", "length", "An external id has 1 to 200 bytes.");
-}
-
 impl Input for CourseIn {
     fn check(&self, faults: &mut Faults) {
-        check_title(&self.title, faults);
-        if let Some(summary) = &self.summary {
-            check_summary(summary, faults);
-        }
-        if let Some(language) = &self.language {
-            check_language(language, faults);
-        }
-        if let Some(code) = &self.access_code {
-            check_code(code, faults);
-        }
+        Title::check(&self.title, "/title", faults);
+        Summary::check_option(self.summary.as_ref(), "/summary", faults);
+        LanguageTag::check_option(self.language.as_ref(), "/language", faults);
+        AccessCode::check_option(self.access_code.as_ref(), "/access_code", faults);
         if self.enrollment_policy == Some(EnrollmentPolicy::AccessCode) {
             faults.ensure(
                 self.access_code.is_some(),
@@ -394,9 +389,7 @@ impl Input for CourseIn {
         if let Some(days) = self.certificate_valid_days {
             check_positive(days, "/certificate_valid_days", faults);
         }
-        if let Some(id) = &self.external_id {
-            check_external_id(id, faults);
-        }
+        ExternalId::check_option(self.external_id.as_ref(), "/external_id", faults);
     }
 }
 
@@ -413,48 +406,30 @@ impl Input for CoursePatch {
         for (null, at) in needed {
             faults.ensure(!null, at, "required", "This cannot be removed.");
         }
-        if let Some(title) = self.title.value() {
-            check_title(title, faults);
-        }
-        if let Some(summary) = self.summary.value() {
-            check_summary(summary, faults);
-        }
-        if let Some(language) = self.language.value() {
-            check_language(language, faults);
-        }
-        if let Some(code) = self.access_code.value() {
-            check_code(code, faults);
-        }
+        Title::check_option(self.title.value(), "/title", faults);
+        Summary::check_option(self.summary.value(), "/summary", faults);
+        LanguageTag::check_option(self.language.value(), "/language", faults);
+        AccessCode::check_option(self.access_code.value(), "/access_code", faults);
         if let Some(seats) = self.seats.value() {
             check_positive(*seats, "/seats", faults);
         }
         if let Some(days) = self.certificate_valid_days.value() {
             check_positive(*days, "/certificate_valid_days", faults);
         }
-        if let Some(id) = self.external_id.value() {
-            check_external_id(id, faults);
-        }
+        ExternalId::check_option(self.external_id.value(), "/external_id", faults);
     }
 }
 
 impl Input for DuplicateIn {
     fn check(&self, faults: &mut Faults) {
-        if let Some(title) = &self.title {
-            check_title(title, faults);
-        }
+        Title::check_option(self.title.as_ref(), "/title", faults);
     }
 }
 
 impl Input for PublishIn {
     fn check(&self, faults: &mut Faults) {
-        let good = self.notes.as_ref().is_none_or(|notes| notes.chars().count() <= 2000);
-        faults.ensure(good, "/notes", "length", "Notes have up to 2,000 characters.");
+        Notes::check_option(self.notes.as_ref(), "/notes", faults);
     }
 }
 
-impl Input for StaffIn {
-    fn check(&self, faults: &mut Faults) {
-        let good = matches!(self.role, Role::Author | Role::Instructor);
-        faults.ensure(good, "/role", "unknown_value", "In a course, somebody is author or instructor.");
-    }
-}
+impl Input for StaffIn {}

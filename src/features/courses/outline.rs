@@ -249,7 +249,7 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
                 code: f.code.into(),
                 detail: f.detail.clone(),
             });
-            return Err(AppError::new(Code::LintFailed, "The draft has errors; mend them before you simulate.")
+            return Err(AppError::new(Code::WrongState, "The draft has errors; mend them before you simulate.")
                 .with_errors(faults.collect()));
         }
     }

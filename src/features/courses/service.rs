@@ -305,3 +305,11 @@ pub fn rows(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<CourseRow>> {
 pub fn ids_of(conn: &mut Conn, ids: &[Uuid], externals: &[String]) -> AppResult<Vec<(Uuid, Option<String>)>> {
     store::ids_of(conn, ids, externals)
 }
+
+/// Whether there is any course at all.
+///
+/// # Errors
+/// Database errors.
+pub fn any(conn: &mut Conn) -> AppResult<bool> {
+    store::any(conn)
+}

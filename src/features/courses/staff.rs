@@ -8,7 +8,7 @@ use super::service::{find, find_for, named, relation};
 use super::store;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::permission::Act;
+use crate::domain::permission::{Act, Role};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
 use crate::features::users;
@@ -39,10 +39,11 @@ pub fn set(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref, input: &StaffIn) 
     let course = find_for(conn, ctx, which, Act::WriteCourse)?;
     let user = users::find(conn, who)?;
     store::remove_staff(conn, course.id, user.id)?;
-    let row = (ctx.new_id(), user.id, input.role.as_str().to_owned(), ctx.now);
+    let role = Role::from(input.role);
+    let row = (ctx.new_id(), user.id, role.as_str().to_owned(), ctx.now);
     store::insert_staff(conn, &row, course.id)?;
     let event = NewEvent::new("course.staff_changed", "course", course.id).course(course.id).user(user.id);
-    events::append(conn, ctx, vec![event.data(json!({"role": input.role}))])?;
+    events::append(conn, ctx, vec![event.data(json!({"role": role}))])?;
     out(row)
 }
 

@@ -297,3 +297,8 @@ pub fn insert_staff(conn: &mut Conn, row: &StaffRow, course: Uuid) -> AppResult<
         .execute(conn)?;
     Ok(())
 }
+
+/// Whether there is any course at all.
+pub fn any(conn: &mut Conn) -> AppResult<bool> {
+    Ok(courses::table.select(courses::id).first::<Uuid>(conn).optional()?.is_some())
+}

@@ -12,10 +12,12 @@ use crate::domain::path::{NextStep, Progress, StagePath, State};
 use crate::domain::upgrade::Dropped;
 use crate::error::Faults;
 use crate::http::Input;
+use crate::http::shapes::{Remark, Shape, UserRef};
 
 /// Where an enrollment is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = EnrollmentStatus)]
 pub enum Status {
     /// No seat is free yet.
     Waitlisted,
@@ -53,6 +55,7 @@ impl Status {
 pub struct EnrollIn {
     /// Id or `ext:<external_id>` of the learner; the caller when absent.
     #[serde(default)]
+    #[schema(value_type = Option<UserRef>)]
     pub user_id: Option<String>,
     /// The code, for courses with the policy `access_code`.
     #[serde(default)]
@@ -65,7 +68,11 @@ pub struct EnrollIn {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-impl Input for EnrollIn {}
+impl Input for EnrollIn {
+    fn check(&self, faults: &mut Faults) {
+        UserRef::check_option(self.user_id.as_ref(), "/user_id", faults);
+    }
+}
 
 /// One learner and one course.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -352,6 +359,7 @@ impl EventIn {
 #[serde(deny_unknown_fields)]
 pub struct EventBatch {
     /// 1 to 500 events, in any order.
+    #[schema(min_items = 1, max_items = 500)]
     pub events: Vec<EventIn>,
 }
 
@@ -457,46 +465,71 @@ pub struct ChoiceIn {
 
 impl Input for ChoiceIn {}
 
-/// What staff grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OverrideKind {
-    /// The module need not be done.
-    Waive,
-    /// The module is open whatever stands before it.
-    Unlock,
-    /// More attempts at a quiz.
-    ExtraAttempts,
+/// The module need not be done.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaiveOverride {
+    /// Why, for the record; up to 1,000 characters.
+    #[serde(default)]
+    #[schema(value_type = Option<Remark>)]
+    pub reason: Option<String>,
+}
+
+/// The module is open whatever stands before it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnlockOverride {
+    /// Why, for the record; up to 1,000 characters.
+    #[serde(default)]
+    #[schema(value_type = Option<Remark>)]
+    pub reason: Option<String>,
+}
+
+/// More attempts at a quiz.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraAttemptsOverride {
+    /// How many attempts more, 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
+    pub attempts: u32,
+    /// Why, for the record; up to 1,000 characters.
+    #[serde(default)]
+    #[schema(value_type = Option<Remark>)]
+    pub reason: Option<String>,
 }
 
 /// An exception for a learner.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(example = json!({"kind": "extra_attempts", "attempts": 1, "reason": "The power failed."}))]
-pub struct OverrideIn {
-    /// What to grant.
-    pub kind: OverrideKind,
-    /// How many attempts more, for `extra_attempts`.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 100)]
-    pub attempts: Option<u32>,
-    /// Why, for the record; up to 1,000 characters.
-    #[serde(default)]
-    pub reason: Option<String>,
+pub enum OverrideIn {
+    /// The module need not be done.
+    Waive(WaiveOverride),
+    /// The module is open whatever stands before it.
+    Unlock(UnlockOverride),
+    /// More attempts at a quiz.
+    ExtraAttempts(ExtraAttemptsOverride),
+}
+
+impl OverrideIn {
+    /// The reason given.
+    #[must_use]
+    pub fn reason(&self) -> Option<&String> {
+        match self {
+            Self::Waive(w) => w.reason.as_ref(),
+            Self::Unlock(u) => u.reason.as_ref(),
+            Self::ExtraAttempts(e) => e.reason.as_ref(),
+        }
+    }
 }
 
 impl Input for OverrideIn {
     fn check(&self, faults: &mut Faults) {
-        match (self.kind, self.attempts) {
-            (OverrideKind::ExtraAttempts, Some(1..=100)) | (OverrideKind::Waive | OverrideKind::Unlock, None) => {}
-            (OverrideKind::ExtraAttempts, None) => faults.add("/attempts", "required", "Say how many attempts more."),
-            (OverrideKind::ExtraAttempts, _) => {
-                faults.add("/attempts", "out_of_range", "1 to 100 attempts can be granted at once.")
-            }
-            _ => faults.add("/attempts", "not_allowed", "Only extra_attempts has a number of attempts."),
+        if let Self::ExtraAttempts(extra) = self {
+            let good = (1..=100).contains(&extra.attempts);
+            faults.ensure(good, "/attempts", "out_of_range", "1 to 100 attempts can be granted at once.");
         }
-        let good = self.reason.as_ref().is_none_or(|reason| reason.chars().count() <= 1000);
-        faults.ensure(good, "/reason", "length", "A reason has up to 1,000 characters.");
+        Remark::check_option(self.reason(), "/reason", faults);
     }
 }
 
@@ -507,13 +540,13 @@ impl Input for OverrideIn {
 pub struct CompleteIn {
     /// For the record; up to 1,000 characters.
     #[serde(default)]
+    #[schema(value_type = Option<Remark>)]
     pub reason: Option<String>,
 }
 
 impl Input for CompleteIn {
     fn check(&self, faults: &mut Faults) {
-        let good = self.reason.as_ref().is_none_or(|reason| reason.chars().count() <= 1000);
-        faults.ensure(good, "/reason", "length", "A reason has up to 1,000 characters.");
+        Remark::check_option(self.reason.as_ref(), "/reason", faults);
     }
 }
 

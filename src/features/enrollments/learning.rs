@@ -5,9 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::dto::{
-    ActOut, ChoiceIn, EventIn, EventResult, EventStatus, EventsOut, OverrideIn, OverrideKind, UpgradeIn, UpgradeOut,
-};
+use super::dto::{ActOut, ChoiceIn, EventIn, EventResult, EventStatus, EventsOut, OverrideIn, UpgradeIn, UpgradeOut};
 use super::state::{self, Loaded, find_locked, load, require_learning};
 use super::store::{self, NewOverride};
 use crate::db::Conn;
@@ -267,10 +265,10 @@ pub fn grant(
 /// The domain's word for what an override grants.
 #[must_use]
 pub fn exception(input: &OverrideIn) -> Exception {
-    match input.kind {
-        OverrideKind::Waive => Exception::Waive,
-        OverrideKind::Unlock => Exception::Unlock,
-        OverrideKind::ExtraAttempts => Exception::ExtraAttempts(input.attempts.unwrap_or(1)),
+    match input {
+        OverrideIn::Waive(_) => Exception::Waive,
+        OverrideIn::Unlock(_) => Exception::Unlock,
+        OverrideIn::ExtraAttempts(extra) => Exception::ExtraAttempts(extra.attempts),
     }
 }
 

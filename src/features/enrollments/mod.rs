@@ -15,9 +15,10 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use learning::refused;
+pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
-pub use service::{expire_due, promote_waiting};
+pub use reading::next;
+pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
 pub use store::EnrollmentRow;
 
 /// Registers the area's operations.

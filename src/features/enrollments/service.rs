@@ -275,7 +275,7 @@ pub fn list_of_course(
 
 fn wrong_state(row: &EnrollmentRow, wanted: &str) -> AppError {
     AppError::new(Code::WrongState, format!("The enrollment is {}; this needs one that is {wanted}.", row.status))
-        .with("status", &row.status)
+        .with("enrollment_status", &row.status)
 }
 
 /// Writes a changed row with its event.

@@ -187,7 +187,7 @@ pub fn require_learning(row: &EnrollmentRow, now: chrono::DateTime<chrono::Utc>)
     }
     let status = if over { "expired" } else { &row.status };
     Err(AppError::new(Code::WrongState, format!("The enrollment is {status}; learning needs an active one."))
-        .with("status", status))
+        .with("enrollment_status", status))
 }
 
 /// What a change came to.

@@ -12,6 +12,7 @@ use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{
     attempts, certificates, choices, courses, enrollments, learning_events, module_records, overrides, users,
 };
+use crate::db::tree;
 use crate::db::types::{At, Id};
 use crate::db::units::people_of;
 use crate::domain::facts::ModuleRecord;
@@ -145,7 +146,7 @@ pub fn revision_id(conn: &mut Conn, course: Uuid, number: i32) -> AppResult<Opti
 pub enum Sight {
     /// All.
     All,
-    /// One's own, those of these courses, of the people of these units, and of one's direct reports.
+    /// One's own, those of these courses, of the people of these units, and of everybody below.
     Own {
         /// The caller.
         user: Uuid,
@@ -166,15 +167,10 @@ pub fn list(
     let mut query =
         enrollments::table.select(EnrollmentRow::as_select()).order(enrollments::id).limit(page.fetch()).into_boxed();
     if let Sight::Own { user, courses, units } = sight {
-        let reports = users::table.filter(users::manager_id.eq(Id(*user))).select(users::id);
+        let below = tree::is_below("enrollments.user_id", *user);
         let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
-        query = query.filter(
-            enrollments::user_id
-                .eq(Id(*user))
-                .or(enrollments::course_id.eq_any(taught))
-                .or(enrollments::user_id.eq_any(reports))
-                .or(enrollments::user_id.eq_any(people_of(units))),
-        );
+        let own = enrollments::user_id.eq(Id(*user)).or(enrollments::user_id.eq_any(people_of(units)));
+        query = query.filter(own.or(enrollments::course_id.eq_any(taught)).or(below));
     }
     if let Some(after) = page.after {
         query = query.filter(enrollments::id.gt(Id(after)));

@@ -12,8 +12,10 @@ use crate::http::Input;
 #[schema(example = json!({"email": "admin@example.org", "password": "correct-horse-battery-staple"}))]
 pub struct Login {
     /// The user's e-mail, whatever its case.
+    #[schema(min_length = 1, max_length = 254, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub email: String,
     /// The user's password.
+    #[schema(min_length = 1)]
     pub password: String,
 }
 

@@ -2,6 +2,7 @@
 
 mod routes;
 mod service;
+mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -10,7 +10,7 @@ use super::service;
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::error::{AppError, AppResult, Code};
-use crate::http::{Answer, Body, Input, openapi};
+use crate::http::{Answer, Body, Input, metrics, openapi};
 
 /// Is the process alive?
 ///
@@ -45,9 +45,7 @@ pub async fn get_readiness(state: Anyone) -> AppResult<Answer> {
 #[utoipa::path(tag = "operation", operation_id = "get_metrics", responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")))]
 #[get("/metrics")]
 pub async fn get_metrics() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4"))
-        .body(crate::app::render_metrics())
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4")).body(metrics::render())
 }
 
 /// Read this document

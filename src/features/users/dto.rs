@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::auth::passwords;
 use crate::domain::permission::Role;
 use crate::error::Faults;
+use crate::http::shapes::{Attributes, Email, ExternalId, LanguageTag, Password, PersonName, Shape, TimeZone};
 use crate::http::{Input, Patch};
 
 /// Whether a person works here and may log in.
@@ -44,27 +44,32 @@ impl UserState {
 }))]
 pub struct UserIn {
     /// Unique, whatever its case.
-    #[schema(format = "email")]
+    #[schema(value_type = Email)]
     pub email: String,
     /// Given name.
+    #[schema(value_type = PersonName)]
     pub given_name: String,
     /// Family name.
+    #[schema(value_type = PersonName)]
     pub family_name: String,
     /// For log-in with `POST /v1/sessions`; without one the user cannot log in that way. 8 to 256 characters.
     #[serde(default)]
+    #[schema(value_type = Option<Password>)]
     pub password: Option<String>,
     /// The id that the HR system owns; unique. Paths take it as `ext:<external_id>`.
     #[serde(default)]
+    #[schema(value_type = Option<ExternalId>)]
     pub external_id: Option<String>,
     /// The number that the company gives to its employees; unique.
     #[serde(default)]
+    #[schema(value_type = Option<ExternalId>)]
     pub employee_number: Option<String>,
     /// Roles for the whole site; `learner` when absent.
     #[serde(default)]
     pub roles: Option<Vec<Role>>,
     /// Profile attributes that conditions may ask about.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Attributes>)]
     pub attributes: Option<Map<String, Value>>,
     /// The user's manager.
     #[serde(default)]
@@ -74,9 +79,11 @@ pub struct UserIn {
     pub unit_id: Option<Uuid>,
     /// BCP 47 language tag.
     #[serde(default)]
+    #[schema(value_type = Option<LanguageTag>)]
     pub locale: Option<String>,
     /// IANA time zone.
     #[serde(default)]
+    #[schema(value_type = Option<TimeZone>)]
     pub time_zone: Option<String>,
 }
 
@@ -87,35 +94,35 @@ pub struct UserIn {
 pub struct UserPatch {
     /// New e-mail.
     #[serde(default)]
-    #[schema(value_type = Option<String>, format = "email")]
+    #[schema(value_type = Email, required = false)]
     pub email: Patch<String>,
     /// New given name.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = PersonName, required = false)]
     pub given_name: Patch<String>,
     /// New family name.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = PersonName, required = false)]
     pub family_name: Patch<String>,
     /// New password, or null to remove it. Ends all sessions of the user.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Password>)]
     pub password: Patch<String>,
     /// New external id, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ExternalId>)]
     pub external_id: Patch<String>,
     /// New employee number, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<ExternalId>)]
     pub employee_number: Patch<String>,
     /// The roles for the whole site, replacing those held.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<Role>>)]
+    #[schema(value_type = Vec<Role>, required = false)]
     pub roles: Patch<Vec<Role>>,
     /// Merged into the attributes: null removes one.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Attributes>)]
     pub attributes: Patch<Map<String, Value>>,
     /// New manager, or null.
     #[serde(default)]
@@ -123,15 +130,15 @@ pub struct UserPatch {
     pub manager_id: Patch<Uuid>,
     /// New language, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<LanguageTag>)]
     pub locale: Patch<String>,
     /// New time zone, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<TimeZone>)]
     pub time_zone: Patch<String>,
     /// New state; anything but `active` ends all sessions.
     #[serde(default)]
-    #[schema(value_type = Option<UserState>)]
+    #[schema(value_type = UserState, required = false)]
     pub state: Patch<UserState>,
 }
 
@@ -142,15 +149,15 @@ pub struct UserPatch {
 pub struct MePatch {
     /// New language, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<LanguageTag>)]
     pub locale: Patch<String>,
     /// New time zone, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<TimeZone>)]
     pub time_zone: Patch<String>,
     /// New password; needs `current_password`, and ends all other sessions.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Password, required = false)]
     pub password: Patch<String>,
     /// The password until now.
     #[serde(default)]
@@ -389,64 +396,18 @@ impl Input for UserBulkIn {
     }
 }
 
-fn check_name(name: &str, at: &str, faults: &mut Faults) {
-    faults.ensure(
-        !name.trim().is_empty() && name.chars().count() <= 200,
-        at,
-        "length",
-        "A name has 1 to 200 characters.",
-    );
-}
-
-fn check_email(email: &str, faults: &mut Faults) {
-    let good = email.len() <= 254
-        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-        && email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty()
-                && local.len() <= 64
-                && !domain.contains('@')
-                && domain.split('.').all(|label| !label.is_empty())
-        });
-    faults.ensure(good, "/email", "invalid_email", "This is not an e-mail address.");
-}
-
-fn check_password(password: &str, faults: &mut Faults) {
-    let good = password.chars().count() >= passwords::MIN_LENGTH && password.len() <= passwords::MAX_LENGTH;
-    faults.ensure(good, "/password", "length", "A password has 8 to 256 characters.");
-}
-
-fn check_employee_number(number: &str, faults: &mut Faults) {
-    let good = !number.is_empty() && number.len() <= 200;
-    faults.ensure(good, "/employee_number", "length", "An employee number has 1 to 200 bytes.");
-}
-
-fn check_external_id(id: &str, faults: &mut Faults) {
-    faults.ensure(!id.is_empty() && id.len() <= 200, "/external_id", "length", "An external id has 1 to 200 bytes.");
-}
-
-fn check_locale(locale: &str, faults: &mut Faults) {
-    let good = locale.len() <= 35
-        && locale
-            .split('-')
-            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    faults.ensure(good, "/locale", "invalid_locale", "This is not a BCP 47 language tag, such as fr or pt-BR.");
-}
-
-fn check_time_zone(zone: &str, faults: &mut Faults) {
-    let good = zone.len() <= 64
-        && zone.split('/').all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-'))
-        });
-    faults.ensure(good, "/time_zone", "invalid_time_zone", "This is not an IANA time zone, such as Europe/Paris.");
-}
-
 fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
     faults.ensure(attributes.len() <= 100, "/attributes", "too_many", "There may be at most 100 attributes.");
     for (name, value) in attributes {
         let at = format!("/attributes/{}", crate::http::schema::escape(name));
-        faults.ensure(!name.is_empty() && name.len() <= 100, &at, "length", "An attribute's name has 1 to 100 bytes.");
+        faults.ensure(
+            (1..=100).contains(&name.chars().count()),
+            &at,
+            "length",
+            "An attribute's name has 1 to 100 characters.",
+        );
         let simple = |v: &Value| match v {
-            Value::String(text) => text.len() <= 2000,
+            Value::String(text) => text.chars().count() <= 2000,
             Value::Null | Value::Bool(_) | Value::Number(_) => true,
             _ => false,
         };
@@ -456,34 +417,24 @@ fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
             good,
             &at,
             "wrong_type",
-            "An attribute is a text of at most 2000 bytes, a number, a boolean, or a list of those.",
+            "An attribute is a text of at most 2,000 characters, a number, a boolean, or a list of those.",
         );
     }
 }
 
 impl Input for UserIn {
     fn check(&self, faults: &mut Faults) {
-        check_email(&self.email, faults);
-        check_name(&self.given_name, "/given_name", faults);
-        check_name(&self.family_name, "/family_name", faults);
-        if let Some(password) = &self.password {
-            check_password(password, faults);
-        }
-        if let Some(id) = &self.external_id {
-            check_external_id(id, faults);
-        }
-        if let Some(number) = &self.employee_number {
-            check_employee_number(number, faults);
-        }
+        Email::check(&self.email, "/email", faults);
+        PersonName::check(&self.given_name, "/given_name", faults);
+        PersonName::check(&self.family_name, "/family_name", faults);
+        Password::check_option(self.password.as_ref(), "/password", faults);
+        ExternalId::check_option(self.external_id.as_ref(), "/external_id", faults);
+        ExternalId::check_option(self.employee_number.as_ref(), "/employee_number", faults);
         if let Some(attributes) = &self.attributes {
             check_attributes(attributes, faults);
         }
-        if let Some(locale) = &self.locale {
-            check_locale(locale, faults);
-        }
-        if let Some(zone) = &self.time_zone {
-            check_time_zone(zone, faults);
-        }
+        LanguageTag::check_option(self.locale.as_ref(), "/locale", faults);
+        TimeZone::check_option(self.time_zone.as_ref(), "/time_zone", faults);
     }
 }
 
@@ -499,53 +450,25 @@ impl Input for UserPatch {
         for (_, at) in needed.into_iter().filter(|(null, _)| *null) {
             faults.add(at, "required", "This cannot be removed.");
         }
-        if let Some(email) = self.email.value() {
-            check_email(email, faults);
-        }
-        if let Some(name) = self.given_name.value() {
-            check_name(name, "/given_name", faults);
-        }
-        if let Some(name) = self.family_name.value() {
-            check_name(name, "/family_name", faults);
-        }
-        if let Some(password) = self.password.value() {
-            check_password(password, faults);
-        }
-        if let Some(id) = self.external_id.value() {
-            check_external_id(id, faults);
-        }
-        if let Some(number) = self.employee_number.value() {
-            check_employee_number(number, faults);
-        }
+        Email::check_option(self.email.value(), "/email", faults);
+        PersonName::check_option(self.given_name.value(), "/given_name", faults);
+        PersonName::check_option(self.family_name.value(), "/family_name", faults);
+        Password::check_option(self.password.value(), "/password", faults);
+        ExternalId::check_option(self.external_id.value(), "/external_id", faults);
+        ExternalId::check_option(self.employee_number.value(), "/employee_number", faults);
         if let Some(attributes) = self.attributes.value() {
             check_attributes(attributes, faults);
         }
-        if let Some(locale) = self.locale.value() {
-            check_locale(locale, faults);
-        }
-        if let Some(zone) = self.time_zone.value() {
-            check_time_zone(zone, faults);
-        }
+        LanguageTag::check_option(self.locale.value(), "/locale", faults);
+        TimeZone::check_option(self.time_zone.value(), "/time_zone", faults);
     }
 }
 
 impl Input for MePatch {
     fn check(&self, faults: &mut Faults) {
         faults.ensure(self.password != Patch::Null, "/password", "required", "This cannot be removed.");
-        if let Some(password) = self.password.value() {
-            check_password(password, faults);
-            faults.ensure(
-                self.current_password.is_some(),
-                "/current_password",
-                "required",
-                "The current password is needed too.",
-            );
-        }
-        if let Some(locale) = self.locale.value() {
-            check_locale(locale, faults);
-        }
-        if let Some(zone) = self.time_zone.value() {
-            check_time_zone(zone, faults);
-        }
+        Password::check_option(self.password.value(), "/password", faults);
+        LanguageTag::check_option(self.locale.value(), "/locale", faults);
+        TimeZone::check_option(self.time_zone.value(), "/time_zone", faults);
     }
 }

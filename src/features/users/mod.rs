@@ -11,7 +11,7 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::{ensure_admin, find, find_for, is_below, reach_for, relate};
+pub use service::{any_but_one, create, ensure_admin, find, find_for, is_below, reach_for, relate};
 pub use store::UserRow;
 
 /// Registers the area's operations.

@@ -176,11 +176,11 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) 
     let sight = match ctx.actor.user_id() {
         Some(id) if !ctx.actor.has_site_role(Role::Admin) => {
             let units = ctx.actor.units_for(Act::ReadUser);
-            let manages = ctx.may(Act::ListUsers, &Relation::default());
-            if units.is_empty() {
+            // Whoever somebody reports to is a manager, with or without the role.
+            if units.is_empty() && !store::has_reports(conn, id)? {
                 ctx.require(Act::ListUsers, &Relation::default())?;
             }
-            Sight::Some { reports_of: Some(id).filter(|_| manages), units }
+            Sight::Some { below: id, units }
         }
         _ => {
             ctx.require(Act::ListUsers, &Relation::default())?;
@@ -464,6 +464,14 @@ pub fn update_me(
     with_roles(conn, row)
 }
 
+/// Whether there is anybody besides one user, who is the first admin.
+///
+/// # Errors
+/// Database errors.
+pub fn any_but_one(conn: &mut Conn) -> AppResult<bool> {
+    Ok(store::one_or_two(conn)? > 1)
+}
+
 /// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
 ///
 /// # Errors
@@ -501,14 +509,14 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         if store::any(conn)? { Ok(false) } else { create(conn, &ctx, input, Some(hash)).map(|_| true) }
     })?;
     if made && given.is_none() {
-        announce_password(&email, &password);
+        announce_password(&email, &password, &state.public_url);
     }
     Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the password is for the person who starts the server, not for the log")]
-fn announce_password(email: &str, password: &str) {
+fn announce_password(email: &str, password: &str, base: &str) {
     println!(
-        "The first admin is {email} with the password {password}\nIt is shown this once. Set CAIRN_ADMIN_PASSWORD to choose it."
+        "\n  First admin   {email}\n  Password      {password}\n\n  Shown this once and kept nowhere. Log in at {base}/docs/ with the Authorize button.\n"
     );
 }

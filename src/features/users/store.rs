@@ -15,6 +15,7 @@ use super::mass::{Change, Create};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{group_members, group_paths, role_grants, sessions, users};
+use crate::db::tree;
 use crate::db::types::{At, Id, Json};
 use crate::db::units::people_of;
 use crate::domain::permission::Role;
@@ -68,10 +69,10 @@ pub fn grants(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<GrantRow>> {
 pub enum Sight {
     /// All.
     All,
-    /// The people of these units, and the direct reports of a manager.
+    /// Everybody below a manager, and the people of units.
     Some {
-        /// The manager, if the caller may list as one.
-        reports_of: Option<Uuid>,
+        /// The manager.
+        below: Uuid,
         /// Units whose people the caller looks after.
         units: Vec<Uuid>,
     },
@@ -96,15 +97,11 @@ pub fn list(conn: &mut Conn, filter: &UserQuery, sight: &Sight, page: &PageReque
     }
     match sight {
         Sight::All => {}
-        Sight::Some { reports_of: Some(manager), units } if units.is_empty() => {
-            query = query.filter(users::manager_id.eq(Id(*manager)));
+        Sight::Some { below, units } if units.is_empty() => query = query.filter(tree::is_below("users.id", *below)),
+        Sight::Some { below, units } => {
+            use diesel::BoolExpressionMethods;
+            query = query.filter(tree::is_below("users.id", *below).or(users::id.eq_any(people_of(units))));
         }
-        Sight::Some { reports_of: Some(manager), units } => {
-            use diesel::{BoolExpressionMethods, NullableExpressionMethods};
-            let theirs = users::manager_id.eq(Id(*manager)).assume_not_null();
-            query = query.filter(users::id.eq_any(people_of(units)).or(theirs));
-        }
-        Sight::Some { reports_of: None, units } => query = query.filter(users::id.eq_any(people_of(units))),
     }
     if let Some(unit) = filter.unit_id {
         query = query.filter(users::id.eq_any(people_of(&[unit])));
@@ -435,6 +432,12 @@ struct Found {
     found: i32,
 }
 
+/// Whether anybody has this manager.
+pub fn has_reports(conn: &mut Conn, manager: Uuid) -> AppResult<bool> {
+    let reports = users::table.filter(users::manager_id.eq(Id(manager)));
+    Ok(diesel::select(diesel::dsl::exists(reports)).get_result(conn)?)
+}
+
 /// Whether `below` is somewhere under `above` in the tree of managers. Depth is bounded, so that a cycle ends.
 pub fn is_below(conn: &mut Conn, below: Uuid, above: Uuid) -> AppResult<bool> {
     use crate::db::types::SqlId;
@@ -455,32 +458,11 @@ pub fn is_below(conn: &mut Conn, below: Uuid, above: Uuid) -> AppResult<bool> {
     Ok(!rows.is_empty())
 }
 
-/// A subquery of everybody below a manager. Depth is bounded, so that a cycle ends.
-fn everybody_below(
-    manager: Uuid,
-) -> diesel::expression::SqlLiteral<
-    sql_types::Bool,
-    diesel::expression::UncheckedBind<
-        diesel::expression::SqlLiteral<sql_types::Bool>,
-        diesel::dsl::AsExprOf<Id, crate::db::types::SqlId>,
-    >,
-> {
-    use crate::db::types::SqlId;
-    diesel::dsl::sql::<sql_types::Bool>(
-        "users.id IN (WITH RECURSIVE below (id, depth) AS (SELECT id, 1 FROM users WHERE manager_id = ",
-    )
-    .bind::<SqlId, _>(Id(manager))
-    .sql(
-        " UNION SELECT u.id, below.depth + 1 FROM users u JOIN below ON u.manager_id = below.id WHERE below.depth < 50) \
-         SELECT id FROM below)",
-    )
-}
-
 /// Which of these people are somewhere below a manager.
 pub fn below_among(conn: &mut Conn, manager: Uuid, people: &[Uuid]) -> AppResult<Vec<Uuid>> {
     Ok(users::table
         .filter(users::id.eq_any(people.iter().map(|id| Id(*id))))
-        .filter(everybody_below(manager))
+        .filter(tree::is_below("users.id", manager))
         .select(users::id)
         .load(conn)?)
 }
@@ -497,7 +479,11 @@ pub fn in_units_among(conn: &mut Conn, units: &[Uuid], people: &[Uuid]) -> AppRe
 /// A page of those who report to a manager: directly, or all below.
 pub fn reports(conn: &mut Conn, manager: Uuid, all: bool, page: &PageRequest) -> AppResult<Rows<UserRow>> {
     let mut query = users::table.select(UserRow::as_select()).order(users::id).limit(page.fetch()).into_boxed();
-    query = if all { query.filter(everybody_below(manager)) } else { query.filter(users::manager_id.eq(Id(manager))) };
+    query = if all {
+        query.filter(tree::is_below("users.id", manager))
+    } else {
+        query.filter(users::manager_id.eq(Id(manager)))
+    };
     if let Some(after) = page.after {
         query = query.filter(users::id.gt(Id(after)));
     }
@@ -593,4 +579,9 @@ pub fn with_any(
 /// Whether there is any user at all.
 pub fn any(conn: &mut Conn) -> AppResult<bool> {
     Ok(users::table.select(users::id).first::<Uuid>(conn).optional()?.is_some())
+}
+
+/// How many users there are, up to two.
+pub fn one_or_two(conn: &mut Conn) -> AppResult<usize> {
+    Ok(users::table.select(users::id).limit(2).load::<Uuid>(conn)?.len())
 }

@@ -92,7 +92,7 @@ pub async fn grant_override(
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let exception = service::exception(&body.input);
-        Answer::ok(&service::grant(conn, ctx, path.0, &path.1, exception, body.input.reason.as_deref())?)
+        Answer::ok(&service::grant(conn, ctx, path.0, &path.1, exception, body.input.reason().map(String::as_str))?)
     })
     .await
 }

@@ -1,6 +1,11 @@
 //! The OpenAPI 3.1 document: made from the handlers' annotations, then completed with what holds for every operation, so that
 //! handlers say only what is special about them.
 
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value makes the member, and never panics on an object")]
+
+mod exact;
+mod tidy;
+
 use std::sync::OnceLock;
 
 use serde::Serialize;
@@ -56,6 +61,11 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
         let mut document = serde_json::to_value(make()).unwrap_or(Value::Null);
         complete(&mut document);
         let paths = templates(&document);
+        // Of Swagger UI alone; it counts for 405 and not as API.
+        if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+            paths.remove("/docs/token");
+        }
+        tidy::tidy(&mut document);
         Document { text: serde_json::to_string_pretty(&document).unwrap_or_default() + "\n", paths }
     });
 }
@@ -106,6 +116,7 @@ fn complete(document: &mut Value) {
         "Link": {"description": "The next page: `<…>; rel=\"next\"` (RFC 8288).", "schema": {"type": "string"}},
     });
     document["components"]["responses"] = problem_responses();
+    exact::complete(document);
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
     for (path, item) in paths.iter_mut() {
         for method in METHODS {
@@ -182,24 +193,24 @@ fn has_query(operation: &Map<String, Value>) -> bool {
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let secured = operation.get("security").and_then(Value::as_array).is_some_and(|s| !s.is_empty());
     let oauth = path.starts_with("/oauth");
-    let mut parameters = vec![header("X-Request-Id", "Your id for this request; made when absent.")];
+    // `X-Request-Id`, `Idempotency-Key` and `If-Match` work on every operation alike, and which value of them is right depends on
+    // what was sent and stored before, which no schema can say: they stand in words, so that generated clients have lean
+    // signatures and generated requests are not refused for a tag or key that nobody gave out.
+    let mut words = Vec::new();
     if method == "post" && secured {
-        parameters.push(header(
-            "Idempotency-Key",
-            "Makes a retry safe: the same key and body get the first answer again, for 24 hours; the same key with another body is a 422.",
-        ));
+        words.push("Takes `Idempotency-Key`.");
     }
     if matches!(method, "put" | "patch" | "delete") && secured {
-        parameters
-            .push(header("If-Match", "Change only this version (the ETag you read); 412 when it has changed since."));
+        words.push("Honours `If-Match`.");
     }
     let tagged = has_etag(operation);
     if method == "get" && tagged {
-        parameters.push(header("If-None-Match", "Answer 304 when the resource still has this ETag."));
+        words.push("Honours `If-None-Match`.");
     }
-    let known = operation.entry("parameters").or_insert_with(|| json!([]));
-    if let Some(known) = known.as_array_mut() {
-        known.extend(parameters);
+    if !words.is_empty() {
+        let before = operation.get("description").and_then(Value::as_str).unwrap_or_default().trim_end().to_owned();
+        let all = format!("{before}\n\n{}", words.join(" "));
+        operation.insert("description".into(), Value::from(all.trim_start()));
     }
     let statuses = usual_statuses(path, method, operation);
     let Some(responses) = operation.entry("responses").or_insert_with(|| json!({})).as_object_mut() else { return };
@@ -235,8 +246,4 @@ fn has_etag(operation: &Map<String, Value>) -> bool {
         .and_then(|r| r.get("200"))
         .and_then(|r| r.get("headers"))
         .is_some_and(|h| h.get("ETag").is_some())
-}
-
-fn header(name: &str, description: &str) -> Value {
-    json!({"name": name, "in": "header", "required": false, "description": description, "schema": {"type": "string"}})
 }

@@ -1,0 +1,86 @@
+//! Writing a course: drafts that nobody overwrites unseen, the linter, revisions, copies, simulation.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a scenario is a test, and fails by panicking")]
+
+use crate::support::factory::{article, quiz, sequence};
+use crate::support::{Answer, TestApp, Value, json};
+
+fn draft(app: &TestApp, style: &str, modules: Vec<Value>) -> String {
+    let author = app.admin();
+    let id = author.post("/v1/courses", json!({"title": "Draft", "style": style})).expect(201).id();
+    author.put(&format!("/v1/courses/{id}/outline"), json!({"stages": [sequence("s", "linear", modules)]})).expect(200);
+    id
+}
+
+fn codes(lint: &Answer) -> Vec<String> {
+    lint["errors"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect()
+}
+
+both! {
+    fn two_authors_do_not_overwrite_each_other(app) {
+        let id = draft(app, "linear_autoplay", vec![article("a")]);
+        let path = format!("/v1/courses/{id}/outline");
+        let tag = app.admin().get(&path).expect(200).header("etag").unwrap().to_owned();
+        let newer = json!({"stages": [sequence("s", "linear", vec![article("a"), article("b")])]});
+        app.admin().call("PUT", &path, Some(newer.clone()), &[("if-match", &tag)]).expect(200);
+        app.admin().call("PUT", &path, Some(newer), &[("if-match", &tag)]).problem(412, "precondition_failed");
+        app.admin().patch(&format!("/v1/courses/{id}/modules/b"), json!({"title": "Better"})).expect(200);
+        assert_eq!(app.admin().get(&format!("/v1/courses/{id}/modules/b")).expect(200)["title"], "Better");
+    }
+
+    fn the_linter_says_what_is_wrong_and_where(app) {
+        let lint = |style: &str, modules: Vec<Value>| {
+            let id = draft(app, style, modules);
+            let found = codes(&app.admin().post(&format!("/v1/courses/{id}/lint"), json!({})).expect(200));
+            let published = app.admin().post(&format!("/v1/courses/{id}/publish"), json!({}));
+            assert_eq!(published.status, if found.is_empty() { 201 } else { 422 });
+            found
+        };
+        let when = |key: &str, on: &str| {
+            let mut module = article(key);
+            module["when"] = json!({"module": {"key": on, "is": "completed"}});
+            module
+        };
+        assert_eq!(lint("linear_autoplay", vec![article("a")]), Vec::<String>::new());
+        assert!(lint("linear_hurdles", vec![article("a")]).contains(&"style_shape".to_owned()));
+        assert!(lint("linear_autoplay", vec![when("a", "b"), when("b", "a")]).contains(&"cycle".to_owned()));
+        assert!(lint("linear_autoplay", vec![when("a", "nowhere")]).contains(&"unknown_module".to_owned()));
+        let mut hurdle = article("h");
+        hurdle["role"] = json!("hurdle");
+        assert!(lint("linear_hurdles", vec![hurdle]).contains(&"hurdle_without_quiz".to_owned()));
+        assert!(!lint("linear_hurdles", vec![quiz("q", "hurdle", json!({"pass_percent": 120}))]).is_empty());
+    }
+
+    fn a_course_can_be_copied_archived_and_simulated(app) {
+        let id = draft(app, "linear_hurdles", vec![article("a"), quiz("q", "hurdle", json!({"remediation": ["a"]})), article("b")]);
+        let script = json!({"steps": [{"complete": "b"}, {"complete": "a"}, {"fail": {"module": "q"}}]});
+        let told = app.admin().post(&format!("/v1/courses/{id}/simulate"), script).expect(200);
+        assert_eq!(told["steps"][0]["refused"]["code"], "module_locked");
+        assert_eq!(told["steps"][1]["opened"], json!(["q"]));
+        assert_eq!((&told["next"][0]["module"], &told["next"][0]["reason"]), (&json!("a"), &json!("remedial")));
+        app.admin().post(&format!("/v1/courses/{id}/publish"), json!({})).expect(201);
+        let copy = app.admin().post(&format!("/v1/courses/{id}/duplicate"), json!({"title": "Copy"})).expect(201);
+        assert_eq!((&copy["title"], &copy["status"], &copy["style"]), (&json!("Copy"), &json!("draft"), &json!("linear_hurdles")));
+        let ada = app.user("ada");
+        let e = ada.enroll(&id);
+        app.admin().post(&format!("/v1/courses/{id}/archive"), json!({})).expect(200);
+        app.user("bob").post(&format!("/v1/courses/{id}/enrollments"), json!({})).problem(403, "enrollment_closed");
+        ada.open(&e, "a").expect(200);
+    }
+
+    fn a_certificate_is_verified_by_anyone_until_revoked(app) {
+        let id = draft(app, "linear_autoplay", vec![article("a")]);
+        app.admin().post(&format!("/v1/courses/{id}/publish"), json!({})).expect(201);
+        let ada = app.user("ada");
+        let e = ada.enroll(&id);
+        let certificate = ada.open(&e, "a").expect(200)["certificate_id"].as_str().unwrap().to_owned();
+        let seen = ada.get(&format!("/v1/certificates/{certificate}")).expect(200);
+        let serial = seen["serial"].as_str().unwrap().to_owned();
+        assert_eq!(app.anyone().get(&format!("/verify/{serial}")).expect(200)["valid"], true);
+        assert!(matches!(app.user("eve").get(&format!("/v1/certificates/{certificate}")).status, 403 | 404));
+        ada.post(&format!("/v1/certificates/{certificate}/revoke"), json!({"reason": "Mine"})).problem(403, "forbidden");
+        app.admin().post(&format!("/v1/certificates/{certificate}/revoke"), json!({"reason": "Copied answers."})).expect(200);
+        assert_eq!(app.anyone().get(&format!("/verify/{serial}")).expect(200)["valid"], false);
+        app.anyone().get("/verify/NOT-A-SERIAL").problem(404, "not_found");
+    }
+}

@@ -1,0 +1,161 @@
+//! The document is the code's, committed, complete, and says nothing that the server does not do.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::support::{Value, json};
+
+/// Operations that anyone may call.
+const PUBLIC: &[&str] = &[
+    "create_session",
+    "refresh_session",
+    "create_token",
+    "get_jwks",
+    "get_authorization_server",
+    "get_health",
+    "get_readiness",
+    "get_metrics",
+    "get_openapi",
+    "verify_certificate",
+];
+
+fn document() -> Value {
+    serde_json::from_str(cairn::app::document()).unwrap()
+}
+
+/// Every operation: method, path, and itself.
+pub fn operations() -> Vec<(String, String, Value)> {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(move |(method, op)| (method.clone(), path.clone(), op.clone()))
+        })
+        .filter(|(method, ..)| ["get", "post", "put", "patch", "delete"].contains(&method.as_str()))
+        .collect()
+}
+
+#[test]
+fn the_committed_document_is_the_code_s() {
+    let committed =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/cairn.json")).unwrap_or_default();
+    assert!(committed == cairn::app::document(), "run: cargo run -- openapi > openapi/cairn.json");
+}
+
+#[test]
+fn every_operation_says_what_it_is() {
+    let mut faults = Vec::new();
+    let mut ids = HashSet::new();
+    for (method, path, op) in operations() {
+        let id = op["operationId"].as_str().unwrap_or_default().to_owned();
+        let mut fault = |what: String| faults.push(format!("{method} {path} ({id}): {what}"));
+        if !id.contains('_') || id.chars().any(|c| !(c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())) {
+            fault("operationId is no verb_noun".into());
+        }
+        if !ids.insert(id.clone()) {
+            fault("operationId stands twice".into());
+        }
+        if op["summary"].as_str().is_none_or(|s| s.is_empty() || s.len() > 80 || s.contains('\n')) {
+            fault(format!("summary: {}", op["summary"]));
+        }
+        if op["description"].as_str().is_none_or(|d| d.trim().len() < 10) {
+            fault("no description".into());
+        }
+        if op["tags"].as_array().is_none_or(|t| t.len() != 1) {
+            fault("needs one tag".into());
+        }
+        let secured = op["security"].as_array().is_some_and(|s| !s.is_empty());
+        if secured == PUBLIC.contains(&id.as_str()) {
+            fault(format!("secured: {secured}"));
+        }
+        let responses = op["responses"].as_object().unwrap();
+        let mut needed = vec!["500", "503"];
+        if secured {
+            needed.extend(["401", "403"]);
+        }
+        if path.contains('{') {
+            needed.push("404");
+        }
+        if op.get("requestBody").is_some() {
+            needed.extend(["400", "413", "415", "422"].iter().filter(|_| !path.starts_with("/oauth")));
+        }
+        if matches!(method.as_str(), "put" | "patch" | "delete") {
+            needed.push("412");
+        }
+        for status in needed.into_iter().filter(|status| !responses.contains_key(*status)) {
+            fault(format!("does not list {status}"));
+        }
+        for parameter in op["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "query" && parameter["description"].as_str().is_none_or(str::is_empty) {
+                fault(format!("parameter {} is not described", parameter["name"]));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_body_has_an_example_that_fits_its_schema() {
+    let document = document();
+    let mut faults = Vec::new();
+    for (method, path, op) in operations() {
+        let Some(content) = op.pointer("/requestBody/content").and_then(Value::as_object) else { continue };
+        for (kind, media) in content.iter().filter(|(kind, _)| kind.contains("json")) {
+            let Some(name) = media
+                .pointer("/schema/$ref")
+                .and_then(Value::as_str)
+                .and_then(|r| r.strip_prefix("#/components/schemas/"))
+            else {
+                faults.push(format!("{method} {path}: {kind} has no named schema"));
+                continue;
+            };
+            let schema = &document["components"]["schemas"][name];
+            let example = media.get("example").or(schema.get("example")).or_else(|| schema.pointer("/examples/0"));
+            let example = example.cloned().or_else(|| {
+                // A choice of shapes may have its example with one of them.
+                schema["oneOf"].as_array()?.iter().find_map(|one| {
+                    let name = one["$ref"].as_str()?.strip_prefix("#/components/schemas/")?;
+                    document["components"]["schemas"][name].get("example").cloned()
+                })
+            });
+            let Some(example) = example else {
+                faults.push(format!("{method} {path}: {name} has no example"));
+                continue;
+            };
+            let whole = json!({"$ref": format!("#/components/schemas/{name}"), "components": {"schemas": document["components"]["schemas"]}});
+            let validator = jsonschema::validator_for(&whole).unwrap();
+            if let Err(error) = validator.validate(&example) {
+                faults.push(format!("{method} {path}: the example of {name}: {error}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_no_component_is_idle() {
+    let document = document();
+    let mut found = HashSet::new();
+    fn walk(value: &Value, found: &mut HashSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    found.insert(reference.trim_start_matches('#').to_owned());
+                }
+                members.values().for_each(|v| walk(v, found));
+            }
+            Value::Array(items) => items.iter().for_each(|v| walk(v, found)),
+            _ => {}
+        }
+    }
+    walk(&document, &mut found);
+    let lost: Vec<&String> = found.iter().filter(|reference| document.pointer(reference).is_none()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+both! {
+    fn the_served_document_is_the_same(app) {
+        assert_eq!(app.anyone().get("/openapi.json").expect(200).body, cairn::app::document().as_bytes());
+    }
+}
