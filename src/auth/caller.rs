@@ -45,7 +45,24 @@ needs! {
     EnrollmentsRead = Some(Scope::EnrollmentsRead), "`enrollments:read`";
     EnrollmentsWrite = Some(Scope::EnrollmentsWrite), "`enrollments:write`";
     AssessmentRead = Some(Scope::AssessmentRead), "`assessment:read`";
+    AssessmentWrite = Some(Scope::AssessmentWrite), "`assessment:write`";
+    CompetenciesRead = Some(Scope::CompetenciesRead), "`competencies:read`";
+    CompetenciesWrite = Some(Scope::CompetenciesWrite), "`competencies:write`";
+    RulesRead = Some(Scope::RulesRead), "`rules:read`";
+    RulesWrite = Some(Scope::RulesWrite), "`rules:write`";
+    GamesRead = Some(Scope::GamesRead), "`games:read`";
+    GamesWrite = Some(Scope::GamesWrite), "`games:write`";
     CertificatesRead = Some(Scope::CertificatesRead), "`certificates:read`";
+    CertificatesWrite = Some(Scope::CertificatesWrite), "`certificates:write`";
+    CommunityRead = Some(Scope::CommunityRead), "`community:read`";
+    CommunityWrite = Some(Scope::CommunityWrite), "`community:write`";
+    ReportsRead = Some(Scope::ReportsRead), "`reports:read`";
+    ReportsWrite = Some(Scope::ReportsWrite), "`reports:write`";
+    WebhooksRead = Some(Scope::WebhooksRead), "`webhooks:read`";
+    WebhooksWrite = Some(Scope::WebhooksWrite), "`webhooks:write`";
+    ChangesRead = Some(Scope::ChangesRead), "`changes:read`";
+    ChangesWrite = Some(Scope::ChangesWrite), "`changes:write`";
+    Scim = Some(Scope::Scim), "`scim`";
 }
 
 /// Whoever is behind a valid access token, with the scope `N` if it is a client.

@@ -168,7 +168,25 @@ scopes! {
     EnrollmentsRead "enrollments:read" "Read enrollments, paths and progress.";
     EnrollmentsWrite "enrollments:write" "Enrol and withdraw learners, grant exceptions.";
     AssessmentRead "assessment:read" "Read attempts.";
+    AssessmentWrite "assessment:write" "Grade, regrade, write banks of questions.";
+    CompetenciesRead "competencies:read" "Read frameworks, mastery and goals.";
+    CompetenciesWrite "competencies:write" "Write frameworks, targets, evidence and goals.";
+    RulesRead "rules:read" "Read rules and their runs.";
+    RulesWrite "rules:write" "Create, change and run rules.";
+    GamesRead "games:read" "Read games, leaderboards, points and badges.";
+    GamesWrite "games:write" "Create and run games, teams and badges, correct points.";
     CertificatesRead "certificates:read" "Read certificates.";
+    CertificatesWrite "certificates:write" "Write certificate templates, issue and revoke certificates.";
+    CommunityRead "community:read" "Read threads, posts and help requests.";
+    CommunityWrite "community:write" "Write and moderate threads, posts and help requests.";
+    ReportsRead "reports:read" "Read reports and transcripts.";
+    ReportsWrite "reports:write" "Keep and schedule reports.";
+    WebhooksRead "webhooks:read" "Read webhooks and their deliveries.";
+    WebhooksWrite "webhooks:write" "Create, change and replay webhooks.";
+    ChangesRead "changes:read" "Read the feed of changes.";
+    ChangesWrite "changes:write" "Keep one's place in the feed of changes.";
+    Scim "scim" "Provision users and groups over SCIM 2.0.";
+    ActAs "act_as" "Exchange tokens to act as one user, within the client's other scopes.";
 }
 
 impl FromStr for Scope {
