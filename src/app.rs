@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{attempts, certificates, clients, courses, enrollments, groups, sessions, system, users};
+use crate::features::{attempts, certificates, clients, courses, enrollments, groups, sessions, sync, system, users};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -30,6 +30,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     users::register(config);
     courses::register(config);
     groups::register(config);
+    sync::register(config);
     certificates::register(config);
     sessions::register(config);
     clients::register(config);
@@ -45,6 +46,8 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
+        JobKind { name: sync::JOB, every_seconds: None, run: sync::apply_plan },
+        JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
     ]

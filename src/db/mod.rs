@@ -191,6 +191,7 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
             LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
             LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
             LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
+            LockTable::SyncPlans => "SELECT 1 FROM sync_plans WHERE id = $1 FOR UPDATE",
             LockTable::Groups => "SELECT 1 FROM groups WHERE id = $1 FOR UPDATE",
         };
         sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
@@ -230,6 +231,8 @@ pub enum LockTable {
     Users,
     /// One quiz attempt.
     Attempts,
+    /// One plan of the HR sync with its rows.
+    SyncPlans,
     /// One group with its condition.
     Groups,
 }

@@ -414,6 +414,60 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_plans (id) {
+        id -> SqlId,
+        state -> Text,
+        options -> SqlJson,
+        counts -> SqlJson,
+        guards -> SqlJson,
+        row_count -> Integer,
+        done_count -> Integer,
+        conflict_count -> Integer,
+        applying -> Nullable<Text>,
+        made_by_kind -> Text,
+        made_by -> Nullable<SqlId>,
+        version -> BigInt,
+        expires_at -> SqlInstant,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_plan_rows (plan_id, seq) {
+        plan_id -> SqlId,
+        id -> SqlId,
+        seq -> Integer,
+        row_number -> Nullable<BigInt>,
+        action -> Text,
+        state -> Text,
+        user_id -> Nullable<SqlId>,
+        user_version -> Nullable<BigInt>,
+        before_profile -> Nullable<SqlJson>,
+        after_profile -> Nullable<SqlJson>,
+        errors -> SqlJson,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_settings (client_id) {
+        client_id -> SqlId,
+        max_deactivate_percent -> Double,
+        max_error_percent -> Double,
+        updated_at -> SqlInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     signing_keys,
@@ -439,6 +493,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     group_paths,
     group_members,
     group_enrollments,
+    sync_plans,
+    sync_plan_rows,
+    sync_settings,
 );
 
 diesel::joinable!(group_members -> users (user_id));

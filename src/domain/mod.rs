@@ -11,4 +11,5 @@ pub mod path;
 pub mod permission;
 pub mod quiz;
 pub mod simulate;
+pub mod sync;
 pub mod upgrade;

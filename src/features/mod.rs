@@ -8,5 +8,6 @@ pub mod enrollments;
 pub mod groups;
 pub mod seed;
 pub mod sessions;
+pub mod sync;
 pub mod system;
 pub mod users;

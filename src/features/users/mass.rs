@@ -1,7 +1,7 @@
 //! Many users written at once, with all that follows from it in the same transaction: roles, ended sessions, events, dynamic groups,
 //! courses of groups. As many statements for one as for a thousand, apart from the rows written. The bulk endpoint and the sync share it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -9,10 +9,33 @@ use uuid::Uuid;
 use super::store::{self, UserRow};
 use crate::db::Conn;
 use crate::domain::permission::Role;
+use crate::domain::sync::Profile;
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
 use crate::features::groups;
 use crate::state::Ctx;
+
+/// The users with these ids, and whoever has the e-mail, external id or employee number of one of these profiles; locked on Postgres.
+///
+/// # Errors
+/// Database errors.
+pub fn find_for_sync(conn: &mut Conn, wanted: &[(Uuid, &Profile)]) -> AppResult<Vec<UserRow>> {
+    store::find_by_id_or_key(
+        conn,
+        &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        wanted.iter().map(|(_, profile)| profile.email.to_lowercase()).collect(),
+        wanted.iter().filter_map(|(_, profile)| profile.external_id.clone()).collect(),
+        wanted.iter().filter_map(|(_, profile)| profile.employee_number.clone()).collect(),
+    )
+}
+
+/// Which of these users exist.
+///
+/// # Errors
+/// Database errors.
+pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    store::existing(conn, ids)
+}
 
 /// A user to be made.
 #[derive(Debug, Clone)]

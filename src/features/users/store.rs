@@ -289,11 +289,23 @@ pub fn find_with_any(
     external_ids: Vec<String>,
     numbers: Vec<String>,
 ) -> AppResult<Vec<UserRow>> {
+    find_by_id_or_key(conn, &[], emails, external_ids, numbers)
+}
+
+/// The users with these ids, and those that have one of these e-mails, external ids or employee numbers; locked on Postgres.
+pub fn find_by_id_or_key(
+    conn: &mut Conn,
+    ids: &[Uuid],
+    emails: Vec<String>,
+    external_ids: Vec<String>,
+    numbers: Vec<String>,
+) -> AppResult<Vec<UserRow>> {
     use diesel::{BoolExpressionMethods, NullableExpressionMethods};
     let found = users::table
         .filter(
             users::email_key
                 .eq_any(emails)
+                .or(users::id.eq_any(ids.iter().map(|id| Id(*id))))
                 .or(users::external_id.eq_any(external_ids).assume_not_null())
                 .or(users::employee_number.eq_any(numbers).assume_not_null()),
         )
