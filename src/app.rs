@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::events::dispatch::{Consumer, Dispatcher};
-use crate::features::{attempts, certificates, clients, courses, enrollments, games, sessions, system, users};
+use crate::features::{attempts, certificates, clients, courses, enrollments, games, groups, sessions, sync, system, users};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -30,6 +30,8 @@ fn register(config: &mut ServiceConfig<'_>) {
     attempts::register(config);
     users::register(config);
     courses::register(config);
+    groups::register(config);
+    sync::register(config);
     certificates::register(config);
     games::register(config);
     sessions::register(config);
@@ -49,6 +51,10 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "draw_due_leagues", every_seconds: every(60), run: games::draw_due_leagues },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
+        JobKind { name: sync::JOB, every_seconds: None, run: sync::apply_plan },
+        JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
+        JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
+        JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
     ]
 }
 
@@ -81,7 +87,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
     components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason)),
     tags(
         (name = "session", description = "Log in and out."),
-        (name = "people", description = "Users and their roles."),
+        (name = "people", description = "Users and their roles, groups and organisational units."),
         (name = "machine auth", description = "Machine clients and their tokens."),
         (name = "authoring", description = "Courses, their drafts and revisions."),
         (name = "learning", description = "Enrollments, paths, learning events, choices."),

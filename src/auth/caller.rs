@@ -38,14 +38,31 @@ needs! {
     User = None, "A logged-in user; no clients.";
     UsersRead = Some(Scope::UsersRead), "`users:read`";
     UsersWrite = Some(Scope::UsersWrite), "`users:write`";
+    GroupsRead = Some(Scope::GroupsRead), "`groups:read`";
+    GroupsWrite = Some(Scope::GroupsWrite), "`groups:write`";
     CoursesRead = Some(Scope::CoursesRead), "`courses:read`";
     CoursesWrite = Some(Scope::CoursesWrite), "`courses:write`";
     EnrollmentsRead = Some(Scope::EnrollmentsRead), "`enrollments:read`";
     EnrollmentsWrite = Some(Scope::EnrollmentsWrite), "`enrollments:write`";
     AssessmentRead = Some(Scope::AssessmentRead), "`assessment:read`";
-    CertificatesRead = Some(Scope::CertificatesRead), "`certificates:read`";
+    AssessmentWrite = Some(Scope::AssessmentWrite), "`assessment:write`";
+    CompetenciesRead = Some(Scope::CompetenciesRead), "`competencies:read`";
+    CompetenciesWrite = Some(Scope::CompetenciesWrite), "`competencies:write`";
+    RulesRead = Some(Scope::RulesRead), "`rules:read`";
+    RulesWrite = Some(Scope::RulesWrite), "`rules:write`";
     GamesRead = Some(Scope::GamesRead), "`games:read`";
     GamesWrite = Some(Scope::GamesWrite), "`games:write`";
+    CertificatesRead = Some(Scope::CertificatesRead), "`certificates:read`";
+    CertificatesWrite = Some(Scope::CertificatesWrite), "`certificates:write`";
+    CommunityRead = Some(Scope::CommunityRead), "`community:read`";
+    CommunityWrite = Some(Scope::CommunityWrite), "`community:write`";
+    ReportsRead = Some(Scope::ReportsRead), "`reports:read`";
+    ReportsWrite = Some(Scope::ReportsWrite), "`reports:write`";
+    WebhooksRead = Some(Scope::WebhooksRead), "`webhooks:read`";
+    WebhooksWrite = Some(Scope::WebhooksWrite), "`webhooks:write`";
+    ChangesRead = Some(Scope::ChangesRead), "`changes:read`";
+    ChangesWrite = Some(Scope::ChangesWrite), "`changes:write`";
+    Scim = Some(Scope::Scim), "`scim`";
 }
 
 /// Whoever is behind a valid access token, with the scope `N` if it is a client.
@@ -161,7 +178,7 @@ async fn load_user(db: &Db, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Ap
     for (.., role, reach, reach_id) in &rows {
         if let (Some(role), Some(reach), Some(reach_id)) = (role, reach, reach_id) {
             let role = role.parse().map_err(AppError::internal)?;
-            grants.push(Grant { role, reach: if reach == "course" { Reach::Course(*reach_id) } else { Reach::Site } });
+            grants.push(Grant { role, reach: Reach::from_row(reach, *reach_id) });
         }
     }
     Ok(Actor::User { id: user, grants })

@@ -17,6 +17,7 @@ pub mod signal;
 mod sqlite;
 pub mod tree;
 pub mod types;
+pub mod units;
 mod writer;
 pub(crate) use self::writer::panic_text;
 
@@ -224,10 +225,33 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
             LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
             LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
             LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR UPDATE",
+            LockTable::SyncPlans => "SELECT 1 FROM sync_plans WHERE id = $1 FOR UPDATE",
+            LockTable::Groups => "SELECT 1 FROM groups WHERE id = $1 FOR UPDATE",
         };
         sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
     }
     Ok(())
+}
+
+/// Queues up behind whoever else holds this lock until the transaction ends on Postgres; nothing on SQLite, whose writer is alone.
+///
+/// # Errors
+/// Database errors.
+pub fn lock_whole(conn: &mut Conn, what: LockWhole) -> diesel::QueryResult<()> {
+    if let Conn::Pg(pg) = conn {
+        let key = match what {
+            LockWhole::UnitTree => 0x0075_6e69_7473_i64,
+        };
+        sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(key).execute(pg)?;
+    }
+    Ok(())
+}
+
+/// Structures that span many rows and are changed by one at a time.
+#[derive(Debug, Clone, Copy)]
+pub enum LockWhole {
+    /// The tree of organisational units.
+    UnitTree,
 }
 
 /// The aggregates whose rows are locked before a decision depends on them.
@@ -243,6 +267,10 @@ pub enum LockTable {
     Attempts,
     /// One game with its ledger and all that is summed from it.
     Games,
+    /// One plan of the HR sync with its rows.
+    SyncPlans,
+    /// One group with its condition.
+    Groups,
 }
 
 /// True for statements that open, close or name a transaction, which no budget counts.

@@ -100,6 +100,7 @@ diesel::table! {
         given_name -> Text,
         family_name -> Text,
         external_id -> Nullable<Text>,
+        employee_number -> Nullable<Text>,
         password_hash -> Nullable<Text>,
         state -> Text,
         attributes -> SqlJson,
@@ -696,8 +697,131 @@ diesel::allow_tables_to_appear_in_same_query!(
     game_matches,
     game_league_places,
     event_failures,
+    groups,
+    group_paths,
+    group_members,
+    group_enrollments,
+    sync_plans,
+    sync_plan_rows,
+    sync_settings,
 );
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    groups (id) {
+        id -> SqlId,
+        external_id -> Nullable<Text>,
+        name -> Text,
+        name_key -> Text,
+        kind -> Text,
+        parent_id -> Nullable<SqlId>,
+        depth -> Integer,
+        condition -> Nullable<SqlJson>,
+        evaluated_until -> Nullable<SqlId>,
+        evaluating -> Bool,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    group_paths (group_id, ancestor_id) {
+        group_id -> SqlId,
+        ancestor_id -> SqlId,
+        distance -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    group_members (group_id, user_id) {
+        group_id -> SqlId,
+        user_id -> SqlId,
+        joined_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    group_enrollments (course_id, group_id) {
+        course_id -> SqlId,
+        group_id -> SqlId,
+        withdraw_on_leave -> Bool,
+        state -> Text,
+        done_until -> Nullable<SqlId>,
+        made_by -> Nullable<SqlId>,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_plans (id) {
+        id -> SqlId,
+        state -> Text,
+        options -> SqlJson,
+        counts -> SqlJson,
+        guards -> SqlJson,
+        row_count -> Integer,
+        done_count -> Integer,
+        conflict_count -> Integer,
+        applying -> Nullable<Text>,
+        made_by_kind -> Text,
+        made_by -> Nullable<SqlId>,
+        version -> BigInt,
+        expires_at -> SqlInstant,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_plan_rows (plan_id, seq) {
+        plan_id -> SqlId,
+        id -> SqlId,
+        seq -> Integer,
+        row_number -> Nullable<BigInt>,
+        action -> Text,
+        state -> Text,
+        user_id -> Nullable<SqlId>,
+        user_version -> Nullable<BigInt>,
+        before_profile -> Nullable<SqlJson>,
+        after_profile -> Nullable<SqlJson>,
+        errors -> SqlJson,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    sync_settings (client_id) {
+        client_id -> SqlId,
+        max_deactivate_percent -> Double,
+        max_error_percent -> Double,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::joinable!(group_members -> users (user_id));
+diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(enrollments -> courses (course_id));

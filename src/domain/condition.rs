@@ -42,6 +42,8 @@ pub enum Condition {
     Points(PointsLeaf),
     /// The learner has reached a level of a game.
     Level(LevelLeaf),
+    /// The learner is in a group, or in a unit or one below it.
+    Group(GroupLeaf),
     /// A profile attribute is so.
     Attribute(AttributeLeaf),
     /// It is the time.
@@ -151,6 +153,14 @@ pub enum CourseIs {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BadgeLeaf {
+    /// Which badge.
+    pub id: Uuid,
+}
+
+/// The learner is in a group; of a unit, all that lies below it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupLeaf {
     /// Which.
     pub id: Uuid,
 }
@@ -369,6 +379,16 @@ impl Condition {
         self.fold(&|leaf| leaf.judge(env).0)
     }
 
+    /// Whether it holds for these profile attributes alone; a leaf about anything else counts as missing.
+    #[must_use]
+    pub fn met_by_attributes(&self, attributes: &serde_json::Map<String, Value>) -> bool {
+        let truth = self.fold(&|leaf| match leaf {
+            Self::Attribute(leaf) => leaf.judge(attributes).0,
+            _ => Truth::Missing,
+        });
+        truth == Truth::True
+    }
+
     /// Whether it holds, and whether what it asks about exists at all.
     #[must_use]
     pub fn truth(&self, env: Env<'_>) -> Truth {
@@ -480,6 +500,7 @@ impl Condition {
             Self::Badge(leaf) => ("badge", Some(leaf.id.to_string()), json!("held")),
             Self::Points(leaf) => ("points", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
             Self::Level(leaf) => ("level", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
+            Self::Group(leaf) => ("group", Some(leaf.id.to_string()), json!("member")),
             Self::Attribute(leaf) => {
                 ("attribute", Some(leaf.name.clone()), json!({"op": leaf.op, "value": leaf.value}))
             }
@@ -561,14 +582,11 @@ impl Condition {
                 Some(fact) => ((fact.level >= leaf.at_least).into(), json!(fact.level)),
                 None => (Truth::Missing, Value::Null),
             },
-            Self::Attribute(leaf) => {
-                let actual = env.facts.learner.attributes.get(&leaf.name).filter(|v| !v.is_null());
-                let Some(actual) = actual else {
-                    // "Exists" is the one question that an absent attribute answers.
-                    return (if leaf.op == AttributeOp::Exists { Truth::False } else { Truth::Missing }, Value::Null);
-                };
-                (leaf.compare(actual).into(), actual.clone())
-            }
+            Self::Group(leaf) => match env.facts.learner.groups.iter().find(|fact| fact.group == leaf.id) {
+                Some(fact) => (fact.member.into(), json!(if fact.member { "member" } else { "none" })),
+                None => (Truth::Missing, Value::Null),
+            },
+            Self::Attribute(leaf) => leaf.judge(&env.facts.learner.attributes),
             Self::Date(leaf) => {
                 let holds =
                     leaf.from.is_none_or(|from| from <= env.now) && leaf.until.is_none_or(|until| env.now < until);
@@ -609,6 +627,26 @@ impl ElapsedLeaf {
 }
 
 impl AttributeLeaf {
+    /// Whether it holds for these attributes, and what is so.
+    fn judge(&self, attributes: &serde_json::Map<String, Value>) -> (Truth, Value) {
+        match attributes.get(&self.name).filter(|value| !value.is_null()) {
+            Some(actual) => (self.compare(actual).into(), actual.clone()),
+            // "Exists" is the one question that an absent attribute answers.
+            None => (if self.op == AttributeOp::Exists { Truth::False } else { Truth::Missing }, Value::Null),
+        }
+    }
+
+    /// Whether the value fits the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        match self.op {
+            AttributeOp::Exists => self.value.is_none(),
+            AttributeOp::In => self.value.as_ref().is_some_and(Value::is_array),
+            AttributeOp::StartsWith => self.value.as_ref().is_some_and(Value::is_string),
+            _ => self.value.is_some(),
+        }
+    }
+
     fn compare(&self, actual: &Value) -> bool {
         let Some(wanted) = &self.value else { return self.op == AttributeOp::Exists };
         match self.op {

@@ -165,6 +165,15 @@ pub struct GameFact {
     pub level: u32,
 }
 
+/// Whether the learner is in a group that exists; of a unit, all that lies below counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFact {
+    /// The group.
+    pub group: Uuid,
+    /// Whether the learner is in it.
+    pub member: bool,
+}
+
 /// What is known of the learner beyond this enrollment; only what the outline's [`super::outline::FactNeeds`] name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearnerFacts {
@@ -174,6 +183,8 @@ pub struct LearnerFacts {
     pub certificates: Vec<HeldCertificate>,
     /// Enrollments, withdrawn ones left out.
     pub courses: Vec<CourseFact>,
+    /// Groups asked about, those that do not exist left out.
+    pub groups: Vec<GroupFact>,
     /// Badges asked about, those that do not exist left out.
     pub badges: Vec<BadgeFact>,
     /// Games asked about, those that do not exist left out.

@@ -58,8 +58,32 @@ impl fmt::Display for Role {
 pub enum Reach {
     /// Everywhere.
     Site,
+    /// Over the people of one organisational unit, with all units below.
+    Unit(Uuid),
     /// In one course.
     Course(Uuid),
+}
+
+impl Reach {
+    /// Reads the two columns of a stored grant.
+    #[must_use]
+    pub fn from_row(kind: &str, id: Uuid) -> Self {
+        match kind {
+            "course" => Self::Course(id),
+            "unit" => Self::Unit(id),
+            _ => Self::Site,
+        }
+    }
+
+    /// The two columns of a stored grant: the kind, and the id (nil for the site).
+    #[must_use]
+    pub fn to_row(self) -> (&'static str, Uuid) {
+        match self {
+            Self::Site => ("site", Uuid::nil()),
+            Self::Unit(id) => ("unit", id),
+            Self::Course(id) => ("course", id),
+        }
+    }
 }
 
 /// A role and where it is held.
@@ -69,6 +93,40 @@ pub struct Grant {
     pub role: Role,
     /// Where.
     pub reach: Reach,
+}
+
+/// A set of roles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Roles(u8);
+
+impl Roles {
+    fn bit(role: Role) -> u8 {
+        match role {
+            Role::Admin => 1,
+            Role::Author => 2,
+            Role::Instructor => 4,
+            Role::Manager => 8,
+            Role::Learner => 16,
+        }
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub fn with(self, role: Role) -> Self {
+        Self(self.0 | Self::bit(role))
+    }
+
+    /// Whether the set has it.
+    #[must_use]
+    pub fn has(self, role: Role) -> bool {
+        self.0 & Self::bit(role) != 0
+    }
+}
+
+impl FromIterator<Role> for Roles {
+    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
+        roles.into_iter().fold(Self::default(), Self::with)
+    }
 }
 
 macro_rules! scopes {
@@ -103,14 +161,32 @@ macro_rules! scopes {
 scopes! {
     UsersRead "users:read" "Read users.";
     UsersWrite "users:write" "Create and change users.";
+    GroupsRead "groups:read" "Read groups and their members.";
+    GroupsWrite "groups:write" "Create and change groups and their members.";
     CoursesRead "courses:read" "Read courses, drafts and revisions.";
     CoursesWrite "courses:write" "Write and publish courses.";
     EnrollmentsRead "enrollments:read" "Read enrollments, paths and progress.";
     EnrollmentsWrite "enrollments:write" "Enrol and withdraw learners, grant exceptions.";
     AssessmentRead "assessment:read" "Read attempts.";
-    CertificatesRead "certificates:read" "Read certificates.";
+    AssessmentWrite "assessment:write" "Grade, regrade, write banks of questions.";
+    CompetenciesRead "competencies:read" "Read frameworks, mastery and goals.";
+    CompetenciesWrite "competencies:write" "Write frameworks, targets, evidence and goals.";
+    RulesRead "rules:read" "Read rules and their runs.";
+    RulesWrite "rules:write" "Create, change and run rules.";
     GamesRead "games:read" "Read games, leaderboards, points and badges.";
     GamesWrite "games:write" "Create and run games, teams and badges, correct points.";
+    CertificatesRead "certificates:read" "Read certificates.";
+    CertificatesWrite "certificates:write" "Write certificate templates, issue and revoke certificates.";
+    CommunityRead "community:read" "Read threads, posts and help requests.";
+    CommunityWrite "community:write" "Write and moderate threads, posts and help requests.";
+    ReportsRead "reports:read" "Read reports and transcripts.";
+    ReportsWrite "reports:write" "Keep and schedule reports.";
+    WebhooksRead "webhooks:read" "Read webhooks and their deliveries.";
+    WebhooksWrite "webhooks:write" "Create, change and replay webhooks.";
+    ChangesRead "changes:read" "Read the feed of changes.";
+    ChangesWrite "changes:write" "Keep one's place in the feed of changes.";
+    Scim "scim" "Provision users and groups over SCIM 2.0.";
+    ActAs "act_as" "Exchange tokens to act as one user, within the client's other scopes.";
 }
 
 impl FromStr for Scope {
@@ -154,6 +230,8 @@ pub struct Relation {
     pub course: Option<Uuid>,
     /// Its owner is somewhere below the actor, who is their manager.
     pub managed: bool,
+    /// The roles that the actor holds over a unit to which it, or its owner, belongs.
+    pub unit_roles: Roles,
 }
 
 /// Everything that needs a right. [`Act::rule`] is the access table.
@@ -165,6 +243,24 @@ pub enum Act {
     ListUsers,
     /// Create and change users, their roles and state.
     WriteUser,
+    /// Give and take roles for the whole site.
+    GrantSiteRole,
+    /// Give and take roles over the people of a unit.
+    GrantUnitRole,
+    /// See who reports to somebody.
+    ReadReports,
+    /// Plan and apply the whole list of employees; read plans.
+    SyncUsers,
+    /// Read a group.
+    ReadGroup,
+    /// See who is in a group.
+    ReadMembers,
+    /// Create, change and delete units and static groups, put users in and out.
+    WriteGroup,
+    /// Create groups at the top of the tree, move units there, write the conditions of dynamic groups.
+    WriteAnyGroup,
+    /// Assign a course to a group.
+    AssignGroup,
     /// Change one's own name, locale, time zone and password.
     WriteOwnProfile,
     /// Create, change and list machine clients.
@@ -231,6 +327,13 @@ impl Act {
             Self::ReadUser => rule(Some(Scope::UsersRead), &[], true, true),
             Self::ListUsers => rule(Some(Scope::UsersRead), &[Manager], false, false),
             Self::WriteUser => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::GrantSiteRole | Self::GrantUnitRole => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::ReadReports => rule(Some(Scope::UsersRead), &[], true, true),
+            Self::SyncUsers => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::ReadGroup => rule(Some(Scope::GroupsRead), &[Author, Instructor, Manager], false, false),
+            Self::ReadMembers => rule(Some(Scope::GroupsRead), &[Instructor], false, false),
+            Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),
+            Self::AssignGroup => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
             Self::WriteOwnProfile => rule(None, &[], true, false),
             Self::ManageClients | Self::MoveClock => rule(None, &[], false, false),
             Self::ReadCourse => rule(Some(Scope::CoursesRead), EVERYONE, false, false),
@@ -250,6 +353,16 @@ impl Act {
             Self::RefereeGame => rule(Some(Scope::GamesWrite), &[Instructor], false, false),
             Self::RevokeCertificate => rule(None, &[], false, false),
         }
+    }
+}
+
+impl Act {
+    /// The roles that allow the act when they are held for a unit and the act concerns that unit's people: those of the rule,
+    /// admin, and manager where a manager may. Acts that concern nobody are never allowed by them.
+    pub fn held_over_units(self) -> impl Iterator<Item = Role> {
+        let rule = self.rule();
+        let manager = if rule.manager { Some(Role::Manager) } else { None };
+        std::iter::once(Role::Admin).chain(rule.roles.iter().copied()).chain(manager)
     }
 }
 
@@ -282,10 +395,16 @@ impl Actor {
                     let reaches = match grant.reach {
                         Reach::Site => true,
                         Reach::Course(course) => relation.course == Some(course),
+                        // Which of them reach is in `unit_roles`.
+                        Reach::Unit(_) => false,
                     };
                     reaches && (grant.role == Role::Admin || rule.roles.contains(&grant.role))
                 });
-                if by_role || (rule.own && relation.own) || (rule.manager && relation.managed) {
+                if by_role
+                    || act.held_over_units().any(|role| relation.unit_roles.has(role))
+                    || (rule.own && relation.own)
+                    || (rule.manager && relation.managed)
+                {
                     return Ok(());
                 }
                 let mut roles = vec![Role::Admin.as_str()];
@@ -305,6 +424,32 @@ impl Actor {
             Self::User { id, .. } => Some(*id),
             _ => None,
         }
+    }
+
+    /// The units over whose people the actor may do this, by a role held for them.
+    #[must_use]
+    pub fn units_for(&self, act: Act) -> Vec<Uuid> {
+        let Self::User { grants, .. } = self else { return Vec::new() };
+        let may = |role: Role| act.held_over_units().any(|one| one == role);
+        grants
+            .iter()
+            .filter_map(|grant| match grant.reach {
+                Reach::Unit(unit) if may(grant.role) => Some(unit),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The roles held for units, with the units.
+    pub fn unit_grants(&self) -> impl Iterator<Item = (Uuid, Role)> {
+        let grants = match self {
+            Self::User { grants, .. } => grants.as_slice(),
+            _ => &[],
+        };
+        grants.iter().filter_map(|grant| match grant.reach {
+            Reach::Unit(unit) => Some((unit, grant.role)),
+            _ => None,
+        })
     }
 
     /// The id of whoever acts; none for Cairn itself.
@@ -370,13 +515,31 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_role_reaches_its_people_and_nothing_else() {
+        let unit = Uuid::from_u128(7);
+        let admin = user(Role::Admin, Reach::Unit(unit));
+        let over = Relation { unit_roles: Roles::default().with(Role::Admin), ..Relation::default() };
+        for act in [Act::ReadUser, Act::WriteUser, Act::ReadEnrollment, Act::EnrollOthers, Act::WriteGroup] {
+            assert!(admin.may(act, &over).is_ok(), "{act:?}");
+            assert!(admin.may(act, &Relation::default()).is_err(), "{act:?}");
+            assert_eq!(admin.units_for(act), [unit], "{act:?}");
+        }
+        let manager = user(Role::Manager, Reach::Unit(unit));
+        let over = Relation { unit_roles: Roles::default().with(Role::Manager), ..Relation::default() };
+        assert!(manager.may(Act::ReadEnrollment, &over).is_ok());
+        assert!(manager.may(Act::WriteUser, &over).is_err());
+        assert_eq!(manager.units_for(Act::ReadUser), [unit]);
+        assert!(manager.units_for(Act::WriteGroup).is_empty());
+    }
+
+    #[test]
     fn admins_may_everything_and_clients_nothing_without_scope() {
         let acts =
             [Act::ReadUser, Act::WriteUser, Act::ManageClients, Act::WriteCourse, Act::GrantException, Act::MoveClock];
         let nobody = Actor::Client { id: Uuid::nil(), scopes: Vec::new() };
         for act in acts {
             assert!(user(Role::Admin, Reach::Site).may(act, &Relation::default()).is_ok(), "{act:?}");
-            assert!(nobody.may(act, &Relation { own: true, managed: true, course: None }).is_err(), "{act:?}");
+            assert!(nobody.may(act, &Relation { own: true, managed: true, ..Relation::default() }).is_err(), "{act:?}");
         }
     }
 }

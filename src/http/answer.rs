@@ -57,6 +57,14 @@ impl Answer {
         Ok(Self::json(StatusCode::CREATED, body)?.header("location", location))
     }
 
+    /// 202: what was asked for goes on after this answer.
+    ///
+    /// # Errors
+    /// As [`Answer::ok`].
+    pub fn accepted(body: &impl Serialize) -> AppResult<Self> {
+        Self::json(StatusCode::ACCEPTED, body)
+    }
+
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {

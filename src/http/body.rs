@@ -48,7 +48,7 @@ impl<T: Input> FromRequest for Body<T> {
 }
 
 /// Reads a whole body of at most `limit` bytes.
-fn read(
+pub fn read(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: usize,

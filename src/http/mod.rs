@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod bulk;
 pub mod conditional;
 pub mod fallback;
 pub mod idempotency;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::condition::{AttributeOp, Condition, ElapsedSince, LevelLeaf, PointsLeaf};
+use super::condition::{Condition, ElapsedSince, LevelLeaf, PointsLeaf};
 use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
@@ -108,6 +108,22 @@ pub fn named_games(outline: &Outline) -> Vec<Uuid> {
     ids
 }
 
+/// Groups that conditions name, for the caller to look up.
+#[must_use]
+pub fn named_groups(outline: &Outline) -> Vec<Uuid> {
+    let mut ids = Vec::new();
+    each_condition(outline, |condition, _| {
+        condition.each_leaf(&mut |leaf| {
+            if let Condition::Group(leaf) = leaf {
+                ids.push(leaf.id);
+            }
+        });
+    });
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// Visits every condition with its pointer.
 fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) {
     for placed in placed(outline) {
@@ -129,9 +145,9 @@ fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) 
     }
 }
 
-/// Lints an outline. `known_courses` are those of [`named_courses`] and [`named_games`] that exist.
+/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`] and [`named_games`] that exist.
 #[must_use]
-pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known_courses: &[Uuid]) -> LintReport {
+pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid]) -> LintReport {
     let mut report = LintReport::default();
     let modules = placed(outline);
     if outline.stages.is_empty() || modules.is_empty() {
@@ -142,7 +158,7 @@ pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known_courses: 
     for placed in &modules {
         module(placed, &mut report);
     }
-    references(outline, &modules, known_courses, &mut report);
+    references(outline, &modules, known, &mut report);
     cycles(&modules, &mut report);
     shape::check(outline, style, mode, &modules, &mut report);
     if report.errors.is_empty() {
@@ -311,7 +327,7 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
     }
 }
 
-fn references(outline: &Outline, modules: &[Placed<'_>], known_courses: &[Uuid], report: &mut LintReport) {
+fn references(outline: &Outline, modules: &[Placed<'_>], known: &[Uuid], report: &mut LintReport) {
     let by_key: HashMap<&str, &Placed<'_>> =
         modules.iter().map(|placed| (placed.module.key.as_str(), placed)).collect();
     each_condition(outline, |condition, at| {
@@ -335,7 +351,7 @@ fn references(outline: &Outline, modules: &[Placed<'_>], known_courses: &[Uuid],
                     format!("The condition names the module `{key}`, which does not exist."),
                 );
             }
-            leaf_faults(leaf, &by_key, known_courses, &at, report);
+            leaf_faults(leaf, &by_key, known, &at, report);
         });
     });
     for placed in modules {
@@ -364,7 +380,7 @@ fn references(outline: &Outline, modules: &[Placed<'_>], known_courses: &[Uuid],
 fn leaf_faults(
     leaf: &Condition,
     by_key: &HashMap<&str, &Placed<'_>>,
-    known_courses: &[Uuid],
+    known: &[Uuid],
     at: &str,
     report: &mut LintReport,
 ) {
@@ -387,21 +403,21 @@ fn leaf_faults(
         {
             report.error(at, "not_a_quiz", format!("`{}` is no quiz, so it never has attempts.", leaf.module));
         }
-        Condition::Certificate(leaf) if !known_courses.contains(&leaf.course) => {
+        Condition::Certificate(leaf) if !known.contains(&leaf.course) => {
             report.error(
                 at,
                 "unknown_course",
                 format!("The condition names the course {}, which does not exist.", leaf.course),
             );
         }
-        Condition::Course(leaf) if !known_courses.contains(&leaf.id) => {
+        Condition::Course(leaf) if !known.contains(&leaf.id) => {
             report.error(
                 at,
                 "unknown_course",
                 format!("The condition names the course {}, which does not exist.", leaf.id),
             );
         }
-        Condition::Badge(leaf) if !known_courses.contains(&leaf.id) => {
+        Condition::Badge(leaf) if !known.contains(&leaf.id) => {
             report.error(
                 at,
                 "unknown_badge",
@@ -409,18 +425,19 @@ fn leaf_faults(
             );
         }
         Condition::Points(PointsLeaf { game, .. }) | Condition::Level(LevelLeaf { game, .. })
-            if !known_courses.contains(game) =>
+            if !known.contains(game) =>
         {
             report.error(at, "unknown_game", format!("The condition names the game {game}, which does not exist."));
         }
+        Condition::Group(leaf) if !known.contains(&leaf.id) => {
+            report.error(
+                at,
+                "unknown_group",
+                format!("The condition names the group {}, which does not exist.", leaf.id),
+            );
+        }
         Condition::Attribute(leaf) => {
-            let fits = match leaf.op {
-                AttributeOp::Exists => leaf.value.is_none(),
-                AttributeOp::In => leaf.value.as_ref().is_some_and(|value| value.is_array()),
-                AttributeOp::StartsWith => leaf.value.as_ref().is_some_and(|value| value.is_string()),
-                _ => leaf.value.is_some(),
-            };
-            if !fits {
+            if !leaf.fits() {
                 report.error(at, "impossible_condition", "The value does not fit the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.");
             }
         }

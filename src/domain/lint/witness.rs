@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{LintReport, Placed};
 use crate::domain::condition::{AttributeOp, Condition, CourseIs};
-use crate::domain::facts::{BadgeFact, CourseFact, GameFact, HeldCertificate, Instant, LearnerFacts};
+use crate::domain::facts::{BadgeFact, CourseFact, GameFact, GroupFact, HeldCertificate, Instant, LearnerFacts};
 use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
 use crate::domain::path::{self, NextStep, State};
 use crate::domain::simulate::Walker;
@@ -212,6 +212,7 @@ fn learner(outline: &Compiled, favoured: bool) -> LearnerFacts {
                 expires_at: None,
                 revoked: false,
             }),
+            Condition::Group(leaf) => facts.groups.push(GroupFact { group: leaf.id, member: true }),
             Condition::Course(leaf) => {
                 facts.courses.push(CourseFact { course: leaf.id, completed: leaf.is == CourseIs::Completed });
             }

@@ -70,6 +70,8 @@ pub struct FactNeeds {
     pub badges: Vec<Uuid>,
     /// Points and levels in these games.
     pub games: Vec<Uuid>,
+    /// Membership of these groups.
+    pub groups: Vec<Uuid>,
 }
 
 impl FactNeeds {
@@ -89,6 +91,7 @@ impl FactNeeds {
             Condition::Inactive(_) => self.activity = true,
             Condition::Certificate(leaf) => self.certificates.push(leaf.course),
             Condition::Course(leaf) => self.courses.push(leaf.id),
+            Condition::Group(leaf) => self.groups.push(leaf.id),
             Condition::Badge(leaf) => self.badges.push(leaf.id),
             Condition::Points(leaf) => self.games.push(leaf.game),
             Condition::Level(leaf) => self.games.push(leaf.game),
@@ -98,7 +101,7 @@ impl FactNeeds {
 
     /// Leaves each id once.
     fn sort(&mut self) {
-        for list in [&mut self.certificates, &mut self.courses, &mut self.badges, &mut self.games] {
+        for list in [&mut self.certificates, &mut self.courses, &mut self.badges, &mut self.games, &mut self.groups] {
             let mut seen = HashSet::new();
             list.retain(|id| seen.insert(*id));
         }
@@ -107,7 +110,7 @@ impl FactNeeds {
     /// True when something must be read about the learner each time.
     #[must_use]
     pub fn beyond_enrollment(&self) -> bool {
-        let lists = [&self.certificates, &self.courses, &self.badges, &self.games];
+        let lists = [&self.certificates, &self.courses, &self.badges, &self.games, &self.groups];
         self.attributes || lists.iter().any(|list| !list.is_empty())
     }
 }

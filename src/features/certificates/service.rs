@@ -82,9 +82,9 @@ pub fn issue_on_completion(
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<CertificateRow> {
     let row = store::find(conn, id)?.ok_or_else(|| AppError::not_found("certificate"))?;
     let mut relation =
-        Relation { own: ctx.actor.user_id() == Some(row.user_id), course: Some(row.course_id), managed: false };
+        Relation { own: ctx.actor.user_id() == Some(row.user_id), course: Some(row.course_id), ..Relation::default() };
     if !ctx.may(Act::ReadCertificate, &relation) {
-        relation.managed = users::is_below(conn, ctx, row.user_id)?;
+        users::relate(conn, ctx, row.user_id, &mut relation)?;
     }
     if !ctx.may(Act::ReadCertificate, &relation) {
         return Err(AppError::not_found("certificate"));
@@ -122,6 +122,7 @@ pub fn list(
                     _ => None,
                 })
                 .collect(),
+            units: ctx.actor.units_for(Act::ReadCertificate),
         },
         _ => Sight::All,
     };

@@ -10,6 +10,7 @@ use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::certificates;
 use crate::db::tree;
 use crate::db::types::{At, Id};
+use crate::db::units::people_of;
 use crate::error::AppResult;
 
 /// A row of `certificates`.
@@ -79,12 +80,14 @@ pub fn find_by_serial(conn: &mut Conn, serial: &str) -> AppResult<Option<Certifi
 pub enum Sight {
     /// Everybody's.
     All,
-    /// One's own, those of courses that one teaches, and those of everybody below.
+    /// One's own, those of courses that one teaches, of the people of one's units, and of everybody below.
     Own {
         /// The caller.
         user: Uuid,
         /// Courses that the caller teaches.
         courses: Vec<Uuid>,
+        /// Units whose people the caller looks after.
+        units: Vec<Uuid>,
     },
 }
 
@@ -100,10 +103,10 @@ pub fn list(
         .order(certificates::id)
         .limit(page.fetch())
         .into_boxed();
-    if let Sight::Own { user, courses } = sight {
+    if let Sight::Own { user, courses, units } = sight {
         let below = tree::is_below("certificates.user_id", *user);
         let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
-        let own = certificates::user_id.eq(Id(*user));
+        let own = certificates::user_id.eq(Id(*user)).or(certificates::user_id.eq_any(people_of(units)));
         query = query.filter(own.or(certificates::course_id.eq_any(taught)).or(below));
     }
     if let Some(after) = page.after {

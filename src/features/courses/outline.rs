@@ -126,6 +126,8 @@ fn check(conn: &mut Conn, row: &CourseRow, outline: &Outline) -> AppResult<LintR
     let mut known = if wanted.is_empty() { Vec::new() } else { store::existing(conn, &wanted)? };
     let wanted = lint::named_games(outline);
     known.extend(if wanted.is_empty() { Vec::new() } else { games::existing(conn, &wanted)? });
+    let wanted = lint::named_groups(outline);
+    known.extend(if wanted.is_empty() { Vec::new() } else { store::existing_groups(conn, &wanted)? });
     Ok(lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known))
 }
 

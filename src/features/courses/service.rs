@@ -290,6 +290,22 @@ pub fn row(conn: &mut Conn, id: Uuid) -> AppResult<Option<CourseRow>> {
     store::find(conn, &Ref::Id(id))
 }
 
+/// Courses whoever asks; for other areas.
+///
+/// # Errors
+/// Database errors.
+pub fn rows(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<CourseRow>> {
+    store::find_many(conn, ids)
+}
+
+/// Courses by id or external id, with both; for other areas.
+///
+/// # Errors
+/// Database errors.
+pub fn ids_of(conn: &mut Conn, ids: &[Uuid], externals: &[String]) -> AppResult<Vec<(Uuid, Option<String>)>> {
+    store::ids_of(conn, ids, externals)
+}
+
 /// Whether there is any course at all.
 ///
 /// # Errors

@@ -66,6 +66,26 @@ pub fn find(conn: &mut Conn, which: &Ref) -> AppResult<Option<CourseRow>> {
     Ok(query.first(conn).optional()?)
 }
 
+pub fn find_many(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<CourseRow>> {
+    Ok(courses::table
+        .filter(courses::id.eq_any(ids.iter().map(|id| Id(*id))))
+        .select(CourseRow::as_select())
+        .load(conn)?)
+}
+
+/// Courses by id or external id, with both.
+pub fn ids_of(conn: &mut Conn, ids: &[Uuid], externals: &[String]) -> AppResult<Vec<(Uuid, Option<String>)>> {
+    use diesel::{BoolExpressionMethods, NullableExpressionMethods};
+    Ok(courses::table
+        .filter(
+            courses::id
+                .eq_any(ids.iter().map(|id| Id(*id)))
+                .or(courses::external_id.eq_any(externals.to_vec()).assume_not_null()),
+        )
+        .select((courses::id, courses::external_id))
+        .load(conn)?)
+}
+
 pub fn draft(conn: &mut Conn, id: Uuid) -> AppResult<String> {
     Ok(courses::table.filter(courses::id.eq(Id(id))).select(courses::draft).first(conn)?)
 }
@@ -231,6 +251,12 @@ pub fn revision_outline(conn: &mut Conn, id: Uuid) -> AppResult<(String, String)
 /// Which of these courses exist.
 pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
     Ok(courses::table.filter(courses::id.eq_any(ids.iter().map(|id| Id(*id)))).select(courses::id).load(conn)?)
+}
+
+/// Which of these groups exist.
+pub fn existing_groups(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    use crate::db::schema::groups;
+    Ok(groups::table.filter(groups::id.eq_any(ids.iter().map(|id| Id(*id)))).select(groups::id).load(conn)?)
 }
 
 /// A grant in a course: id, user, role, since when.

@@ -74,6 +74,52 @@ impl Input for EnrollIn {
     }
 }
 
+/// One learner and one course.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"course_id": "ext:safety-101", "user_id": "ext:hr-17"}))]
+pub struct EnrollItem {
+    /// Id or `ext:<external_id>` of the course.
+    pub course_id: String,
+    /// Id or `ext:<external_id>` of the learner.
+    pub user_id: String,
+    /// When the learner's cohort begins, for releases.
+    #[serde(default)]
+    pub cohort_start_at: Option<DateTime<Utc>>,
+    /// When the enrollment ends by itself.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Input for EnrollItem {
+    fn check(&self, faults: &mut Faults) {
+        for (text, at) in [(&self.course_id, "/course_id"), (&self.user_id, "/user_id")] {
+            faults.ensure(
+                crate::http::Ref::parse(text).is_some(),
+                at,
+                "wrong_format",
+                "This is neither an id nor ext:<external_id>.",
+            );
+        }
+    }
+}
+
+/// Many learners and courses.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"enrollments": [{"course_id": "ext:safety-101", "user_id": "ext:hr-17"}, {"course_id": "ext:safety-101", "user_id": "ext:hr-18"}]}))]
+pub struct EnrollmentBulkIn {
+    /// At most 1,000.
+    #[schema(value_type = Vec<EnrollItem>)]
+    pub enrollments: Vec<Value>,
+}
+
+impl Input for EnrollmentBulkIn {
+    fn check(&self, faults: &mut Faults) {
+        crate::http::bulk::check_count(self.enrollments.len(), "/enrollments", faults);
+    }
+}
+
 /// An enrollment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({

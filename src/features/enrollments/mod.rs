@@ -3,8 +3,10 @@
 //! `service` moves enrollments through their life (seats, waitlist, approval); `state` loads and stores the facts of the path;
 //! `learning` applies what learners do; `reading` answers where they stand.
 
+mod bulk;
 pub mod dto;
 mod learning;
+mod mass;
 mod reading;
 mod routes;
 mod service;
@@ -14,6 +16,7 @@ mod store;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use learning::{choose, grant, record, refused};
+pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
 pub use reading::next;
 pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
 pub use store::EnrollmentRow;
@@ -26,6 +29,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::reading::get_next)
         .service(routes::reading::get_enrolled_module)
         .service(routes::reading::explain_module)
+        .service(routes::bulk::enroll_in_bulk)
         .service(routes::enrollment::get_enrollment)
         .service(routes::enrollment::list_enrollments)
         .service(routes::enrollment::create_enrollment)

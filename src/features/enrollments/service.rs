@@ -64,9 +64,9 @@ fn admit(
     input: &EnrollIn,
 ) -> AppResult<(Status, &'static str)> {
     let own = ctx.actor.user_id() == Some(user);
-    let mut relation = Relation { own, course: Some(course.id), managed: false };
+    let mut relation = Relation { own, course: Some(course.id), ..Relation::default() };
     if !own && !ctx.may(Act::EnrollOthers, &relation) {
-        relation.managed = users::is_below(conn, ctx, user)?;
+        users::relate(conn, ctx, user, &mut relation)?;
     }
     // Staff who enrol themselves in a course that they teach need no code or approval either.
     let staff = ctx.may(Act::EnrollOthers, &relation);
@@ -249,6 +249,7 @@ pub fn list(
                     _ => None,
                 })
                 .collect(),
+            units: ctx.actor.units_for(Act::ReadEnrollment),
         },
         _ => Sight::All,
     };

@@ -11,7 +11,7 @@ use super::dto::{EnrollmentBrief, Status};
 use super::store::{self, EnrollmentRow};
 use crate::clock;
 use crate::db::Conn;
-use crate::domain::facts::{ChosenBranch, CourseFact, Facts, HeldCertificate, LearnerFacts};
+use crate::domain::facts::{ChosenBranch, CourseFact, Facts, GroupFact, HeldCertificate, LearnerFacts};
 use crate::domain::learning::Changes;
 use crate::domain::outline::{Compiled, ModuleIx};
 use crate::domain::path::{self, Progress, Standing};
@@ -52,11 +52,11 @@ pub struct Loaded {
 /// How the actor stands to an enrollment; asks for the chain of managers only when nothing else allows the act.
 fn authorize(conn: &mut Conn, ctx: &Ctx, row: &EnrollmentRow, act: Act) -> AppResult<()> {
     let mut relation =
-        Relation { own: ctx.actor.user_id() == Some(row.user_id), course: Some(row.course_id), managed: false };
+        Relation { own: ctx.actor.user_id() == Some(row.user_id), course: Some(row.course_id), ..Relation::default() };
     if ctx.may(act, &relation) {
         return Ok(());
     }
-    relation.managed = users::is_below(conn, ctx, row.user_id)?;
+    users::relate(conn, ctx, row.user_id, &mut relation)?;
     if !ctx.may(Act::ReadEnrollment, &relation) {
         return Err(AppError::not_found("enrollment"));
     }
@@ -168,6 +168,12 @@ pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResul
             .collect();
     }
     games::load_facts(conn, user, needs, &mut learner)?;
+    if !needs.groups.is_empty() {
+        learner.groups = store::groups_of(conn, user, &needs.groups)?
+            .into_iter()
+            .map(|(group, membership)| GroupFact { group, member: membership > 0 })
+            .collect();
+    }
     Ok(learner)
 }
 

@@ -14,6 +14,7 @@ use crate::db::schema::{
 };
 use crate::db::tree;
 use crate::db::types::{At, Id};
+use crate::db::units::people_of;
 use crate::domain::facts::ModuleRecord;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
@@ -145,12 +146,14 @@ pub fn revision_id(conn: &mut Conn, course: Uuid, number: i32) -> AppResult<Opti
 pub enum Sight {
     /// All.
     All,
-    /// One's own, those of these courses, and those of everybody below.
+    /// One's own, those of these courses, of the people of these units, and of everybody below.
     Own {
         /// The caller.
         user: Uuid,
         /// Courses that the caller teaches.
         courses: Vec<Uuid>,
+        /// Units whose people the caller looks after.
+        units: Vec<Uuid>,
     },
 }
 
@@ -163,10 +166,11 @@ pub fn list(
     use diesel::BoolExpressionMethods;
     let mut query =
         enrollments::table.select(EnrollmentRow::as_select()).order(enrollments::id).limit(page.fetch()).into_boxed();
-    if let Sight::Own { user, courses } = sight {
+    if let Sight::Own { user, courses, units } = sight {
         let below = tree::is_below("enrollments.user_id", *user);
         let taught: Vec<Id> = courses.iter().map(|id| Id(*id)).collect();
-        query = query.filter(enrollments::user_id.eq(Id(*user)).or(enrollments::course_id.eq_any(taught)).or(below));
+        let own = enrollments::user_id.eq(Id(*user)).or(enrollments::user_id.eq_any(people_of(units)));
+        query = query.filter(own.or(enrollments::course_id.eq_any(taught)).or(below));
     }
     if let Some(after) = page.after {
         query = query.filter(enrollments::id.gt(Id(after)));
@@ -184,6 +188,156 @@ pub fn list(
         query = query.filter(enrollments::updated_at.ge(At(since)));
     }
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// Locks courses whose seats are counted, in order of id, so that two of these never wait for each other.
+pub fn lock_courses(conn: &mut Conn, ids: &[Uuid]) -> AppResult<()> {
+    if let Conn::Pg(c) = conn
+        && !ids.is_empty()
+    {
+        let these = courses::table.filter(courses::id.eq_any(ids.iter().map(|id| Id(*id)))).order(courses::id);
+        these.select(courses::id).for_update().load::<Uuid>(c)?;
+    }
+    Ok(())
+}
+
+/// Users by id or external id.
+pub fn users_named(conn: &mut Conn, ids: &[Uuid], externals: &[String]) -> AppResult<Vec<(Uuid, Option<String>)>> {
+    use diesel::{BoolExpressionMethods, NullableExpressionMethods};
+    Ok(users::table
+        .filter(
+            users::id
+                .eq_any(ids.iter().map(|id| Id(*id)))
+                .or(users::external_id.eq_any(externals.to_vec()).assume_not_null()),
+        )
+        .select((users::id, users::external_id))
+        .load(conn)?)
+}
+
+/// Which of these users are active.
+pub fn active_users(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    Ok(users::table
+        .filter(users::id.eq_any(ids.iter().map(|id| Id(*id))))
+        .filter(users::state.eq("active"))
+        .select(users::id)
+        .load(conn)?)
+}
+
+/// Enrollments of these people in these courses: user, course, id, status, generation.
+pub fn newest_of(
+    conn: &mut Conn,
+    people: &[Uuid],
+    of_courses: &[Uuid],
+) -> AppResult<Vec<(Uuid, Uuid, Uuid, String, i32)>> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .select((
+            enrollments::user_id,
+            enrollments::course_id,
+            enrollments::id,
+            enrollments::status,
+            enrollments::generation,
+        ))
+        .load(conn)?)
+}
+
+/// How many are active in each of these courses.
+pub fn count_active_of(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, i64)>> {
+    Ok(enrollments::table
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .filter(enrollments::status.eq("active"))
+        .group_by(enrollments::course_id)
+        .select((enrollments::course_id, diesel::dsl::count_star()))
+        .load(conn)?)
+}
+
+/// The newest revision of each of these courses: course, revision.
+pub fn latest_revisions(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    use crate::db::schema::course_revisions as revisions;
+    use diesel::{BoolExpressionMethods, JoinOnDsl};
+    let newest = revisions::course_id.eq(courses::id).and(revisions::number.eq(courses::latest_revision));
+    Ok(courses::table
+        .inner_join(revisions::table.on(newest))
+        .filter(courses::id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .select((courses::id, revisions::id))
+        .load(conn)?)
+}
+
+/// Takes the next `n` numbers in line; answers the first.
+pub fn take_places_in_line(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<i64> {
+    let this = courses::table.filter(courses::id.eq(Id(course)));
+    diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + n)).execute(conn)?;
+    let last: i64 = courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?;
+    Ok(last.saturating_sub(n).saturating_add(1))
+}
+
+pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResult<()> {
+    for piece in rows.chunks(500) {
+        let values: Vec<_> = piece
+            .iter()
+            .map(|row| {
+                (
+                    (
+                        enrollments::id.eq(Id(row.id)),
+                        enrollments::course_id.eq(Id(row.course_id)),
+                        enrollments::user_id.eq(Id(row.user_id)),
+                        enrollments::revision_id.eq(row.revision_id.map(Id)),
+                        enrollments::revision.eq(row.revision),
+                        enrollments::generation.eq(row.generation),
+                        enrollments::status.eq(row.status.clone()),
+                        enrollments::source.eq(row.source.clone()),
+                        enrollments::enrolled_by.eq(row.enrolled_by.map(Id)),
+                        enrollments::waitlist_seq.eq(row.waitlist_seq),
+                        enrollments::cohort_start_at.eq(row.cohort_start_at.map(At)),
+                        enrollments::enrolled_at.eq(At(row.enrolled_at)),
+                    ),
+                    (
+                        enrollments::expires_at.eq(row.expires_at.map(At)),
+                        enrollments::percent.eq(row.percent),
+                        enrollments::done_weight.eq(row.done_weight),
+                        enrollments::total_weight.eq(row.total_weight),
+                        enrollments::facts_tag.eq(row.facts_tag),
+                        enrollments::version.eq(row.version),
+                        enrollments::created_at.eq(At(row.created_at)),
+                        enrollments::updated_at.eq(At(row.updated_at)),
+                    ),
+                )
+            })
+            .collect();
+        per_backend!(conn, |c| diesel::insert_into(enrollments::table).values(&values).execute(c))?;
+    }
+    Ok(())
+}
+
+/// Live enrollments of these people in a course that came from this source: id, user, status.
+pub fn live_by_source(
+    conn: &mut Conn,
+    course: Uuid,
+    people: &[Uuid],
+    source: &str,
+) -> AppResult<Vec<(Uuid, Uuid, String)>> {
+    Ok(enrollments::table
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
+        .filter(enrollments::source.eq(source))
+        .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
+        .select((enrollments::id, enrollments::user_id, enrollments::status))
+        .load(conn)?)
+}
+
+/// Ends these enrollments, all at once.
+pub fn withdraw_many(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> AppResult<()> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
+        .set((
+            enrollments::status.eq("withdrawn"),
+            enrollments::waitlist_seq.eq(None::<i64>),
+            enrollments::ended_at.eq(At(now)),
+            enrollments::version.eq(enrollments::version + 1),
+            enrollments::updated_at.eq(At(now)),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 pub fn insert(conn: &mut Conn, row: &EnrollmentRow) -> diesel::QueryResult<()> {
@@ -462,6 +616,20 @@ pub fn certificates_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppR
         .filter(certificates::user_id.eq(Id(user)))
         .filter(certificates::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
         .select((certificates::course_id, certificates::issued_at, certificates::expires_at, certificates::revoked_at))
+        .load(conn)?)
+}
+
+/// Of these groups those that exist, each with the number of memberships of the user in it or below it.
+pub fn groups_of(conn: &mut Conn, user: Uuid, of_groups: &[Uuid]) -> AppResult<Vec<(Uuid, i64)>> {
+    use crate::db::schema::{group_members as members, group_paths as paths};
+    use diesel::dsl::count;
+    use diesel::{BoolExpressionMethods, JoinOnDsl, NullableExpressionMethods};
+    let of_user = members::group_id.eq(paths::group_id).and(members::user_id.eq(Id(user)));
+    Ok(paths::table
+        .left_join(members::table.on(of_user))
+        .filter(paths::ancestor_id.eq_any(of_groups.iter().map(|id| Id(*id))))
+        .group_by(paths::ancestor_id)
+        .select((paths::ancestor_id, count(members::user_id.nullable())))
         .load(conn)?)
 }
 

@@ -83,6 +83,8 @@ impl<'a> Stage<'a> {
                 family_name: person.family_name.clone(),
                 password: None,
                 external_id: Some(person.external_id.clone()),
+                employee_number: None,
+                unit_id: None,
                 roles: Some(person.roles.clone()),
                 attributes: Some(person.attributes.clone()),
                 manager_id,

@@ -36,7 +36,7 @@ impl UserState {
 }
 
 /// A new user.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "email": "ada@example.org", "given_name": "Ada", "family_name": "Lovelace", "external_id": "hr-17", "roles": ["learner"],
@@ -60,6 +60,10 @@ pub struct UserIn {
     #[serde(default)]
     #[schema(value_type = Option<ExternalId>)]
     pub external_id: Option<String>,
+    /// The number that the company gives to its employees; unique.
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalId>)]
+    pub employee_number: Option<String>,
     /// Roles for the whole site; `learner` when absent.
     #[serde(default)]
     pub roles: Option<Vec<Role>>,
@@ -70,6 +74,9 @@ pub struct UserIn {
     /// The user's manager.
     #[serde(default)]
     pub manager_id: Option<Uuid>,
+    /// The unit that the user joins; those who administer a unit only must name one of theirs.
+    #[serde(default)]
+    pub unit_id: Option<Uuid>,
     /// BCP 47 language tag.
     #[serde(default)]
     #[schema(value_type = Option<LanguageTag>)]
@@ -105,6 +112,10 @@ pub struct UserPatch {
     #[serde(default)]
     #[schema(value_type = Option<ExternalId>)]
     pub external_id: Patch<String>,
+    /// New employee number, or null.
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalId>)]
+    pub employee_number: Patch<String>,
     /// The roles for the whole site, replacing those held.
     #[serde(default)]
     #[schema(value_type = Vec<Role>, required = false)]
@@ -162,11 +173,20 @@ pub struct CourseRole {
     pub role: Role,
 }
 
+/// A role over the people of a unit and of all units below it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct UnitRole {
+    /// The unit.
+    pub unit_id: Uuid,
+    /// The role held for it.
+    pub role: Role,
+}
+
 /// A user.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "0199c0de-0000-7000-8000-000000000001", "email": "ada@example.org", "given_name": "Ada", "family_name": "Lovelace",
-    "external_id": "hr-17", "state": "active", "roles": ["learner"], "course_roles": [], "attributes": {"department": "Sales"},
+    "external_id": "hr-17", "employee_number": "1017", "state": "active", "roles": ["learner"], "course_roles": [], "unit_roles": [], "attributes": {"department": "Sales"},
     "manager_id": null, "locale": "fr", "time_zone": "Europe/Paris", "last_login_at": null,
     "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z"
 }))]
@@ -182,12 +202,17 @@ pub struct UserOut {
     /// The HR system's id.
     #[schema(required)]
     pub external_id: Option<String>,
+    /// The company's number for its employee.
+    #[schema(required)]
+    pub employee_number: Option<String>,
     /// Whether the person may log in.
     pub state: UserState,
     /// Roles held for the whole site.
     pub roles: Vec<Role>,
     /// Roles held in single courses.
     pub course_roles: Vec<CourseRole>,
+    /// Roles held over the people of units.
+    pub unit_roles: Vec<UnitRole>,
     /// Profile attributes.
     #[schema(value_type = Object)]
     pub attributes: Value,
@@ -229,10 +254,146 @@ pub struct UserQuery {
     pub email: Option<String>,
     /// Only the user with this external id.
     pub external_id: Option<String>,
+    /// Only the user with this employee number.
+    pub employee_number: Option<String>,
+    /// Only people of this unit or of one below it.
+    pub unit_id: Option<Uuid>,
     /// Only the direct reports of this user.
     pub manager_id: Option<Uuid>,
     /// Only users changed at or after this instant (RFC 3339).
     pub updated_since: Option<DateTime<Utc>>,
+}
+
+/// How many levels down to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// One level.
+    #[default]
+    Direct,
+    /// All levels.
+    All,
+}
+
+/// Which reports of a user.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReportQuery {
+    /// Items on a page, 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+    /// Cursor from `next` of the page before.
+    pub after: Option<String>,
+    /// `direct` (when absent) or `all`.
+    #[param(inline)]
+    pub depth: Option<Depth>,
+}
+
+/// A page of roles.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RolePage {
+    /// Items on a page, 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+    /// Cursor from `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Where a role is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeKind {
+    /// Everywhere.
+    Site,
+    /// Over the people of a unit, with all units below.
+    Unit,
+    /// In one course.
+    Course,
+}
+
+/// Where a role is held, with the id of the unit or course.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleScope {
+    /// What it is.
+    pub kind: ScopeKind,
+    /// The unit or course; nothing for the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+}
+
+/// A role to grant.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "admin", "scope": {"kind": "unit", "id": "0199c0de-0000-7000-8000-0000000000f1"}}))]
+pub struct RoleIn {
+    /// Which.
+    pub role: Role,
+    /// Where.
+    pub scope: RoleScope,
+}
+
+impl Input for RoleIn {
+    fn check(&self, faults: &mut Faults) {
+        let site = self.scope.kind == ScopeKind::Site;
+        faults.ensure(!site || self.scope.id.is_none(), "/scope/id", "not_allowed", "The site has no id.");
+        faults.ensure(site || self.scope.id.is_some(), "/scope/id", "required", "This scope needs an id.");
+        let fits = match self.scope.kind {
+            ScopeKind::Site => true,
+            ScopeKind::Unit => matches!(self.role, Role::Admin | Role::Instructor | Role::Manager),
+            ScopeKind::Course => matches!(self.role, Role::Author | Role::Instructor),
+        };
+        faults.ensure(
+            fits,
+            "/role",
+            "unknown_value",
+            "For a unit a role is admin, instructor or manager; in a course, author or instructor.",
+        );
+    }
+}
+
+/// A role that a user holds.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "0199c0de-0000-7000-8000-00000000aa01", "role": "admin", "scope": {"kind": "unit", "id": "0199c0de-0000-7000-8000-0000000000f1"}, "created_at": "2026-11-23T09:00:00Z"}))]
+pub struct RoleOut {
+    /// Id of the grant, to take it away.
+    pub id: Uuid,
+    /// Which role.
+    pub role: Role,
+    /// Where it is held.
+    pub scope: RoleScope,
+    /// Since when.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Many users.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"users": [{"email": "ada@example.org", "given_name": "Ada", "family_name": "Lovelace", "external_id": "hr-17"}], "mode": "upsert"}))]
+pub struct UserBulkIn {
+    /// At most 1,000; at most 100 of them with a password.
+    #[schema(value_type = Vec<UserIn>)]
+    pub users: Vec<Value>,
+    /// Whether a user who exists already (by external id, then employee number, then e-mail) is changed or refused; `create` when absent.
+    #[serde(default)]
+    pub mode: crate::http::bulk::Mode,
+}
+
+/// Users of a bulk call that may carry a password: each costs a slow hash.
+pub const MAX_PASSWORDS: usize = 100;
+
+impl Input for UserBulkIn {
+    fn check(&self, faults: &mut Faults) {
+        crate::http::bulk::check_count(self.users.len(), "/users", faults);
+        let passwords = self.users.iter().filter(|user| user.get("password").is_some_and(Value::is_string)).count();
+        faults.ensure(
+            passwords <= MAX_PASSWORDS,
+            "/users",
+            "too_many_passwords",
+            "At most 100 users of a call may carry a password.",
+        );
+    }
 }
 
 fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
@@ -268,6 +429,7 @@ impl Input for UserIn {
         PersonName::check(&self.family_name, "/family_name", faults);
         Password::check_option(self.password.as_ref(), "/password", faults);
         ExternalId::check_option(self.external_id.as_ref(), "/external_id", faults);
+        ExternalId::check_option(self.employee_number.as_ref(), "/employee_number", faults);
         if let Some(attributes) = &self.attributes {
             check_attributes(attributes, faults);
         }
@@ -293,6 +455,7 @@ impl Input for UserPatch {
         PersonName::check_option(self.family_name.value(), "/family_name", faults);
         Password::check_option(self.password.value(), "/password", faults);
         ExternalId::check_option(self.external_id.value(), "/external_id", faults);
+        ExternalId::check_option(self.employee_number.value(), "/employee_number", faults);
         if let Some(attributes) = self.attributes.value() {
             check_attributes(attributes, faults);
         }

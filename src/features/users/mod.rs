@@ -1,21 +1,31 @@
 //! Users: the people. `users.email_key` (lower case) and `external_id` are unique; a user who left is kept.
 
+mod bulk;
 pub mod dto;
+pub mod mass;
+mod reports;
+mod roles;
 mod routes;
 pub mod service;
 mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::{any_but_one, create, ensure_admin, find, is_below};
+pub use service::{any_but_one, create, ensure_admin, find, find_for, is_below, reach_for, relate};
+pub use store::UserRow;
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {
     config
-        .service(routes::create_user)
-        .service(routes::list_users)
-        .service(routes::get_user)
-        .service(routes::update_user)
-        .service(routes::get_me)
-        .service(routes::update_me);
+        .service(routes::user::create_user)
+        .service(routes::user::list_users)
+        .service(routes::user::get_user)
+        .service(routes::user::update_user)
+        .service(routes::bulk::write_users_in_bulk)
+        .service(routes::role::list_user_roles)
+        .service(routes::role::grant_role)
+        .service(routes::role::revoke_role)
+        .service(routes::report::list_reports)
+        .service(routes::user::get_me)
+        .service(routes::user::update_me);
 }

@@ -1,27 +1,32 @@
 //! Use cases about users.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::dto::{CourseRole, MePatch, UserIn, UserOut, UserPatch, UserQuery, UserState};
-use super::store::{self, GrantRow, NewUser, UserRow};
+use super::dto::{CourseRole, MePatch, UnitRole, UserIn, UserOut, UserPatch, UserQuery, UserState};
+use super::store::{self, GrantRow, NewUser, Sight, UserRow};
 use crate::auth::passwords;
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
-use crate::domain::permission::{Act, Relation, Role};
+use crate::domain::organisation::may_be_changed_by_unit_admin;
+use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
 use crate::events::{self, NewEvent};
+use crate::features::groups;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::{Ctx, State};
 
 fn out(row: UserRow, grants: &[GrantRow]) -> AppResult<UserOut> {
     let mut roles = Vec::new();
-    let mut course_roles = Vec::new();
+    let (mut course_roles, mut unit_roles) = (Vec::new(), Vec::new());
     for (_, role, reach, reach_id) in grants.iter().filter(|grant| grant.0 == row.id) {
         let role: Role = role.parse().map_err(AppError::internal)?;
         match reach.as_str() {
             "course" => course_roles.push(CourseRole { course_id: *reach_id, role }),
+            "unit" => unit_roles.push(UnitRole { unit_id: *reach_id, role }),
             _ => roles.push(role),
         }
     }
@@ -32,9 +37,11 @@ fn out(row: UserRow, grants: &[GrantRow]) -> AppResult<UserOut> {
         given_name: row.given_name,
         family_name: row.family_name,
         external_id: row.external_id,
+        employee_number: row.employee_number,
         state: serde_json::from_value(Value::String(row.state)).map_err(AppError::internal)?,
         roles,
         course_roles,
+        unit_roles,
         attributes: row.attributes,
         manager_id: row.manager_id,
         locale: row.locale,
@@ -70,20 +77,86 @@ pub fn is_below(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<bool> {
     }
 }
 
+/// Fills in how the actor stands to a user: as a manager somewhere above, and by roles for units that the user belongs to.
+///
+/// # Errors
+/// Database errors.
+pub fn relate(conn: &mut Conn, ctx: &Ctx, user: Uuid, relation: &mut Relation) -> AppResult<()> {
+    relation.managed = is_below(conn, ctx, user)?;
+    let units: Vec<Uuid> = ctx.actor.unit_grants().map(|(unit, _)| unit).collect();
+    if !units.is_empty() {
+        let around = store::units_around(conn, user, &units)?;
+        relation.unit_roles =
+            ctx.actor.unit_grants().filter(|(unit, _)| around.contains(unit)).map(|(_, role)| role).collect();
+    }
+    Ok(())
+}
+
+/// Those of these people over whom the actor may do this by a role for a unit, or as a manager above them.
+///
+/// # Errors
+/// Database errors.
+pub fn reach_for(conn: &mut Conn, ctx: &Ctx, act: Act, people: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    let mut reached = HashSet::new();
+    let units = ctx.actor.units_for(act);
+    if !units.is_empty() {
+        reached.extend(store::in_units_among(conn, &units, people)?);
+    }
+    if let Some(actor) = ctx.actor.user_id().filter(|_| act.rule().manager) {
+        reached.extend(store::below_among(conn, actor, people)?);
+    }
+    Ok(reached)
+}
+
+/// Finds a user to whom the actor may do this; out of sight looks like not found.
+///
+/// # Errors
+/// 404; 403 when the user may be seen but not treated so.
+pub fn find_for(conn: &mut Conn, ctx: &Ctx, who: &Ref, act: Act) -> AppResult<UserRow> {
+    let row = find(conn, who)?;
+    let mut relation = Relation { own: ctx.actor.user_id() == Some(row.id), ..Relation::default() };
+    if ctx.may(act, &relation) {
+        return Ok(row);
+    }
+    relate(conn, ctx, row.id, &mut relation)?;
+    if ctx.may(act, &relation) {
+        return Ok(row);
+    }
+    if !ctx.may(Act::ReadUser, &relation) && ctx.actor.kind() == "user" {
+        return Err(AppError::not_found("user"));
+    }
+    ctx.require(act, &relation)?;
+    Ok(row)
+}
+
 /// One user, if the caller may see them.
 ///
 /// # Errors
 /// 404 also for users out of the caller's sight.
 pub fn get(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<UserOut> {
-    let row = find(conn, who)?;
-    let mut relation = Relation { own: ctx.actor.user_id() == Some(row.id), ..Relation::default() };
-    if !ctx.may(Act::ReadUser, &relation) {
-        relation.managed = is_below(conn, ctx, row.id)?;
-    }
-    if !ctx.may(Act::ReadUser, &relation) {
-        return Err(AppError::not_found("user"));
-    }
+    let row = find_for(conn, ctx, who, Act::ReadUser)?;
     with_roles(conn, row)
+}
+
+/// Finds a user whom the actor may change. Those who administer a unit only may not change anybody who holds more than they do.
+pub(super) fn find_to_change(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<UserRow> {
+    let row = find_for(conn, ctx, who, Act::WriteUser)?;
+    if !ctx.may(Act::WriteUser, &Relation::default()) {
+        let administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
+        let mut held = Vec::new();
+        for (_, role, reach, reach_id) in store::grants(conn, &[row.id])? {
+            let role = role.parse().map_err(AppError::internal)?;
+            held.push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
+        }
+        if !may_be_changed_by_unit_admin(&held, &administered) {
+            return Err(AppError::new(
+                Code::Forbidden,
+                "The user holds roles beyond your unit; only an admin of the site can change them.",
+            )
+            .with("missing", json!({"roles": ["admin"]})));
+        }
+    }
+    Ok(row)
 }
 
 /// The caller.
@@ -95,45 +168,77 @@ pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
     with_roles(conn, row)
 }
 
-/// A page of users: all for admins and clients, the direct reports for managers.
+/// A page of users: all for admins and clients, the direct reports for managers, a unit's people for those with a role for it.
 ///
 /// # Errors
 /// 403 for everyone else.
 pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
-    let below = match ctx.actor.user_id() {
+    let sight = match ctx.actor.user_id() {
         Some(id) if !ctx.actor.has_site_role(Role::Admin) => {
+            let units = ctx.actor.units_for(Act::ReadUser);
             // Whoever somebody reports to is a manager, with or without the role.
-            if !store::has_reports(conn, id)? {
+            if units.is_empty() && !store::has_reports(conn, id)? {
                 ctx.require(Act::ListUsers, &Relation::default())?;
             }
-            Some(id)
+            Sight::Some { below: id, units }
         }
         _ => {
             ctx.require(Act::ListUsers, &Relation::default())?;
-            None
+            Sight::All
         }
     };
-    let rows = store::list(conn, filter, below, page)?;
+    let rows = store::list(conn, filter, &sight, page)?;
+    outs(conn, rows)
+}
+
+/// Rows of a page as they go out, with their roles.
+pub(super) fn outs(conn: &mut Conn, rows: Rows<UserRow>) -> AppResult<Rows<UserOut>> {
     let ids: Vec<Uuid> = rows.items.iter().map(|row| row.id).collect();
     let grants = store::grants(conn, &ids)?;
     let items = rows.items.into_iter().map(|row| out(row, &grants)).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
 
-fn check_unique(conn: &mut Conn, email: &str, external_id: Option<&str>, except: Uuid) -> AppResult<()> {
-    let (email_taken, external_taken) = store::taken(conn, email, external_id, except)?;
+fn check_unique(
+    conn: &mut Conn,
+    email: &str,
+    external_id: Option<&str>,
+    number: Option<&str>,
+    except: Uuid,
+) -> AppResult<()> {
+    let key = email.to_lowercase();
+    let list = |text: Option<&str>| text.map(str::to_owned).into_iter().collect::<Vec<_>>();
+    let mut others = store::with_any(conn, vec![key.clone()], list(external_id), list(number))?;
+    others.retain(|(id, ..)| *id != except);
+    taken(&others, &key, external_id, number)
+}
+
+/// Refuses values that one of these other users has, naming each.
+pub(super) fn taken(
+    others: &[store::Identity],
+    email_key: &str,
+    external_id: Option<&str>,
+    number: Option<&str>,
+) -> AppResult<()> {
+    let any = |has: &dyn Fn(&store::Identity) -> bool| others.iter().any(has);
     let mut faults = Faults::new();
-    faults.ensure(!email_taken, "/email", "taken", "Another user has this e-mail.");
+    faults.ensure(!any(&|(_, key, ..)| key == email_key), "/email", "taken", "Another user has this e-mail.");
+    let external_taken = external_id.is_some() && any(&|(_, _, id, _)| id.as_deref() == external_id);
     faults.ensure(!external_taken, "/external_id", "taken", "Another user has this external id.");
+    let number_taken = number.is_some() && any(&|(.., taken)| taken.as_deref() == number);
+    faults.ensure(!number_taken, "/employee_number", "taken", "Another user has this employee number.");
     if faults.is_empty() {
         return Ok(());
     }
-    Err(AppError::new(Code::Conflict, "Another user has this e-mail or external id.").with_errors(faults.into_vec()))
+    Err(AppError::new(Code::Conflict, "Another user has this e-mail, external id or employee number.")
+        .with_errors(faults.into_vec()))
 }
 
-fn check_manager(conn: &mut Conn, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
+fn check_manager(conn: &mut Conn, ctx: &Ctx, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
     let Some(manager) = manager else { return Ok(()) };
-    if store::find(conn, &Ref::Id(manager))?.is_none() {
+    if find_for(conn, ctx, &Ref::Id(manager), Act::ReadUser).is_err()
+        && find_for(conn, ctx, &Ref::Id(manager), Act::WriteUser).is_err()
+    {
         return Err(AppError::field("/manager_id", "unknown_user", "There is no such user."));
     }
     if manager == user || store::is_below(conn, manager, user)? {
@@ -143,9 +248,9 @@ fn check_manager(conn: &mut Conn, user: Uuid, manager: Option<Uuid>) -> AppResul
 }
 
 /// Two requests may pass [`check_unique`] at once; the unique key decides.
-fn taken_meanwhile(error: diesel::result::Error) -> AppError {
+pub(super) fn taken_meanwhile(error: diesel::result::Error) -> AppError {
     if is_unique_violation(&error) {
-        AppError::new(Code::Conflict, "Another user has this e-mail or external id.")
+        AppError::new(Code::Conflict, "Another user has this e-mail, external id or employee number.")
     } else {
         error.into()
     }
@@ -156,18 +261,19 @@ fn taken_meanwhile(error: diesel::result::Error) -> AppError {
 /// # Errors
 /// 409 naming each value that another user has; 422 for an unknown manager.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<String>) -> AppResult<UserOut> {
-    ctx.require(Act::WriteUser, &Relation::default())?;
+    let unit = unit_to_join(conn, ctx, input.unit_id)?;
     let id = ctx.new_id();
     let roles = input.roles.unwrap_or_else(|| vec![Role::Learner]);
-    forbid_making_admins(ctx, &roles)?;
-    check_unique(conn, &input.email, input.external_id.as_deref(), id)?;
-    check_manager(conn, id, input.manager_id)?;
+    forbid_granting(ctx, &roles)?;
+    check_unique(conn, &input.email, input.external_id.as_deref(), input.employee_number.as_deref(), id)?;
+    check_manager(conn, ctx, id, input.manager_id)?;
     let new = NewUser {
         id,
         email: &input.email,
         given_name: input.given_name.trim(),
         family_name: input.family_name.trim(),
         external_id: input.external_id.as_deref(),
+        employee_number: input.employee_number.as_deref(),
         password_hash: password_hash.as_deref(),
         attributes: Value::Object(
             input.attributes.unwrap_or_default().into_iter().filter(|(_, v)| !v.is_null()).collect(),
@@ -181,14 +287,44 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<S
     set_roles(conn, ctx, id, roles)?;
     events::append(conn, ctx, vec![NewEvent::new("user.created", "user", id).user(id)])?;
     let row = find(conn, &Ref::Id(id))?;
+    if let Some(unit) = unit {
+        groups::flow::join(conn, ctx, &[(unit, id)])?;
+    }
+    groups::refresh(conn, ctx, &[(id, &row.attributes)])?;
     with_roles(conn, row)
 }
 
+/// The unit that a new user joins, after asking whether the actor may make users there, or at all.
+pub(super) fn unit_to_join(conn: &mut Conn, ctx: &Ctx, unit: Option<Uuid>) -> AppResult<Option<Uuid>> {
+    let Some(id) = unit else {
+        if !ctx.actor.units_for(Act::WriteUser).is_empty() && !ctx.may(Act::WriteUser, &Relation::default()) {
+            return Err(AppError::field("/unit_id", "required", "Name the unit of yours that the user joins."));
+        }
+        ctx.require(Act::WriteUser, &Relation::default())?;
+        return Ok(None);
+    };
+    let unknown = || AppError::field("/unit_id", "unknown_group", "There is no such unit, or you may not see it.");
+    let Ok(row) = groups::find(conn, &Ref::Id(id)) else {
+        ctx.require(Act::WriteUser, &Relation::default())?;
+        return Err(unknown());
+    };
+    let relation = groups::service::relation(conn, ctx, id)?;
+    if row.kind != "unit" || (!ctx.may(Act::WriteUser, &relation) && !ctx.actor.units_for(Act::WriteUser).is_empty()) {
+        return Err(unknown());
+    }
+    ctx.require(Act::WriteUser, &relation)?;
+    Ok(Some(id))
+}
+
 /// A client with `users:write` syncs people; it may not make itself an admin through one.
-fn forbid_making_admins(ctx: &Ctx, roles: &[Role]) -> AppResult<()> {
+pub(super) fn forbid_granting(ctx: &Ctx, roles: &[Role]) -> AppResult<()> {
     if roles.contains(&Role::Admin) && ctx.actor.kind() == "client" {
         return Err(AppError::new(Code::Forbidden, "Only an admin can grant the role admin.")
             .with("missing", json!({"roles": ["admin"]})));
+    }
+    // Who administers a unit only gives nobody more than the right to learn.
+    if roles.iter().any(|role| *role != Role::Learner) {
+        ctx.require(Act::GrantSiteRole, &Relation::default())?;
     }
     Ok(())
 }
@@ -200,7 +336,7 @@ fn set_roles(conn: &mut Conn, ctx: &Ctx, id: Uuid, mut roles: Vec<Role>) -> AppR
 }
 
 /// Merges RFC 7396: null removes, a value replaces.
-fn merge(target: &mut Value, patch: Map<String, Value>) {
+pub(super) fn merge(target: &mut Value, patch: Map<String, Value>) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
@@ -227,8 +363,7 @@ pub fn update(
     password_hash: Patch<String>,
     conditions: &Conditions,
 ) -> AppResult<UserOut> {
-    ctx.require(Act::WriteUser, &Relation::default())?;
-    let found = find(conn, who)?;
+    let found = find_to_change(conn, ctx, who)?;
     lock_row(conn, LockTable::Users, found.id)?;
     let mut row = find(conn, &Ref::Id(found.id))?;
     conditions.require(row.version)?;
@@ -243,6 +378,8 @@ pub fn update(
         row.family_name = name.trim().to_owned();
     }
     row.external_id = patch.external_id.over(row.external_id.take());
+    row.employee_number = patch.employee_number.over(row.employee_number.take());
+    let attributes_change = patch.attributes != Patch::Absent;
     match patch.attributes {
         Patch::Absent => {}
         Patch::Null => row.attributes = json!({}),
@@ -250,19 +387,19 @@ pub fn update(
     }
     if patch.manager_id != Patch::Absent {
         row.manager_id = patch.manager_id.over(None);
-        check_manager(conn, row.id, row.manager_id)?;
+        check_manager(conn, ctx, row.id, row.manager_id)?;
     }
     row.locale = patch.locale.over(row.locale.take());
     row.time_zone = patch.time_zone.over(row.time_zone.take());
     if let Patch::Value(state) = patch.state {
         row.state = state.as_str().to_owned();
     }
-    check_unique(conn, &row.email, row.external_id.as_deref(), row.id)?;
+    check_unique(conn, &row.email, row.external_id.as_deref(), row.employee_number.as_deref(), row.id)?;
     row.version = row.version.saturating_add(1);
     row.updated_at = ctx.now;
     store::update(conn, &row).map_err(taken_meanwhile)?;
     if let Patch::Value(roles) = patch.roles {
-        forbid_making_admins(ctx, &roles)?;
+        forbid_granting(ctx, &roles)?;
         set_roles(conn, ctx, row.id, roles)?;
     }
     if password_hash != Patch::Absent {
@@ -281,6 +418,12 @@ pub fn update(
         );
     }
     events::append(conn, ctx, log)?;
+    if attributes_change {
+        groups::refresh(conn, ctx, &[(row.id, &row.attributes)])?;
+    }
+    if row.state != before && row.state == UserState::Active.as_str() {
+        groups::flow::come_back(conn, ctx, &[row.id])?;
+    }
     with_roles(conn, row)
 }
 
@@ -348,6 +491,8 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         family_name: "Admin".into(),
         password: Some(password.clone()),
         external_id: None,
+        employee_number: None,
+        unit_id: None,
         roles: Some(vec![Role::Admin]),
         attributes: None,
         manager_id: None,

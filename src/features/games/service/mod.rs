@@ -141,7 +141,7 @@ impl Game {
     #[must_use]
     pub fn relation(&self) -> Relation {
         let course = self.row.scope_id.filter(|_| self.row.scope_kind == "course");
-        Relation { own: false, course, managed: false }
+        Relation { own: false, course, managed: false, ..Relation::default() }
     }
 
     /// Refuses what a closed game does not allow any more.

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, get, patch, post, web};
 
-use super::dto::{MePatch, UserIn, UserOut, UserPatch, UserQuery};
-use super::service;
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::error::{AppError, AppResult, Code};
+use crate::features::users::dto::{MePatch, UserIn, UserOut, UserPatch, UserQuery};
+use crate::features::users::service;
 use crate::http::answer::Page;
 use crate::http::{Answer, Body, Conditions, Patch, Query, Ref, Retry, commit, query};
 

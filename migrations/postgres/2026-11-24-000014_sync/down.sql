@@ -1,0 +1,3 @@
+DROP TABLE sync_settings;
+DROP TABLE sync_plan_rows;
+DROP TABLE sync_plans;

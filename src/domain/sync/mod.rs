@@ -1,0 +1,222 @@
+//! The whole list of employees against the users that are known: what would change, what is wrong, and whether it looks safe. Pure.
+
+pub mod cells;
+pub mod dates;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use self::plan::plan;
+
+/// What a list says about one field.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Given<T> {
+    /// Nothing: keep what is there.
+    #[default]
+    Absent,
+    /// That there is none: remove what is there.
+    Empty,
+    /// This.
+    Value(T),
+}
+
+impl<T> Given<T> {
+    /// The value, if there is one.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// One fault of a row: the column, which fault, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct RowFault {
+    /// The column (or field) at fault.
+    pub column: String,
+    /// Stable name.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+}
+
+impl RowFault {
+    /// A fault.
+    #[must_use]
+    pub fn new(column: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self { column: column.to_owned(), code: code.to_owned(), detail: detail.into() }
+    }
+}
+
+/// One row of the list, read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Employee {
+    /// Its number in the source, from 1; for CSV the line.
+    pub row: i64,
+    /// The HR system's id.
+    pub external_id: Given<String>,
+    /// The company's number.
+    pub employee_number: Given<String>,
+    /// E-mail.
+    pub email: Given<String>,
+    /// Given name.
+    pub given_name: Given<String>,
+    /// Family name.
+    pub family_name: Given<String>,
+    /// External id of the manager.
+    pub manager: Given<String>,
+    /// Whether the person works here; yes when absent.
+    pub active: Option<bool>,
+    /// Attributes, the department among them.
+    pub attributes: BTreeMap<String, Given<Value>>,
+    /// What is wrong with it.
+    pub faults: Vec<RowFault>,
+}
+
+/// What a plan may change of a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Profile {
+    /// The HR system's id.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    /// The company's number.
+    #[schema(required)]
+    pub employee_number: Option<String>,
+    /// E-mail.
+    pub email: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Attributes.
+    #[schema(value_type = Object)]
+    pub attributes: Map<String, Value>,
+    /// The manager.
+    #[schema(required)]
+    pub manager_id: Option<Uuid>,
+    /// `active`, `suspended` or `left`.
+    pub state: String,
+}
+
+/// A user that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Person {
+    /// Whose.
+    pub id: Uuid,
+    /// Version at the time of planning.
+    pub version: i64,
+    /// What there is.
+    pub profile: Profile,
+}
+
+/// What a row of a plan does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A new user.
+    Create,
+    /// Changed fields.
+    Update,
+    /// Somebody who left comes back.
+    Reactivate,
+    /// Somebody leaves.
+    Deactivate,
+    /// Nothing changes; counted, not listed.
+    Unchanged,
+    /// The row cannot be applied.
+    Error,
+}
+
+impl Action {
+    /// All, in the order in which they are applied.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Update, Self::Reactivate, Self::Deactivate, Self::Unchanged, Self::Error];
+
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Reactivate => "reactivate",
+            Self::Deactivate => "deactivate",
+            Self::Unchanged => "unchanged",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How a plan is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Whether active users with an external id who are not in the list leave.
+    pub deactivate_missing: bool,
+    /// Above this share of active users the plan is blocked, in percent; 10 when absent.
+    pub max_deactivate_percent: f64,
+    /// Above this share of rows at fault the plan is blocked, in percent; 10 when absent.
+    pub max_error_percent: f64,
+    /// How dates are written: `iso`, `day_first` or `month_first`.
+    pub date_style: dates::DateStyle,
+    /// Attributes that hold dates; they are kept as YYYY-MM-DD.
+    pub date_attributes: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            deactivate_missing: true,
+            max_deactivate_percent: 10.0,
+            max_error_percent: 10.0,
+            date_style: dates::DateStyle::Iso,
+            date_attributes: Vec::new(),
+        }
+    }
+}
+
+/// One row of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRow {
+    /// Its number in the source; none for somebody who is not in the list.
+    pub row: Option<i64>,
+    /// What it does.
+    pub action: Action,
+    /// Whom it is about.
+    pub user: Option<Uuid>,
+    /// Their version at the time of planning.
+    pub version: Option<i64>,
+    /// As it is.
+    pub before: Option<Profile>,
+    /// As it will be.
+    pub after: Option<Profile>,
+    /// Why it cannot be applied.
+    pub faults: Vec<RowFault>,
+}
+
+/// Why a plan is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Guard {
+    /// Stable name.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+}
+
+/// What would happen.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// The rows that do something, in the order in which they are applied, and those at fault.
+    pub rows: Vec<PlannedRow>,
+    /// How many of each.
+    pub counts: BTreeMap<Action, u64>,
+    /// Why it should not be applied without a look.
+    pub guards: Vec<Guard>,
+}

@@ -1,0 +1,433 @@
+//! The plan: matching, managers, changes, guards.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Action, Employee, Given, Guard, Options, Person, Plan, PlannedRow, Profile, RowFault};
+use crate::domain::organisation::manager_cycles;
+
+/// People by what a list may call them.
+struct Index<'a> {
+    people: &'a [Person],
+    external: HashMap<&'a str, usize>,
+    number: HashMap<&'a str, usize>,
+    email: HashMap<String, usize>,
+}
+
+impl<'a> Index<'a> {
+    fn new(people: &'a [Person]) -> Self {
+        let mut index = Self { people, external: HashMap::new(), number: HashMap::new(), email: HashMap::new() };
+        for (ix, person) in people.iter().enumerate() {
+            index.external.extend(person.profile.external_id.as_deref().map(|id| (id, ix)));
+            index.number.extend(person.profile.employee_number.as_deref().map(|number| (number, ix)));
+            index.email.insert(person.profile.email.to_lowercase(), ix);
+        }
+        index
+    }
+
+    /// By external id, then employee number, then e-mail.
+    fn find(&self, employee: &Employee) -> Option<&'a Person> {
+        let external = employee.external_id.value().and_then(|id| self.external.get(id.as_str()));
+        let number = || employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
+        let email = || employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
+        external.or_else(number).or_else(email).and_then(|ix| self.people.get(*ix))
+    }
+}
+
+/// A row on its way into the plan.
+struct Draft<'a> {
+    employee: &'a Employee,
+    person: Option<&'a Person>,
+    id: Uuid,
+    manager: Given<Uuid>,
+    faults: Vec<RowFault>,
+}
+
+/// Names rows that share a value, each with all of them.
+fn twins<'a>(drafts: &mut [Draft<'a>], column: &str, key: impl Fn(&Draft<'a>) -> Option<String>) {
+    let mut rows: HashMap<String, Vec<i64>> = HashMap::new();
+    for draft in drafts.iter() {
+        if let Some(key) = key(draft) {
+            rows.entry(key).or_default().push(draft.employee.row);
+        }
+    }
+    for draft in drafts.iter_mut() {
+        if let Some(shared) = key(draft).and_then(|key| rows.get(&key)).filter(|rows| rows.len() > 1) {
+            draft.faults.push(RowFault::new(column, "duplicate", format!("The rows {} have the same.", list(shared))));
+        }
+    }
+}
+
+fn list(rows: &[i64]) -> String {
+    let mut text: Vec<String> = rows.iter().take(20).map(i64::to_string).collect();
+    if rows.len() > 20 {
+        text.push(format!("and {} more", rows.len().saturating_sub(20)));
+    }
+    text.join(", ")
+}
+
+/// What the list would change. `new_id` gives the ids of new users.
+#[must_use]
+pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut new_id: impl FnMut() -> Uuid) -> Plan {
+    let index = Index::new(people);
+    let mut drafts: Vec<Draft<'_>> = employees
+        .iter()
+        .map(|employee| {
+            let person = index.find(employee);
+            let id = person.map_or_else(&mut new_id, |person| person.id);
+            Draft { employee, person, id, manager: Given::Absent, faults: employee.faults.clone() }
+        })
+        .collect();
+    let mentioned: HashSet<Uuid> = drafts.iter().filter_map(|draft| draft.person.map(|p| p.id)).collect();
+    twins(&mut drafts, "external_id", |d| d.employee.external_id.value().cloned());
+    twins(&mut drafts, "employee_number", |d| d.employee.employee_number.value().cloned());
+    twins(&mut drafts, "email", |d| d.employee.email.value().map(|email| email.to_lowercase()));
+    identify(&mut drafts, &index);
+    managers(&mut drafts, &index);
+    finish(&drafts, people, &mentioned, options)
+}
+
+/// Rows that cannot be told, that lack what a new user needs, or that take what another has.
+fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
+    let mut by_person: HashMap<Uuid, Vec<i64>> = HashMap::new();
+    for draft in drafts.iter() {
+        if let Some(person) = draft.person {
+            by_person.entry(person.id).or_default().push(draft.employee.row);
+        }
+    }
+    for draft in drafts {
+        let employee = draft.employee;
+        match draft.person {
+            Some(person) => {
+                let rows = by_person.get(&person.id).filter(|rows| rows.len() > 1 && draft.faults.is_empty());
+                if let Some(rows) = rows {
+                    let detail = format!("The rows {} are the same user.", list(rows));
+                    draft.faults.push(RowFault::new("external_id", "same_person", detail));
+                }
+                let other = employee.external_id.value().zip(person.profile.external_id.as_ref());
+                if other.is_some_and(|(given, known)| given != known) {
+                    draft.faults.push(RowFault::new(
+                        "external_id",
+                        "other_person",
+                        "A user with another external id has this employee number or e-mail.",
+                    ));
+                }
+            }
+            None => {
+                let keys = [&employee.external_id, &employee.employee_number];
+                if keys.iter().all(|key| key.value().is_none()) && draft.faults.is_empty() {
+                    draft.faults.push(RowFault::new(
+                        "external_id",
+                        "required",
+                        "A new user needs an external id or an employee number.",
+                    ));
+                }
+                let needed = [
+                    ("email", &employee.email),
+                    ("given_name", &employee.given_name),
+                    ("family_name", &employee.family_name),
+                ];
+                for (column, given) in needed {
+                    let told = draft.faults.iter().any(|fault| fault.column == column);
+                    if given.value().is_none() && !told && employee.active != Some(false) {
+                        draft.faults.push(RowFault::new(column, "required", "A new user needs this."));
+                    }
+                }
+            }
+        }
+        let others = [
+            ("email", employee.email.value().and_then(|v| index.email.get(&v.to_lowercase()))),
+            ("employee_number", employee.employee_number.value().and_then(|v| index.number.get(v.as_str()))),
+        ];
+        for (column, found) in others {
+            let other = found.and_then(|ix| index.people.get(*ix)).filter(|other| other.id != draft.id);
+            if other.is_some() {
+                draft.faults.push(RowFault::new(column, "taken", "Another user has this."));
+            }
+        }
+    }
+}
+
+/// Resolves managers in any order of rows, and refuses those that do not exist, that cannot be made, or that go round in a circle.
+fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
+    let in_list: HashMap<String, Uuid> =
+        drafts.iter().filter_map(|d| Some((d.employee.external_id.value()?.clone(), d.id))).collect();
+    for draft in drafts.iter_mut() {
+        draft.manager = match &draft.employee.manager {
+            Given::Absent => Given::Absent,
+            Given::Empty => Given::Empty,
+            Given::Value(external) => {
+                let known = || index.external.get(external.as_str()).and_then(|ix| index.people.get(*ix)).map(|p| p.id);
+                match in_list.get(external).copied().or_else(known) {
+                    Some(id) => Given::Value(id),
+                    None => {
+                        let detail = format!("There is no employee with the external id {external}.");
+                        draft.faults.push(RowFault::new("manager_external_id", "unknown_manager", detail));
+                        Given::Absent
+                    }
+                }
+            }
+        };
+    }
+    // A fault may bring others: who reports to somebody that cannot be made cannot be made so either. Each round finds at least one
+    // more row at fault, so there is an end.
+    let rows: HashMap<Uuid, i64> = drafts.iter().map(|draft| (draft.id, draft.employee.row)).collect();
+    loop {
+        let lost: HashSet<Uuid> =
+            drafts.iter().filter(|d| d.person.is_none() && !d.faults.is_empty()).map(|d| d.id).collect();
+        let mut edges: HashMap<Uuid, Uuid> =
+            index.people.iter().filter_map(|p| Some((p.id, p.profile.manager_id?))).collect();
+        for draft in drafts.iter().filter(|draft| draft.faults.is_empty()) {
+            match &draft.manager {
+                Given::Value(manager) => drop(edges.insert(draft.id, *manager)),
+                Given::Empty => drop(edges.remove(&draft.id)),
+                Given::Absent => {}
+            }
+        }
+        let mut circles: HashMap<Uuid, Vec<i64>> = HashMap::new();
+        for cycle in manager_cycles(&edges) {
+            let mut members: Vec<i64> = cycle.iter().filter_map(|id| rows.get(id).copied()).collect();
+            members.sort_unstable();
+            circles.extend(cycle.into_iter().map(|id| (id, members.clone())));
+        }
+        let mut changed = false;
+        for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
+            if let Some(members) = circles.get(&draft.id) {
+                let detail = format!("The managers of the rows {} go round in a circle.", list(members));
+                draft.faults.push(RowFault::new("manager_external_id", "manager_cycle", detail));
+                changed = true;
+            } else if draft.manager.value().is_some_and(|manager| lost.contains(manager)) {
+                let detail = "The manager's own row is at fault, so the manager will not be made.";
+                draft.faults.push(RowFault::new("manager_external_id", "manager_at_fault", detail));
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
+    match given {
+        Given::Absent => old.cloned(),
+        Given::Empty => None,
+        Given::Value(new) => Some(new.clone()),
+    }
+}
+
+/// The profile after the row.
+fn after(draft: &Draft<'_>) -> Profile {
+    let (employee, before) = (draft.employee, draft.person.map(|person| &person.profile));
+    let text = |given: &Given<String>, old: Option<&String>| over(given, old).unwrap_or_default();
+    let mut attributes = before.map(|profile| profile.attributes.clone()).unwrap_or_default();
+    for (name, given) in &employee.attributes {
+        match given {
+            Given::Absent => {}
+            Given::Empty => drop(attributes.remove(name)),
+            Given::Value(value) => drop(attributes.insert(name.clone(), value.clone())),
+        }
+    }
+    let works = employee.active != Some(false);
+    let state = match before.map(|profile| profile.state.as_str()) {
+        _ if !works => "left",
+        // A suspension is not HR's to lift.
+        Some("suspended") => "suspended",
+        _ => "active",
+    };
+    Profile {
+        external_id: match &employee.external_id {
+            Given::Value(id) => Some(id.clone()),
+            _ => before.and_then(|profile| profile.external_id.clone()),
+        },
+        employee_number: over(&employee.employee_number, before.and_then(|p| p.employee_number.as_ref())),
+        email: text(&employee.email, before.map(|p| &p.email)),
+        given_name: text(&employee.given_name, before.map(|p| &p.given_name)),
+        family_name: text(&employee.family_name, before.map(|p| &p.family_name)),
+        attributes,
+        manager_id: match &draft.manager {
+            Given::Absent => before.and_then(|profile| profile.manager_id),
+            Given::Empty => None,
+            Given::Value(id) => Some(*id),
+        },
+        state: state.to_owned(),
+    }
+}
+
+fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, options: &Options) -> Plan {
+    let mut rows: Vec<PlannedRow> = Vec::new();
+    let mut counts: BTreeMap<Action, u64> = Action::ALL.into_iter().map(|action| (action, 0)).collect();
+    let mut count = |action: Action| {
+        if let Some(n) = counts.get_mut(&action) {
+            *n = n.saturating_add(1);
+        }
+    };
+    for draft in drafts {
+        let before = draft.person.map(|person| person.profile.clone());
+        let row = PlannedRow {
+            row: Some(draft.employee.row),
+            action: Action::Error,
+            user: draft.person.map(|person| person.id),
+            version: draft.person.map(|person| person.version),
+            before,
+            after: None,
+            faults: draft.faults.clone(),
+        };
+        if !draft.faults.is_empty() {
+            count(Action::Error);
+            rows.push(row);
+            continue;
+        }
+        let after = after(draft);
+        let action = match row.before.as_ref() {
+            // Somebody who left before Cairn ever knew them is of no use.
+            None if after.state == "left" => Action::Unchanged,
+            None => Action::Create,
+            Some(before) if before == &after => Action::Unchanged,
+            Some(before) if before.state != "left" && after.state == "left" => Action::Deactivate,
+            Some(before) if before.state == "left" && after.state != "left" => Action::Reactivate,
+            Some(_) => Action::Update,
+        };
+        count(action);
+        if action != Action::Unchanged {
+            rows.push(PlannedRow { action, user: Some(draft.id), after: Some(after), ..row });
+        }
+    }
+    if options.deactivate_missing {
+        let missing = people.iter().filter(|person| {
+            person.profile.state != "left" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
+        });
+        for person in missing {
+            count(Action::Deactivate);
+            rows.push(PlannedRow {
+                row: None,
+                action: Action::Deactivate,
+                user: Some(person.id),
+                version: Some(person.version),
+                before: Some(person.profile.clone()),
+                after: Some(Profile { state: "left".into(), ..person.profile.clone() }),
+                faults: Vec::new(),
+            });
+        }
+    }
+    let guards = guards(drafts, people, &rows, options);
+    order(&mut rows);
+    Plan { rows, counts, guards }
+}
+
+/// Managers are made before those who report to them.
+fn order(rows: &mut [PlannedRow]) {
+    let above: HashMap<Uuid, Option<Uuid>> = rows
+        .iter()
+        .filter(|row| row.action == Action::Create)
+        .filter_map(|row| Some((row.user?, row.after.as_ref()?.manager_id)))
+        .collect();
+    let mut levels: HashMap<Uuid, usize> = HashMap::with_capacity(above.len());
+    for start in above.keys() {
+        let mut chain = Vec::new();
+        let mut at = Some(*start);
+        // Circles were refused, so the chain ends.
+        while let Some(id) = at.filter(|id| above.contains_key(id) && !levels.contains_key(id)) {
+            chain.push(id);
+            at = above.get(&id).copied().flatten();
+        }
+        let mut level = at.and_then(|id| levels.get(&id).copied()).map_or(0, |level| level.saturating_add(1));
+        for id in chain.into_iter().rev() {
+            levels.insert(id, level);
+            level = level.saturating_add(1);
+        }
+    }
+    rows.sort_by_key(|row| {
+        let level = row.user.and_then(|id| levels.get(&id).copied()).unwrap_or(0);
+        (row.action, level, row.row.unwrap_or(i64::MAX), row.user)
+    });
+}
+
+/// `part` is more than `percent` of `whole`.
+fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
+    let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    part > 0 && number(part) * 100.0 > percent * number(whole)
+}
+
+fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow], options: &Options) -> Vec<Guard> {
+    let mut guards = Vec::new();
+    let mut add = |code: &str, detail: String| guards.push(Guard { code: code.to_owned(), detail });
+    if drafts.is_empty() {
+        add("empty_list", "The list has no rows.".into());
+    }
+    let active = people.iter().filter(|p| p.profile.state != "left" && p.profile.external_id.is_some()).count();
+    let leaving = rows.iter().filter(|row| row.action == Action::Deactivate).count();
+    if exceeds(leaving, active.max(1), options.max_deactivate_percent) {
+        add(
+            "too_many_deactivations",
+            format!(
+                "{leaving} of {active} active users would leave; more than {} % is too many.",
+                options.max_deactivate_percent
+            ),
+        );
+    }
+    let errors = rows.iter().filter(|row| row.action == Action::Error).count();
+    if exceeds(errors, drafts.len(), options.max_error_percent) {
+        add(
+            "too_many_errors",
+            format!(
+                "{errors} of {} rows are at fault; more than {} % is too many.",
+                drafts.len(),
+                options.max_error_percent
+            ),
+        );
+    }
+    const KEYS: [&str; 3] = ["external_id", "employee_number", "email"];
+    let unknown: Vec<i64> = drafts
+        .iter()
+        .filter(|d| d.person.is_none() && d.faults.iter().any(|fault| KEYS.contains(&fault.column.as_str())))
+        .map(|d| d.employee.row)
+        .collect();
+    if !unknown.is_empty() && rows.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
+        add(
+            "unidentified_rows",
+            format!(
+                "The rows {} cannot be told to be anybody, so some of those who seem to be missing may be in them.",
+                list(&unknown)
+            ),
+        );
+    }
+    for column in emptied(drafts) {
+        add("column_emptied", format!("`{column}` had values for nearly everybody in the list and would lose them."));
+    }
+    guards
+}
+
+/// Columns that nearly everybody who had a value would lose.
+fn emptied(drafts: &[Draft<'_>]) -> Vec<String> {
+    let mut had: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut note = |column: &str, before: bool, given_empty: bool| {
+        if before {
+            let (all, lost) = had.entry(column.to_owned()).or_default();
+            *all = all.saturating_add(1);
+            *lost = lost.saturating_add(usize::from(given_empty));
+        }
+    };
+    for draft in drafts {
+        let Some(person) = draft.person else { continue };
+        let (employee, profile) = (draft.employee, &person.profile);
+        note("external_id", profile.external_id.is_some(), employee.external_id == Given::Empty);
+        note("employee_number", profile.employee_number.is_some(), employee.employee_number == Given::Empty);
+        note("manager_external_id", profile.manager_id.is_some(), employee.manager == Given::Empty);
+        for column in
+            [("email", &employee.email), ("given_name", &employee.given_name), ("family_name", &employee.family_name)]
+        {
+            note(column.0, true, *column.1 == Given::Empty);
+        }
+        for (name, given) in &employee.attributes {
+            let before = profile.attributes.get(name).is_some_and(|value| *value != Value::Null);
+            note(name, before, *given == Given::Empty);
+        }
+    }
+    had.into_iter()
+        .filter(|(_, (all, lost))| *all >= 2 && lost.saturating_mul(10) >= all.saturating_mul(9))
+        .map(|(column, _)| column)
+        .collect()
+}

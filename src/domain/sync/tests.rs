@@ -1,0 +1,223 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::organisation::manager_cycles;
+
+fn ids() -> impl FnMut() -> Uuid {
+    let mut next = 1_000_u128;
+    move || {
+        next += 1;
+        Uuid::from_u128(next)
+    }
+}
+
+fn person(n: u128, fields: Value) -> Person {
+    let text = |name: &str, default: &str| fields.get(name).and_then(Value::as_str).unwrap_or(default).to_owned();
+    Person {
+        id: Uuid::from_u128(n),
+        version: 1,
+        profile: Profile {
+            external_id: Some(text("external_id", &format!("x{n}"))).filter(|id| !id.is_empty()),
+            employee_number: fields.get("employee_number").and_then(Value::as_str).map(str::to_owned),
+            email: text("email", &format!("p{n}@example.org")),
+            given_name: "P".into(),
+            family_name: "N".into(),
+            attributes: fields.get("attributes").and_then(Value::as_object).cloned().unwrap_or_else(Map::new),
+            manager_id: fields.get("manager").and_then(Value::as_u64).map(|n| Uuid::from_u128(n.into())),
+            state: text("state", "active"),
+        },
+    }
+}
+
+fn rows(list: Value) -> Vec<Employee> {
+    rows_with(list, &Options::default())
+}
+
+fn rows_with(list: Value, options: &Options) -> Vec<Employee> {
+    let read = |(n, row): (usize, &Value)| {
+        let given = |v: &Value| if v.is_null() { Given::Empty } else { Given::Value(v.clone()) };
+        let cells: BTreeMap<String, Given<Value>> =
+            row.as_object().unwrap().iter().map(|(k, v)| (k.clone(), given(v))).collect();
+        cells::read(i64::try_from(n).unwrap() + 1, &cells, options)
+    };
+    list.as_array().unwrap().iter().enumerate().map(read).collect()
+}
+
+fn full(n: u32) -> Value {
+    json!({"external_id": format!("x{n}"), "email": format!("p{n}@example.org"), "given_name": "P", "family_name": "N"})
+}
+
+fn with(mut row: Value, field: &str, value: Value) -> Value {
+    row[field] = value;
+    row
+}
+
+fn codes(plan: &Plan) -> Vec<(i64, String)> {
+    let faults = |row: &PlannedRow| row.faults.iter().map(|f| (row.row.unwrap(), f.code.clone())).collect::<Vec<_>>();
+    plan.rows.iter().flat_map(faults).collect()
+}
+
+fn count(plan: &Plan, action: Action) -> u64 {
+    plan.counts[&action]
+}
+
+#[test]
+fn each_kind_of_change_is_told() {
+    let people = [
+        person(1, json!({})),
+        person(2, json!({})),
+        person(3, json!({"state": "left"})),
+        person(4, json!({})),
+        person(5, json!({"external_id": ""})),
+        person(6, json!({"state": "suspended"})),
+    ];
+    let list = rows(json!([full(1), with(full(2), "given_name", json!("Q")), full(3), full(6), full(9)]));
+    let plan = plan(&list, &people, &Options { max_deactivate_percent: 100.0, ..Options::default() }, ids());
+    let of = |action| plan.rows.iter().filter(|r| r.action == action).map(|r| r.row).collect::<Vec<_>>();
+    assert_eq!(of(Action::Create), [Some(5)]);
+    assert_eq!(of(Action::Update), [Some(2)]);
+    assert_eq!(of(Action::Reactivate), [Some(3)]);
+    assert_eq!(of(Action::Deactivate), [None], "x4 is missing; the user without an external id is not HR's");
+    assert_eq!(count(&plan, Action::Unchanged), 2, "the suspension stays");
+    assert!(plan.guards.is_empty(), "{:?}", plan.guards);
+}
+
+#[test]
+fn people_are_matched_by_external_id_then_number_then_email() {
+    let people = [
+        person(1, json!({"external_id": "", "employee_number": "77"})),
+        person(2, json!({"external_id": ""})),
+        person(3, json!({"external_id": "other", "email": "p3@example.org"})),
+    ];
+    let list = rows(json!([
+        {"external_id": "n1", "employee_number": "77"},
+        {"external_id": "n2", "email": "P2@example.org"},
+        full(3)
+    ]));
+    let plan = plan(&list, &people, &Options::default(), ids());
+    let after: HashMap<Uuid, Option<String>> =
+        plan.rows.iter().filter_map(|r| Some((r.user?, r.after.as_ref()?.external_id.clone()))).collect();
+    assert_eq!(after[&Uuid::from_u128(1)].as_deref(), Some("n1"));
+    assert_eq!(after[&Uuid::from_u128(2)].as_deref(), Some("n2"));
+    assert_eq!(codes(&plan), [(3, "other_person".to_owned())]);
+}
+
+#[test]
+fn every_mistake_is_named_with_its_row() {
+    let long = "x".repeat(1 << 20);
+    let cases = [
+        (json!([full(1), full(1)]), vec![(1, "duplicate"), (1, "duplicate"), (2, "duplicate"), (2, "duplicate")]),
+        (json!([with(full(1), "manager_external_id", json!("nobody"))]), vec![(1, "unknown_manager")]),
+        (json!([with(full(1), "manager_external_id", json!("x1"))]), vec![(1, "manager_cycle")]),
+        (
+            json!([
+                with(full(1), "manager_external_id", json!("x2")),
+                with(full(2), "manager_external_id", json!("x1"))
+            ]),
+            vec![(1, "manager_cycle"), (2, "manager_cycle")],
+        ),
+        (
+            json!([with(full(1), "email", json!("nonsense")), with(full(2), "manager_external_id", json!("x1"))]),
+            vec![(1, "invalid_email"), (2, "manager_at_fault")],
+        ),
+        (json!([with(full(1), "given_name", json!(long))]), vec![(1, "too_long")]),
+        (json!([with(full(1), "family_name", json!("=HYPERLINK(\"http://x\")"))]), vec![(1, "formula")]),
+        (json!([with(full(1), "department", json!("+cmd|' /C calc'!A0"))]), vec![(1, "formula")]),
+        (json!([with(full(1), "colour", json!("red"))]), vec![(1, "unknown_field")]),
+        (json!([with(full(1), "active", json!("maybe"))]), vec![(1, "wrong_type")]),
+        (json!([with(full(1), "given_name", json!("M\u{FFFD}ller"))]), vec![(1, "wrong_encoding")]),
+        (json!([{"email": "a@example.org", "given_name": "A", "family_name": "B"}]), vec![(1, "required")]),
+        (json!([{"external_id": "n"}]), vec![(1, "required"), (1, "required"), (1, "required")]),
+    ];
+    for (list, expected) in cases {
+        let plan = plan(&rows(list), &[], &Options::default(), ids());
+        let expected: Vec<_> = expected.into_iter().map(|(row, code)| (row, code.to_owned())).collect();
+        assert_eq!(codes(&plan), expected);
+        assert_eq!(count(&plan, Action::Create), 0);
+        assert_eq!(plan.guards[0].code, "too_many_errors");
+    }
+}
+
+#[test]
+fn dates_are_read_in_the_style_that_the_list_names() {
+    use dates::DateStyle::{DayFirst, Iso, MonthFirst};
+    for (text, style, date) in [
+        ("2026-11-24", Iso, Some("2026-11-24")),
+        ("24.11.2026", Iso, None),
+        ("24.11.2026", DayFirst, Some("2026-11-24")),
+        ("3/4/2026", DayFirst, Some("2026-04-03")),
+        ("3/4/2026", MonthFirst, Some("2026-03-04")),
+        ("24/11/2026", MonthFirst, None),
+        ("2026-02-30", Iso, None),
+        ("24.11.26", DayFirst, None),
+    ] {
+        assert_eq!(dates::read(text, style).as_deref(), date, "{text}");
+    }
+    let options = Options { date_attributes: vec!["hired_on".into()], ..Options::default() };
+    let list = rows_with(json!([with(full(1), "attributes.hired_on", json!("24.11.2026"))]), &options);
+    assert_eq!(codes(&plan(&list, &[], &options, ids())), [(1, "invalid_date".to_owned())]);
+}
+
+#[test]
+fn guards_block_what_looks_wrong() {
+    let people: Vec<Person> = (1..=20).map(|n| person(n, json!({"attributes": {"department": "Sales"}}))).collect();
+    let all = |n: std::ops::RangeInclusive<u32>| Value::Array(n.map(full).collect());
+    let names = |list: Vec<Employee>| {
+        plan(&list, &people, &Options::default(), ids()).guards.into_iter().map(|g| g.code).collect::<Vec<_>>()
+    };
+    assert_eq!(names(rows(all(1..=20))), Vec::<String>::new());
+    assert_eq!(names(rows(all(1..=18))), Vec::<String>::new(), "exactly 10 %");
+    assert_eq!(names(rows(all(1..=17))), ["too_many_deactivations"]);
+    assert_eq!(names(rows(json!([]))), ["empty_list", "too_many_deactivations"]);
+    let blank = Value::Array((1..=20).map(|n| with(full(n), "department", Value::Null)).collect());
+    assert_eq!(names(rows(blank)), ["column_emptied"]);
+    let mut one_lost = all(1..=18);
+    one_lost
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"external_id": "=x19", "email": "?", "given_name": "P", "family_name": "N"}));
+    assert_eq!(names(rows(one_lost)), ["unidentified_rows"]);
+}
+
+proptest! {
+    /// Whatever the list, managers come before those who report to them, nobody goes round in a circle, and each row counts once.
+    #[test]
+    fn plans_are_sound(edges in proptest::collection::vec((0_u32..30, proptest::option::of(0_u32..40)), 0..40), known in 0_u128..10) {
+        let list: Vec<Value> = edges.iter().map(|(n, manager)| match manager {
+            Some(m) => with(full(*n), "manager_external_id", json!(format!("x{m}"))),
+            None => full(*n),
+        }).collect();
+        let people: Vec<Person> = (1..=known).map(|n| person(n, json!({}))).collect();
+        let list = rows(Value::Array(list));
+        let plan = plan(&list, &people, &Options::default(), ids());
+        let mut there: HashSet<Uuid> = people.iter().map(|p| p.id).collect();
+        let mut manager_of: HashMap<Uuid, Uuid> = HashMap::new();
+        for row in plan.rows.iter().filter(|row| row.action != Action::Error) {
+            let after = row.after.as_ref().unwrap();
+            if let Some(manager) = after.manager_id {
+                prop_assert!(there.contains(&manager), "made before its manager");
+                manager_of.insert(row.user.unwrap(), manager);
+            }
+            there.insert(row.user.unwrap());
+        }
+        prop_assert!(manager_cycles(&manager_of).is_empty());
+        let listed = list.len() as u64 + plan.rows.iter().filter(|r| r.row.is_none()).count() as u64;
+        prop_assert_eq!(plan.counts.values().sum::<u64>(), listed);
+    }
+
+    /// Applying a plan leaves nothing to do.
+    #[test]
+    fn a_second_plan_changes_nothing(numbers in proptest::collection::btree_set(0_u32..50, 0..30)) {
+        let list = rows(Value::Array(numbers.iter().map(|n| full(*n)).collect()));
+        let first = plan(&list, &[], &Options::default(), ids());
+        let people: Vec<Person> = first.rows.iter()
+            .map(|row| Person { id: row.user.unwrap(), version: 1, profile: row.after.clone().unwrap() }).collect();
+        let second = plan(&list, &people, &Options::default(), ids());
+        prop_assert_eq!(second.counts[&Action::Unchanged], numbers.len() as u64);
+        prop_assert!(second.rows.is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! The job that applies a plan: a piece of rows in each transaction, which also records how they fared. So a crash loses nothing and
+//! repeats nothing, and nobody waits long behind it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::store::{self, PlanRow, StoredRow};
+use crate::db::{Conn, LockTable, lock_row};
+use crate::domain::permission::Role;
+use crate::domain::sync::{Action, Profile, RowFault};
+use crate::error::{AppError, AppResult};
+use crate::events::{self, NewEvent};
+use crate::features::users::UserRow;
+use crate::features::users::mass::{self, Change, Create};
+use crate::state::{Ctx, State};
+
+/// Rows that one transaction applies.
+const PIECE: i64 = 200;
+/// The job's name.
+pub const JOB: &str = "apply_sync_plan";
+
+/// The job: applies a plan to its end, or goes on where a crash stopped it.
+///
+/// # Errors
+/// Database errors.
+pub fn apply_plan(state: &State, payload: &Value) -> AppResult<()> {
+    let id = payload.get("plan_id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
+    let id = id.ok_or_else(|| AppError::internal("the job names no plan"))?;
+    while apply_piece(state, id)? {}
+    Ok(())
+}
+
+/// Applies the next piece in one transaction; answers whether there is more.
+///
+/// # Errors
+/// Database errors.
+pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
+    let mut ctx = state.system();
+    state.db.write_here(move |conn| {
+        lock_row(conn, LockTable::SyncPlans, id)?;
+        let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
+        ctx.request_id = Some(format!("sync:{id}"));
+        let rows = store::next_rows(conn, id, PIECE)?;
+        if rows.is_empty() {
+            finish(conn, &ctx, plan)?;
+            return Ok(false);
+        }
+        piece(conn, &ctx, &mut plan, &rows)?;
+        Ok(true)
+    })
+}
+
+fn finish(conn: &mut Conn, ctx: &Ctx, mut plan: PlanRow) -> AppResult<()> {
+    plan.state = "applied".into();
+    plan.applying = None;
+    plan.version = plan.version.saturating_add(1);
+    plan.updated_at = ctx.now;
+    store::save(conn, &plan)?;
+    let data = json!({"done": plan.done_count, "conflicts": plan.conflict_count});
+    events::append(conn, ctx, vec![NewEvent::new("sync.applied", "sync_plan", plan.id).data(data)])
+}
+
+/// Rows that cannot be applied, by why.
+#[derive(Default)]
+struct Conflicts(BTreeMap<(&'static str, &'static str), Vec<i32>>);
+
+impl Conflicts {
+    fn add(&mut self, row: &StoredRow, column: &'static str, detail: &'static str) {
+        self.0.entry((column, detail)).or_default().push(row.seq);
+    }
+}
+
+fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> AppResult<()> {
+    let mut work: Vec<(&StoredRow, Uuid, Profile)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let (Some(user), Some(after)) = (row.user_id, &row.after_profile) {
+            work.push((row, user, serde_json::from_value(after.clone()).map_err(AppError::internal)?));
+        }
+    }
+    // Those who are to change, and whoever has a key that one of them is to have, in one statement; locked on Postgres.
+    let found = mass::find_for_sync(conn, &work.iter().map(|(_, user, after)| (*user, after)).collect::<Vec<_>>())?;
+    let known: HashMap<Uuid, &UserRow> = found.iter().map(|row| (row.id, row)).collect();
+    let managers: HashSet<Uuid> = work.iter().filter_map(|(.., after)| after.manager_id).collect();
+    let mut there = mass::existing(conn, &managers.into_iter().collect::<Vec<_>>())?;
+    let (mut creates, mut changes) = (Vec::new(), Vec::new());
+    let (mut applied, mut conflicts) = (Vec::new(), Conflicts::default());
+    for (row, user, after) in work {
+        let before = known.get(&user).copied();
+        if after.manager_id.is_some_and(|manager| !there.contains(&manager)) {
+            conflicts.add(row, "manager_external_id", "The manager was not made.");
+            continue;
+        }
+        if let Some(column) = taken(&found, user, &after) {
+            conflicts.add(row, column, "Another user has taken this since the plan was made.");
+            continue;
+        }
+        match before {
+            None if row.action == Action::Create.as_str() => {
+                there.insert(user);
+                creates.push(Create {
+                    row: new_row(ctx, user, after),
+                    password_hash: None,
+                    roles: vec![Role::Learner],
+                    unit: None,
+                });
+            }
+            Some(before) if Some(before.version) == row.user_version => {
+                changes.push(Change {
+                    before: before.clone(),
+                    row: changed(before, after),
+                    password_hash: None,
+                    roles: None,
+                    unit: None,
+                });
+            }
+            _ => {
+                conflicts.add(row, "", "The user has changed since the plan was made.");
+                continue;
+            }
+        }
+        applied.push(row.seq);
+    }
+    mass::write(conn, ctx, &creates, &changes)?;
+    store::mark_rows(conn, plan.id, &applied, "applied", json!([]))?;
+    let mut lost: usize = 0;
+    for ((column, detail), seqs) in &conflicts.0 {
+        let fault = RowFault::new(column, "conflict", *detail);
+        store::mark_rows(conn, plan.id, seqs, "conflict", json!([fault]))?;
+        lost = lost.saturating_add(seqs.len());
+    }
+    let number = |n: usize| i32::try_from(n).map_err(AppError::internal);
+    plan.done_count = plan.done_count.saturating_add(number(rows.len())?);
+    plan.conflict_count = plan.conflict_count.saturating_add(number(lost)?);
+    plan.version = plan.version.saturating_add(1);
+    plan.updated_at = ctx.now;
+    store::save(conn, plan)?;
+    Ok(())
+}
+
+/// The key that another user has, if any.
+fn taken(found: &[UserRow], user: Uuid, after: &Profile) -> Option<&'static str> {
+    let email = after.email.to_lowercase();
+    found.iter().filter(|row| row.id != user).find_map(|row| {
+        let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+        match () {
+            () if row.email.to_lowercase() == email => Some("email"),
+            () if same(&row.external_id, &after.external_id) => Some("external_id"),
+            () if same(&row.employee_number, &after.employee_number) => Some("employee_number"),
+            () => None,
+        }
+    })
+}
+
+fn new_row(ctx: &Ctx, id: Uuid, after: Profile) -> UserRow {
+    UserRow {
+        id,
+        email: after.email,
+        given_name: after.given_name,
+        family_name: after.family_name,
+        external_id: after.external_id,
+        employee_number: after.employee_number,
+        state: after.state,
+        attributes: Value::Object(after.attributes),
+        manager_id: after.manager_id,
+        locale: None,
+        time_zone: None,
+        version: 1,
+        last_login_at: None,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    }
+}
+
+fn changed(before: &UserRow, after: Profile) -> UserRow {
+    UserRow {
+        email: after.email,
+        given_name: after.given_name,
+        family_name: after.family_name,
+        external_id: after.external_id,
+        employee_number: after.employee_number,
+        state: after.state,
+        attributes: Value::Object(after.attributes),
+        manager_id: after.manager_id,
+        ..before.clone()
+    }
+}

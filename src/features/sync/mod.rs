@@ -1,0 +1,26 @@
+//! The HR sync: the whole list of employees becomes a plan, the plan is looked at, and applied in pieces by the worker.
+//!
+//! `reading` turns JSON, NDJSON and CSV into employees; the pure `domain::sync` decides; `service` keeps plans; `apply` is the job.
+
+mod apply;
+pub mod dto;
+mod reading;
+mod routes;
+mod service;
+mod store;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use apply::{JOB, apply_piece, apply_plan};
+pub use service::forget_old;
+
+/// Registers the area's operations.
+pub fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(routes::create_sync_plan)
+        .service(routes::get_sync_plan)
+        .service(routes::list_sync_plan_rows)
+        .service(routes::apply_sync_plan)
+        .service(routes::get_sync_settings)
+        .service(routes::set_sync_settings);
+}

@@ -1,0 +1,244 @@
+//! The list as it comes: JSON, NDJSON or CSV, in any encoding, into employees. Row by row: beside the body itself nothing is kept but
+//! what the employees need.
+
+use std::collections::BTreeMap;
+
+use encoding_rs::{Encoding, UTF_8};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::dto::SyncQuery;
+use crate::domain::sync::cells::{FIELDS, read};
+use crate::domain::sync::{Employee, Given, Options, RowFault};
+use crate::error::{AppError, AppResult, Code, Faults};
+
+/// Employees that a list may have.
+const MAX_ROWS: usize = 200_000;
+
+/// How the list comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One document.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// A table with a header.
+    Csv,
+}
+
+impl Format {
+    /// By the media type; JSON when there is none.
+    ///
+    /// # Errors
+    /// 415.
+    pub fn of(content_type: Option<&str>) -> AppResult<Self> {
+        let essence = content_type.unwrap_or("application/json").split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Self::Ndjson),
+            "text/csv" | "application/csv" => Ok(Self::Csv),
+            _ => Err(AppError::new(
+                Code::UnsupportedMediaType,
+                "Send application/json, application/x-ndjson or text/csv.",
+            )),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(borrow)]
+    employees: Vec<&'a RawValue>,
+    options: Option<&'a RawValue>,
+}
+
+/// Reads the list and how the plan is to be made.
+///
+/// # Errors
+/// 400 for what cannot be read at all; 422 for options, mappings and headers. What is wrong with a row is in the row.
+pub fn employees(format: Format, body: &[u8], query: &SyncQuery) -> AppResult<(Vec<Employee>, Options)> {
+    let mut options = options(query)?;
+    let rows = match format {
+        Format::Json => {
+            if query.mapping.is_some() || query.delimiter.is_some() || query.encoding.is_some() {
+                return Err(AppError::field("?mapping", "not_allowed", "mapping, delimiter and encoding are for CSV."));
+            }
+            let text =
+                std::str::from_utf8(body).map_err(|_| AppError::new(Code::Malformed, "The body is not UTF-8."))?;
+            let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+            let document: Document<'_> = serde_json::from_str(text)
+                .map_err(|error| AppError::new(Code::Malformed, format!("The body cannot be read: {error}.")))?;
+            if let Some(given) = document.options {
+                options = serde_json::from_str(given.get())
+                    .map_err(|error| AppError::field("/options", "invalid", error.to_string()))?;
+            }
+            limit(document.employees.len())?;
+            (1_i64..).zip(document.employees).map(|(row, raw)| object(row, raw.get(), &options)).collect()
+        }
+        Format::Ndjson => {
+            let text = decode(body, query)?;
+            let lines = (1_i64..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+            let rows: Vec<Employee> = lines.map(|(row, line)| object(row, line, &options)).collect();
+            limit(rows.len())?;
+            rows
+        }
+        Format::Csv => table(&decode(body, query)?, query, &options)?,
+    };
+    let percent = |value: f64| (0.0..=100.0).contains(&value);
+    let mut faults = Faults::new();
+    faults.ensure(
+        percent(options.max_deactivate_percent),
+        "/options/max_deactivate_percent",
+        "out_of_range",
+        "A percentage is between 0 and 100.",
+    );
+    faults.ensure(
+        percent(options.max_error_percent),
+        "/options/max_error_percent",
+        "out_of_range",
+        "A percentage is between 0 and 100.",
+    );
+    faults.ensure(options.date_attributes.len() <= 100, "/options/date_attributes", "too_many", "At most 100.");
+    faults.finish()?;
+    Ok((rows, options))
+}
+
+fn options(query: &SyncQuery) -> AppResult<Options> {
+    let default = Options::default();
+    let names = query.date_attributes.as_deref().unwrap_or_default().split(',').map(str::trim);
+    Ok(Options {
+        deactivate_missing: query.deactivate_missing.unwrap_or(default.deactivate_missing),
+        max_deactivate_percent: query.max_deactivate_percent.unwrap_or(default.max_deactivate_percent),
+        max_error_percent: query.max_error_percent.unwrap_or(default.max_error_percent),
+        date_style: query.date_style.unwrap_or(default.date_style),
+        date_attributes: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+    })
+}
+
+fn limit(rows: usize) -> AppResult<()> {
+    if rows > MAX_ROWS {
+        return Err(AppError::field("/employees", "too_many", format!("A list has at most {MAX_ROWS} employees.")));
+    }
+    Ok(())
+}
+
+/// The text in the encoding named; bytes that are none become U+FFFD, which the rows that have it then name.
+fn decode<'a>(body: &'a [u8], query: &SyncQuery) -> AppResult<std::borrow::Cow<'a, str>> {
+    let encoding = match query.encoding.as_deref() {
+        None => UTF_8,
+        Some(label) => Encoding::for_label(label.as_bytes())
+            .ok_or_else(|| AppError::field("?encoding", "unknown_encoding", "There is no such encoding."))?,
+    };
+    Ok(encoding.decode(body).0)
+}
+
+/// One employee as a JSON object.
+fn object(row: i64, text: &str, options: &Options) -> Employee {
+    let at_fault = |code: &str, detail: String| Employee {
+        row,
+        faults: vec![RowFault::new("", code, detail)],
+        ..Employee::default()
+    };
+    let fields = match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return at_fault("wrong_type", "An employee is an object.".into()),
+        Err(error) => return at_fault("malformed", format!("This is not JSON: {error}.")),
+    };
+    let given = |value: Value| if value.is_null() { Given::Empty } else { Given::Value(value) };
+    let mut cells: BTreeMap<String, Given<Value>> = BTreeMap::new();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("attributes", Value::Object(attributes)) => {
+                cells.extend(attributes.into_iter().map(|(name, value)| (format!("attributes.{name}"), given(value))));
+            }
+            ("attributes", Value::Null) => {}
+            (_, value) => drop(cells.insert(name, given(value))),
+        }
+    }
+    read(row, &cells, options)
+}
+
+/// Which field each column of the header is.
+fn columns(header: &csv::StringRecord, query: &SyncQuery) -> AppResult<Vec<Option<String>>> {
+    let mut faults = Faults::new();
+    let known =
+        |field: &str| FIELDS.contains(&field) || field.strip_prefix("attributes.").is_some_and(|n| !n.is_empty());
+    let mut fields: Vec<Option<String>> = vec![None; header.len()];
+    match query.mapping.as_deref() {
+        None => {
+            for (slot, name) in fields.iter_mut().zip(header) {
+                let name = name.trim();
+                faults.ensure(
+                    known(name),
+                    "/header",
+                    "unknown_column",
+                    &format!("`{name}` is no field; name the columns with `mapping`."),
+                );
+                *slot = Some(name.to_owned());
+            }
+        }
+        Some(mapping) => {
+            for pair in mapping.split(',').filter(|pair| !pair.trim().is_empty()) {
+                let (field, column) = pair.split_once(':').unwrap_or((pair, pair));
+                let (field, column) = (field.trim(), column.trim());
+                faults.ensure(known(field), "?mapping", "unknown_field", &format!("`{field}` is no field."));
+                match header.iter().position(|name| name.trim() == column).and_then(|at| fields.get_mut(at)) {
+                    Some(slot) => *slot = Some(field.to_owned()),
+                    None => faults.add("?mapping", "unknown_column", format!("The header has no column `{column}`.")),
+                }
+            }
+        }
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for field in fields.iter().flatten() {
+        faults.ensure(
+            !seen.contains(&field.as_str()),
+            "/header",
+            "duplicate_column",
+            &format!("`{field}` stands there twice."),
+        );
+        seen.push(field);
+    }
+    faults.finish()?;
+    Ok(fields)
+}
+
+/// A table with a header.
+fn table(text: &str, query: &SyncQuery, options: &Options) -> AppResult<Vec<Employee>> {
+    let delimiter = match query.delimiter.as_deref() {
+        None => b',',
+        Some("tab") => b'\t',
+        Some(text) => match text.as_bytes() {
+            [one] if one.is_ascii() && !one.is_ascii_alphanumeric() && *one != b'"' => *one,
+            _ => return Err(AppError::field("?delimiter", "invalid", "One character, or `tab`.")),
+        },
+    };
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(text.as_bytes());
+    let unreadable = |error: csv::Error| AppError::new(Code::Malformed, format!("The table cannot be read: {error}."));
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let fields = columns(&header, query)?;
+    let mut rows = Vec::new();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(unreadable)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = i64::try_from(line).unwrap_or(i64::MAX);
+        let mut cells = BTreeMap::new();
+        for (field, cell) in fields.iter().zip(&record) {
+            if let Some(field) = field {
+                let given = if cell.trim().is_empty() { Given::Empty } else { Given::Value(Value::from(cell)) };
+                cells.insert(field.clone(), given);
+            }
+        }
+        let mut employee = read(line, &cells, options);
+        if record.len() != header.len() {
+            let detail = format!("The row has {} cells, the header {}.", record.len(), header.len());
+            employee.faults.push(RowFault::new("", "wrong_width", detail));
+        }
+        rows.push(employee);
+        limit(rows.len())?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,310 @@
+//! The bulk endpoint of users: a thousand at a time, each with a verdict of its own.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::dto::{UserBulkIn, UserIn};
+use super::mass::{self, Change, Create};
+use super::service::{self, forbid_granting, taken};
+use super::store::{self, Identity, UserRow};
+use crate::db::Conn;
+use crate::domain::organisation::{manager_cycles, may_be_changed_by_unit_admin};
+use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
+use crate::error::{AppError, AppResult, Code};
+use crate::http::bulk::{BulkOut, BulkStatus, Mode, Verdicts, read_items};
+use crate::state::Ctx;
+
+/// What one item finds in the database.
+struct Known {
+    rows: Vec<UserRow>,
+    by_email: HashMap<String, usize>,
+    by_external: HashMap<String, usize>,
+    by_number: HashMap<String, usize>,
+}
+
+impl Known {
+    fn new(rows: Vec<UserRow>) -> Self {
+        let mut known = Self {
+            by_email: HashMap::with_capacity(rows.len()),
+            by_external: HashMap::with_capacity(rows.len()),
+            by_number: HashMap::new(),
+            rows: Vec::new(),
+        };
+        for (ix, row) in rows.iter().enumerate() {
+            known.by_email.insert(row.email.to_lowercase(), ix);
+            known.by_external.extend(row.external_id.clone().map(|id| (id, ix)));
+            known.by_number.extend(row.employee_number.clone().map(|number| (number, ix)));
+        }
+        known.rows = rows;
+        known
+    }
+
+    /// Who has the item's external id, else its employee number, else its e-mail.
+    fn owner(&self, item: &UserIn) -> Option<&UserRow> {
+        let external = item.external_id.as_ref().and_then(|id| self.by_external.get(id));
+        let number = || item.employee_number.as_ref().and_then(|number| self.by_number.get(number));
+        let email = || self.by_email.get(&item.email.to_lowercase());
+        external.or_else(number).or_else(email).and_then(|ix| self.rows.get(*ix))
+    }
+
+    /// Everybody who has one of the item's keys, except one.
+    fn others(&self, item: &UserIn, except: Option<Uuid>) -> Vec<Identity> {
+        let external = item.external_id.as_ref().and_then(|id| self.by_external.get(id));
+        let number = item.employee_number.as_ref().and_then(|number| self.by_number.get(number));
+        let found: BTreeSet<usize> =
+            external.into_iter().chain(number).chain(self.by_email.get(&item.email.to_lowercase())).copied().collect();
+        found
+            .into_iter()
+            .filter_map(|ix| self.rows.get(ix))
+            .filter(|row| Some(row.id) != except)
+            .map(|row| (row.id, row.email.to_lowercase(), row.external_id.clone(), row.employee_number.clone()))
+            .collect()
+    }
+}
+
+/// Refuses items that share a key with an earlier one.
+fn refuse_twins(items: &mut Vec<(usize, UserIn)>, verdicts: &mut Verdicts) {
+    let mut seen: HashSet<(&'static str, String)> = HashSet::new();
+    items.retain(|(index, item)| {
+        let mut keys = vec![("/email", item.email.to_lowercase())];
+        keys.extend(item.external_id.clone().map(|id| ("/external_id", id)));
+        keys.extend(item.employee_number.clone().map(|number| ("/employee_number", number)));
+        if let Some((pointer, _)) = keys.iter().find(|key| seen.contains(*key)) {
+            verdicts
+                .refuse(*index, AppError::field(pointer, "duplicate", "An earlier item of this call has the same."));
+            return false;
+        }
+        seen.extend(keys);
+        true
+    });
+}
+
+/// What the actor may do, asked once for all items.
+struct Rights {
+    everybody: bool,
+    reached: HashSet<Uuid>,
+    administered: HashSet<Uuid>,
+    held: HashMap<Uuid, Vec<Grant>>,
+    managers: HashSet<Uuid>,
+}
+
+impl Rights {
+    fn load(conn: &mut Conn, ctx: &Ctx, known: &Known, items: &[(usize, UserIn)]) -> AppResult<Self> {
+        let everybody = ctx.may(Act::WriteUser, &Relation::default());
+        let named: Vec<Uuid> =
+            items.iter().filter_map(|(_, item)| item.manager_id).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut rights = Self {
+            everybody,
+            reached: HashSet::new(),
+            administered: HashSet::new(),
+            held: HashMap::new(),
+            managers: if named.is_empty() { HashSet::new() } else { store::existing(conn, &named)? },
+        };
+        if !everybody {
+            let mut people: Vec<Uuid> = known.rows.iter().map(|row| row.id).collect();
+            for (user, role, reach, reach_id) in store::grants(conn, &people)? {
+                let role = role.parse().map_err(AppError::internal)?;
+                rights.held.entry(user).or_default().push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
+            }
+            people.extend(&named);
+            rights.reached = service::reach_for(conn, ctx, Act::WriteUser, &people)?;
+            rights.administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
+            rights.managers.retain(|id| rights.reached.contains(id) || ctx.actor.user_id() == Some(*id));
+        }
+        Ok(rights)
+    }
+
+    fn unit(&self, ctx: &Ctx, item: &UserIn, units: &HashSet<Uuid>) -> AppResult<()> {
+        let unknown = || AppError::field("/unit_id", "unknown_group", "There is no such unit, or you may not see it.");
+        match item.unit_id {
+            Some(unit) if !units.contains(&unit) => Err(unknown()),
+            Some(unit) if self.everybody || self.administered.contains(&unit) => Ok(()),
+            Some(_) => Err(unknown()),
+            None if self.everybody => Ok(()),
+            None => {
+                ctx.require(Act::WriteUser, &Relation::default()).map_err(|error| match self.administered.is_empty() {
+                    true => error,
+                    false => AppError::field("/unit_id", "required", "Name the unit of yours that the user joins."),
+                })
+            }
+        }
+    }
+
+    fn change(&self, row: &UserRow, item: &UserIn) -> AppResult<()> {
+        if self.everybody {
+            return Ok(());
+        }
+        let held = self.held.get(&row.id).map_or(&[] as &[Grant], Vec::as_slice);
+        if !self.reached.contains(&row.id) || !may_be_changed_by_unit_admin(held, &self.administered) {
+            let key = (row.id, row.email.to_lowercase(), row.external_id.clone(), row.employee_number.clone());
+            taken(&[key], &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())?;
+        }
+        Ok(())
+    }
+
+    fn manager(&self, item: &UserIn) -> AppResult<()> {
+        match item.manager_id {
+            Some(id) if !self.managers.contains(&id) => {
+                Err(AppError::field("/manager_id", "unknown_user", "There is no such user."))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn new_row(ctx: &Ctx, item: &UserIn) -> UserRow {
+    let attributes = item.attributes.clone().unwrap_or_default();
+    UserRow {
+        id: ctx.new_id(),
+        email: item.email.clone(),
+        given_name: item.given_name.trim().to_owned(),
+        family_name: item.family_name.trim().to_owned(),
+        external_id: item.external_id.clone(),
+        employee_number: item.employee_number.clone(),
+        state: "active".into(),
+        attributes: Value::Object(attributes.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        manager_id: item.manager_id,
+        locale: item.locale.clone(),
+        time_zone: item.time_zone.clone(),
+        version: 1,
+        last_login_at: None,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    }
+}
+
+/// The row with what the item gives; what it leaves out stays.
+fn changed(row: &UserRow, item: &UserIn) -> UserRow {
+    let mut new = row.clone();
+    new.email = item.email.clone();
+    new.given_name = item.given_name.trim().to_owned();
+    new.family_name = item.family_name.trim().to_owned();
+    new.external_id = item.external_id.clone().or(new.external_id);
+    new.employee_number = item.employee_number.clone().or(new.employee_number);
+    if let Some(attributes) = item.attributes.clone() {
+        service::merge(&mut new.attributes, attributes);
+    }
+    new.manager_id = item.manager_id.or(new.manager_id);
+    new.locale = item.locale.clone().or(new.locale);
+    new.time_zone = item.time_zone.clone().or(new.time_zone);
+    new
+}
+
+/// Makes, or changes, many users; each gets a verdict of its own. `hashes` are those of the passwords given, by position.
+///
+/// # Errors
+/// 403 for those who may write nobody; what is wrong with an item is in its verdict.
+pub fn write(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    input: UserBulkIn,
+    mut hashes: HashMap<usize, String>,
+    dry_run: bool,
+) -> AppResult<BulkOut> {
+    if ctx.actor.units_for(Act::WriteUser).is_empty() {
+        ctx.require(Act::WriteUser, &Relation::default())?;
+    }
+    let mut verdicts = Verdicts::new(input.users.len());
+    let mut items = read_items::<UserIn>(input.users, &mut verdicts);
+    refuse_twins(&mut items, &mut verdicts);
+    let known = Known::new(store::find_with_any(
+        conn,
+        items.iter().map(|(_, item)| item.email.to_lowercase()).collect(),
+        items.iter().filter_map(|(_, item)| item.external_id.clone()).collect(),
+        items.iter().filter_map(|(_, item)| item.employee_number.clone()).collect(),
+    )?);
+    let rights = Rights::load(conn, ctx, &known, &items)?;
+    let named: Vec<Uuid> =
+        items.iter().filter_map(|(_, item)| item.unit_id).collect::<BTreeSet<_>>().into_iter().collect();
+    let units = if named.is_empty() { HashSet::new() } else { store::existing_units(conn, &named)? };
+    let (mut creates, mut changes): (Vec<(usize, Create)>, Vec<(usize, Change)>) = (Vec::new(), Vec::new());
+    for (index, item) in &items {
+        let owner = known.owner(item);
+        let checked = match (owner, input.mode) {
+            (Some(row), Mode::Upsert) => rights.change(row, item).and_then(|()| {
+                let others = known.others(item, Some(row.id));
+                same_person(row, item)?;
+                taken(&others, &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())
+            }),
+            _ => {
+                let others = known.others(item, None);
+                taken(&others, &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())
+                    .and_then(|()| rights.unit(ctx, item, &units))
+            }
+        };
+        let checked = checked
+            .and_then(|()| rights.manager(item))
+            .and_then(|()| forbid_granting(ctx, item.roles.as_deref().unwrap_or_default()));
+        if let Err(error) = checked {
+            verdicts.refuse(*index, error);
+            continue;
+        }
+        let hash = hashes.remove(index);
+        match owner {
+            None => creates.push((
+                *index,
+                Create {
+                    row: new_row(ctx, item),
+                    password_hash: hash,
+                    roles: item.roles.clone().unwrap_or_else(|| vec![Role::Learner]),
+                    unit: item.unit_id,
+                },
+            )),
+            Some(before) => {
+                let row = changed(before, item);
+                if row == *before && hash.is_none() && item.roles.is_none() && item.unit_id.is_none() {
+                    verdicts.set(*index, BulkStatus::Unchanged, Some(before.id));
+                    continue;
+                }
+                let unit = item.unit_id;
+                let roles = item.roles.clone();
+                changes.push((*index, Change { before: before.clone(), row, password_hash: hash, roles, unit }));
+            }
+        }
+    }
+    refuse_cycles(conn, &mut changes, &mut verdicts)?;
+    for (index, create) in &creates {
+        verdicts.set(*index, BulkStatus::Created, Some(create.row.id).filter(|_| !dry_run));
+    }
+    for (index, change) in &changes {
+        verdicts.set(*index, BulkStatus::Updated, Some(change.row.id));
+    }
+    if !dry_run {
+        let creates: Vec<Create> = creates.into_iter().map(|(_, create)| create).collect();
+        let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
+        mass::write(conn, ctx, &creates, &changes)?;
+    }
+    Ok(verdicts.finish(dry_run))
+}
+
+/// A user who was matched by e-mail or number but has another external id is somebody else.
+fn same_person(row: &UserRow, item: &UserIn) -> AppResult<()> {
+    if item.external_id.is_some() && row.external_id.is_some() && item.external_id != row.external_id {
+        return Err(AppError::new(
+            Code::Conflict,
+            "A user with another external id has this e-mail or employee number.",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses changes of managers that would close a circle.
+fn refuse_cycles(conn: &mut Conn, changes: &mut Vec<(usize, Change)>, verdicts: &mut Verdicts) -> AppResult<()> {
+    if changes.iter().all(|(_, change)| change.row.manager_id == change.before.manager_id) {
+        return Ok(());
+    }
+    let mut edges: HashMap<Uuid, Uuid> = store::manager_edges(conn)?.into_iter().collect();
+    edges.extend(changes.iter().filter_map(|(_, change)| Some((change.row.id, change.row.manager_id?))));
+    let circling: HashSet<Uuid> = manager_cycles(&edges).into_iter().flatten().collect();
+    changes.retain(|(index, change)| {
+        let good = !circling.contains(&change.row.id);
+        if !good {
+            let error = AppError::field("/manager_id", "cycle", "This would make the user their own manager.");
+            verdicts.refuse(*index, error);
+        }
+        good
+    });
+    Ok(())
+}

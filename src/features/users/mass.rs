@@ -1,0 +1,116 @@
+//! Many users written at once, with all that follows from it in the same transaction: roles, ended sessions, events, dynamic groups,
+//! courses of groups. As many statements for one as for a thousand, apart from the rows written. The bulk endpoint and the sync share it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::store::{self, UserRow};
+use crate::db::Conn;
+use crate::domain::permission::Role;
+use crate::domain::sync::Profile;
+use crate::error::AppResult;
+use crate::events::{self, NewEvent};
+use crate::features::groups;
+use crate::state::Ctx;
+
+/// The users with these ids, and whoever has the e-mail, external id or employee number of one of these profiles; locked on Postgres.
+///
+/// # Errors
+/// Database errors.
+pub fn find_for_sync(conn: &mut Conn, wanted: &[(Uuid, &Profile)]) -> AppResult<Vec<UserRow>> {
+    store::find_by_id_or_key(
+        conn,
+        &wanted.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        wanted.iter().map(|(_, profile)| profile.email.to_lowercase()).collect(),
+        wanted.iter().filter_map(|(_, profile)| profile.external_id.clone()).collect(),
+        wanted.iter().filter_map(|(_, profile)| profile.employee_number.clone()).collect(),
+    )
+}
+
+/// Which of these users exist.
+///
+/// # Errors
+/// Database errors.
+pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    store::existing(conn, ids)
+}
+
+/// A user to be made.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// The user.
+    pub row: UserRow,
+    /// The hash of the password, if there is one.
+    pub password_hash: Option<String>,
+    /// Roles for the site.
+    pub roles: Vec<Role>,
+    /// The unit to join.
+    pub unit: Option<Uuid>,
+}
+
+/// A user to be changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// As it was.
+    pub before: UserRow,
+    /// As it is to be; version and time of change are raised here.
+    pub row: UserRow,
+    /// The hash of a new password.
+    pub password_hash: Option<String>,
+    /// New roles for the site.
+    pub roles: Option<Vec<Role>>,
+    /// The unit to join.
+    pub unit: Option<Uuid>,
+}
+
+/// Writes them. Unique keys, managers and rights must have been checked; of the managers, those made here must come first.
+///
+/// # Errors
+/// Database errors; a unique violation when somebody took a key meanwhile.
+pub fn write(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change]) -> AppResult<()> {
+    store::insert_many(conn, creates).map_err(super::service::taken_meanwhile)?;
+    store::update_many(conn, changes, ctx.now).map_err(super::service::taken_meanwhile)?;
+    write_roles(conn, ctx, creates, changes)?;
+    let ids = |keep: &dyn Fn(&Change) -> bool| -> Vec<Uuid> {
+        changes.iter().filter(|change| keep(change)).map(|change| change.row.id).collect()
+    };
+    let locked_out = ids(&|c| c.row.state != "active" && c.before.state == "active");
+    store::end_sessions_of(conn, &locked_out, "account_not_active", ctx.now)?;
+    store::end_sessions_of(conn, &ids(&|c| c.password_hash.is_some()), "password_changed", ctx.now)?;
+    let mut log: Vec<NewEvent> = Vec::with_capacity(creates.len().saturating_add(changes.len()));
+    log.extend(creates.iter().map(|c| NewEvent::new("user.created", "user", c.row.id).user(c.row.id)));
+    for change in changes {
+        log.push(NewEvent::new("user.updated", "user", change.row.id).user(change.row.id));
+        if change.row.state != change.before.state {
+            let data = json!({"from": change.before.state, "to": change.row.state});
+            log.push(NewEvent::new("user.state_changed", "user", change.row.id).user(change.row.id).data(data));
+        }
+    }
+    events::append(conn, ctx, log)?;
+    let created = creates.iter().filter_map(|c| c.unit.map(|unit| (unit, c.row.id)));
+    let changed = changes.iter().filter_map(|c| c.unit.map(|unit| (unit, c.row.id)));
+    let joins: BTreeSet<(Uuid, Uuid)> = created.chain(changed).collect();
+    if !joins.is_empty() {
+        groups::flow::join_new(conn, ctx, &joins.into_iter().collect::<Vec<_>>())?;
+    }
+    let mut profiles: Vec<(Uuid, &serde_json::Value)> = creates.iter().map(|c| (c.row.id, &c.row.attributes)).collect();
+    let reprofiled = changes.iter().filter(|c| c.row.attributes != c.before.attributes);
+    profiles.extend(reprofiled.map(|c| (c.row.id, &c.row.attributes)));
+    groups::refresh(conn, ctx, &profiles)?;
+    groups::flow::come_back(conn, ctx, &ids(&|c| c.row.state == "active" && c.before.state != "active"))
+}
+
+fn write_roles(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change]) -> AppResult<()> {
+    let replaced: Vec<Uuid> = changes.iter().filter(|c| c.roles.is_some()).map(|c| c.row.id).collect();
+    store::delete_site_roles(conn, &replaced)?;
+    let created = creates.iter().map(|c| (c.row.id, c.roles.as_slice()));
+    let changed = changes.iter().filter_map(|c| c.roles.as_deref().map(|roles| (c.row.id, roles)));
+    let mut rows = Vec::new();
+    for (user, roles) in created.chain(changed) {
+        let once: BTreeSet<Role> = roles.iter().copied().collect();
+        rows.extend(once.into_iter().map(|role| (ctx.new_id(), user, role)));
+    }
+    store::insert_site_roles(conn, &rows, ctx.now)
+}

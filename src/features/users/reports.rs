@@ -1,0 +1,21 @@
+//! Use cases about who reports to whom.
+
+use super::dto::{Depth, UserOut};
+use super::service::{find_for, outs};
+use super::store;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::domain::permission::Act;
+use crate::error::AppResult;
+use crate::http::Ref;
+use crate::state::Ctx;
+
+/// A page of those who report to a user.
+///
+/// # Errors
+/// 404 for users out of the caller's sight.
+pub fn list(conn: &mut Conn, ctx: &Ctx, who: &Ref, depth: Depth, page: &PageRequest) -> AppResult<Rows<UserOut>> {
+    let manager = find_for(conn, ctx, who, Act::ReadReports)?;
+    let rows = store::reports(conn, manager.id, depth == Depth::All, page)?;
+    outs(conn, rows)
+}

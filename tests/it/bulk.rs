@@ -1,0 +1,80 @@
+//! Bulk endpoints: a verdict for each item, dry runs, few statements.
+
+use crate::both;
+use crate::support::factory::{article, sequence};
+use crate::support::{Value, json};
+
+fn person(n: usize) -> Value {
+    json!({"email": format!("p{n}@example.org"), "given_name": "P", "family_name": format!("N{n}"), "external_id": format!("x{n}"), "attributes": {"department": "Sales"}})
+}
+
+both! {
+    /// Each user gets a verdict; what is wrong with one does not keep the others out.
+    fn users_get_verdicts(app) {
+        let mut bad = person(2);
+        bad["email"] = json!("nonsense");
+        bad["colour"] = json!("red");
+        let users = json!([person(0), person(1), bad, person(1)]);
+        let dry = app.admin().post("/v1/users/bulk?dry_run=true", json!({"users": users})).expect(200);
+        assert_eq!(dry.json["counts"], json!({"created": 2, "updated": 0, "unchanged": 0, "error": 2}));
+        assert_eq!(app.admin().get("/v1/users?external_id=x0").expect(200).json["items"], json!([]));
+        let done = app.admin().post("/v1/users/bulk", json!({"users": users})).expect(200);
+        assert_eq!(done.json["counts"]["created"], 2);
+        assert_eq!(done.json["results"][3]["error"]["errors"][0]["code"], "duplicate");
+        let again = app.admin().post("/v1/users/bulk", json!({"users": [person(0)]})).expect(200);
+        assert_eq!(again.json["results"][0]["error"]["code"], "conflict");
+        let mut moved = person(0);
+        moved["attributes"] = json!({"department": "Law"});
+        let upsert = app.admin().post("/v1/users/bulk", json!({"users": [moved, person(1), person(5)], "mode": "upsert"})).expect(200);
+        let statuses: Vec<_> = upsert.json["results"].as_array().unwrap().iter().map(|r| r["status"].clone()).collect();
+        assert_eq!(statuses, ["updated", "unchanged", "created"]);
+        assert_eq!(app.admin().get("/v1/users/ext:x0").expect(200).json["attributes"]["department"], "Law");
+    }
+
+    /// A thousand users need a handful of statements, and as many for those that exist.
+    fn a_thousand_users_need_few_statements(app) {
+        // The log-in does not count.
+        app.admin();
+        let users: Vec<Value> = (0..1000).map(person).collect();
+        let (made, answer) = app.statements(|| app.admin().post("/v1/users/bulk", json!({"users": users})).expect(200));
+        assert_eq!(answer.json["counts"]["created"], 1000);
+        assert!(made <= 16, "{made} statements");
+        let changed: Vec<Value> = users.iter().cloned().map(|mut u| { u["locale"] = json!("fr"); u }).collect();
+        let (done, answer) = app.statements(|| app.admin().post("/v1/users/bulk", json!({"users": changed, "mode": "upsert"})).expect(200));
+        assert_eq!(answer.json["counts"]["updated"], 1000);
+        assert!(done <= 16, "{done} statements");
+        app.admin().post("/v1/users/bulk", json!({"users": (0..1001).map(person).collect::<Vec<_>>()})).problem(422, "validation_failed");
+    }
+
+    /// A whole tree fits in one call.
+    fn a_tree_of_groups_fits_in_one_call(app) {
+        let groups = json!([
+            {"name": "Acme", "kind": "unit", "external_id": "acme"},
+            {"name": "Lyon", "kind": "unit", "external_id": "lyon", "parent_id": "ext:acme"},
+            {"name": "Lost", "kind": "unit", "parent_id": "ext:nowhere"}
+        ]);
+        let done = app.admin().post("/v1/groups/bulk", json!({"groups": groups, "mode": "upsert"})).expect(200);
+        assert_eq!(done.json["counts"], json!({"created": 2, "updated": 0, "unchanged": 0, "error": 1}));
+        assert_eq!(app.admin().get("/v1/groups/ext:lyon").expect(200).json["depth"], 2);
+        let renamed = json!([{"name": "Lyon Sud", "kind": "unit", "external_id": "lyon", "parent_id": "ext:acme"}]);
+        let done = app.admin().post("/v1/groups/bulk", json!({"groups": renamed, "mode": "upsert"})).expect(200);
+        assert_eq!(done.json["results"][0]["status"], "updated");
+        assert_eq!(app.admin().get("/v1/groups/ext:lyon").expect(200).json["name"], "Lyon Sud");
+    }
+
+    /// Pairs of course and learner, with seats counted across the call.
+    fn learners_are_enrolled_in_bulk(app) {
+        let users: Vec<Value> = (0..5).map(person).collect();
+        app.admin().post("/v1/users/bulk", json!({"users": users})).expect(200);
+        let course = app.course_with(json!({"title": "Few seats", "style": "linear_autoplay", "seats": 3}), &json!({"stages": [sequence("s", "linear", vec![article("read")])]}));
+        let mut items: Vec<Value> = (0..5).map(|n| json!({"course_id": course, "user_id": format!("ext:x{n}")})).collect();
+        items.push(json!({"course_id": course, "user_id": "ext:nobody"}));
+        items.push(json!({"course_id": course, "user_id": "ext:x0"}));
+        let dry = app.admin().post("/v1/enrollments/bulk?dry_run=true", json!({"enrollments": items})).expect(200);
+        assert_eq!(dry.json["counts"], json!({"created": 5, "updated": 0, "unchanged": 1, "error": 1}));
+        let done = app.admin().post("/v1/enrollments/bulk", json!({"enrollments": items})).expect(200);
+        assert_eq!(done.json["counts"], dry.json["counts"]);
+        let waiting = app.admin().all(&format!("/v1/courses/{course}/enrollments?status=waitlisted"));
+        assert_eq!(waiting.len(), 2);
+    }
+}

@@ -1,0 +1,100 @@
+//! Delegated administration, roles by scope, managers and their reports.
+
+use crate::both;
+use crate::support::json;
+
+both! {
+    /// A partner's admin sees and changes the people of their unit tree and nobody else.
+    fn a_unit_admin_sees_their_unit_only(app) {
+        let admin = app.admin();
+        let unit = admin.post("/v1/groups", json!({"name": "Acme", "kind": "unit"})).expect(201).id();
+        let below = admin.post("/v1/groups", json!({"name": "Lyon", "kind": "unit", "parent_id": unit})).expect(201).id();
+        let other = admin.post("/v1/groups", json!({"name": "Beta", "kind": "unit"})).expect(201).id();
+        let (boss, inside, outside) = (app.user("boss"), app.user("inside"), app.user("outside"));
+        admin.put(&format!("/v1/groups/{below}/members/{}", inside.id()), json!({})).expect(204);
+        admin.put(&format!("/v1/groups/{other}/members/{}", outside.id()), json!({})).expect(204);
+        boss.get("/v1/users").problem(403, "forbidden");
+        let role = json!({"role": "admin", "scope": {"kind": "unit", "id": unit}});
+        let granted = admin.post(&format!("/v1/users/{}/roles", boss.id()), role.clone()).expect(201);
+        admin.post(&format!("/v1/users/{}/roles", boss.id()), role).problem(409, "conflict");
+
+        let seen = boss.all("/v1/users");
+        assert_eq!(seen.iter().map(|u| u["id"].as_str().unwrap()).collect::<Vec<_>>(), [inside.id()]);
+        boss.get(&format!("/v1/users/{}", outside.id())).problem(404, "not_found");
+        boss.patch(&format!("/v1/users/{}", outside.id()), json!({"given_name": "X"})).problem(404, "not_found");
+        boss.patch(&format!("/v1/users/{}", inside.id()), json!({"given_name": "X"})).expect(200);
+        boss.patch(&format!("/v1/users/{}", inside.id()), json!({"roles": ["author"]})).problem(403, "forbidden");
+
+        // Groups likewise.
+        assert_eq!(boss.all("/v1/groups").len(), 2);
+        boss.get(&format!("/v1/groups/{other}")).problem(404, "not_found");
+        boss.put(&format!("/v1/groups/{unit}/members/{}", outside.id()), json!({})).problem(404, "not_found");
+        boss.post("/v1/groups", json!({"name": "Top", "kind": "unit"})).problem(403, "forbidden");
+        boss.post("/v1/groups", json!({"name": "Below", "kind": "unit", "parent_id": below})).expect(201);
+        boss.delete(&format!("/v1/groups/{unit}")).problem(403, "forbidden");
+
+        // New users join the unit; others cannot be made.
+        let person = json!({"email": "new@acme.example", "given_name": "N", "family_name": "W"});
+        boss.post("/v1/users", person.clone()).problem(422, "validation_failed");
+        let mut there = person.clone();
+        there["unit_id"] = json!(other);
+        boss.post("/v1/users", there).problem(422, "validation_failed");
+        let mut here = person;
+        here["unit_id"] = json!(below);
+        boss.post("/v1/users", here).expect(201);
+        assert_eq!(boss.all("/v1/users").len(), 2);
+
+        // Whoever holds more than the administrator is not theirs to change.
+        admin.patch(&format!("/v1/users/{}", inside.id()), json!({"roles": ["author"]})).expect(200);
+        boss.patch(&format!("/v1/users/{}", inside.id()), json!({"password": "another-long-one"})).problem(403, "forbidden");
+
+        let id = granted.id();
+        admin.delete(&format!("/v1/users/{}/roles/{id}", boss.id())).expect(204);
+        boss.get(&format!("/v1/users/{}", inside.id())).problem(404, "not_found");
+    }
+
+    /// Enrollments of the unit's people are seen, those of others not.
+    fn a_unit_admin_sees_the_learning_of_their_people(app) {
+        use crate::support::factory::{article, sequence};
+        let admin = app.admin();
+        let unit = admin.post("/v1/groups", json!({"name": "Acme", "kind": "unit"})).expect(201).id();
+        let (boss, inside, outside) = (app.user("boss"), app.user("inside"), app.user("outside"));
+        admin.put(&format!("/v1/groups/{unit}/members/{}", inside.id()), json!({})).expect(204);
+        admin.post(&format!("/v1/users/{}/roles", boss.id()), json!({"role": "admin", "scope": {"kind": "unit", "id": unit}})).expect(201);
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![article("read")])]}));
+        let (theirs, hidden) = (inside.enroll(&course), outside.enroll(&course));
+        let seen = boss.all("/v1/enrollments");
+        assert_eq!(seen.iter().map(|e| e["id"].as_str().unwrap()).collect::<Vec<_>>(), [theirs.as_str()]);
+        boss.get(&format!("/v1/enrollments/{theirs}/path")).expect(200);
+        boss.get(&format!("/v1/enrollments/{hidden}/path")).problem(404, "not_found");
+        let results = boss.post("/v1/enrollments/bulk", json!({"enrollments": [
+            {"course_id": course, "user_id": inside.id()}, {"course_id": course, "user_id": outside.id()}]})).expect(200);
+        assert_eq!(results.json["results"][0]["status"], "unchanged");
+        assert_eq!(results.json["results"][1]["status"], "error");
+    }
+
+    /// Reports are those below, directly or all the way down.
+    fn managers_have_reports(app) {
+        let top = app.user("top");
+        let mid = app.user_with("mid", json!({"manager_id": top.id()}));
+        let low = app.user_with("low", json!({"manager_id": mid.id()}));
+        let ids = |path: String| {
+            top.all(&path).iter().map(|u| u["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(format!("/v1/users/{}/reports", top.id())), [mid.id()]);
+        assert_eq!(ids(format!("/v1/users/{}/reports?depth=all", top.id())), [mid.id(), low.id()]);
+        mid.get(&format!("/v1/users/{}/reports", top.id())).problem(404, "not_found");
+    }
+
+    /// Roles are granted within limits.
+    fn roles_are_granted_within_limits(app) {
+        let ada = app.user("ada");
+        let path = format!("/v1/users/{}/roles", ada.id());
+        app.admin().post(&path, json!({"role": "learner", "scope": {"kind": "unit"}})).problem(422, "validation_failed");
+        let machine = app.machine(&["users:write", "users:read"]);
+        machine.post(&path, json!({"role": "admin", "scope": {"kind": "site"}})).problem(403, "forbidden");
+        ada.post(&path, json!({"role": "author", "scope": {"kind": "site"}})).problem(403, "forbidden");
+        app.admin().post(&path, json!({"role": "author", "scope": {"kind": "site"}})).expect(201);
+        assert_eq!(app.admin().all(&path).len(), 2);
+    }
+}

@@ -1,0 +1,219 @@
+//! The HR sync: plan, guards, apply; every mistake named with its row; a crash in the middle.
+
+use crate::both;
+use crate::support::{TestApp, Value, json};
+
+fn employee(n: usize) -> Value {
+    json!({"external_id": format!("hr-{n}"), "email": format!("e{n}@example.org"), "given_name": "E", "family_name": format!("N{n}"), "department": "Sales"})
+}
+
+fn staff(range: std::ops::Range<usize>) -> Vec<Value> {
+    range.map(employee).collect()
+}
+
+fn plan(app: &TestApp, employees: &[Value], options: Value) -> Value {
+    app.admin().post("/v1/sync/plans", json!({"employees": employees, "options": options})).expect(201).json.clone()
+}
+
+fn rows(app: &TestApp, plan: &Value, query: &str) -> Vec<Value> {
+    app.admin().all(&format!("/v1/sync/plans/{}/rows?{query}", plan["id"].as_str().unwrap()))
+}
+
+fn apply(app: &TestApp, plan: &Value) -> Value {
+    let path = format!("/v1/sync/plans/{}", plan["id"].as_str().unwrap());
+    assert_eq!(app.admin().post(&format!("{path}/apply"), json!({})).expect(202).json["state"], "applying");
+    app.work();
+    let done = app.admin().get(&path).expect(200).json.clone();
+    assert_eq!(done["state"], "applied");
+    done
+}
+
+fn counts(plan: &Value) -> [u64; 6] {
+    ["create", "update", "deactivate", "reactivate", "unchanged", "error"]
+        .map(|name| plan["counts"][name].as_u64().unwrap())
+}
+
+/// Everybody, without what differs from one installation to the next.
+fn everybody(app: &TestApp) -> Vec<Value> {
+    let mut list = app.admin().all("/v1/users?limit=200");
+    let managers: std::collections::HashMap<String, Value> =
+        list.iter().map(|u| (u["id"].as_str().unwrap().to_owned(), u["external_id"].clone())).collect();
+    for user in &mut list {
+        let manager = user["manager_id"].as_str().map(|id| managers[id].clone());
+        user["manager_id"] = json!(manager);
+        for field in ["id", "created_at", "updated_at", "last_login_at"] {
+            user.as_object_mut().unwrap().remove(field);
+        }
+    }
+    list.sort_by_key(|user| user["email"].as_str().unwrap().to_owned());
+    list
+}
+
+fn csv(app: &TestApp, query: &str, body: &[u8]) -> crate::support::Answer {
+    app.admin().send("POST", &format!("/v1/sync/plans?{query}"), &[("content-type", "text/csv")], Some(body))
+}
+
+both! {
+    /// A plan changes nothing; applied, it does what it said; sent again, there is nothing left to do.
+    fn a_list_is_planned_and_applied(app) {
+        let mut list = staff(0..12);
+        list[0]["manager_external_id"] = json!("hr-11");
+        list[11]["manager_external_id"] = json!("hr-5");
+        let first = plan(app, &list, json!({}));
+        assert_eq!(first["state"], "ready");
+        assert_eq!(counts(&first), [12, 0, 0, 0, 0, 0]);
+        app.admin().get("/v1/users/ext:hr-0").problem(404, "not_found");
+        let done = apply(app, &first);
+        assert_eq!(done["progress"], json!({"total": 12, "done": 12, "conflicts": 0}));
+        let user = app.admin().get("/v1/users/ext:hr-0").expect(200).json.clone();
+        assert_eq!(user["attributes"]["department"], "Sales");
+        assert_eq!(user["manager_id"], app.admin().get("/v1/users/ext:hr-11").expect(200).json["id"]);
+        let again = plan(app, &list, json!({}));
+        assert_eq!(counts(&again), [0, 0, 0, 0, 12, 0]);
+        // Applying an applied plan again changes nothing.
+        let path = format!("/v1/sync/plans/{}/apply", first["id"].as_str().unwrap());
+        assert_eq!(app.admin().post(&path, json!({})).expect(202).json["state"], "applied");
+
+        list[1]["department"] = json!("Law");
+        let next = plan(app, &list[..11], json!({}));
+        assert_eq!(counts(&next), [0, 1, 1, 0, 10, 0]);
+        let changed = &rows(app, &next, "action=update")[0];
+        assert_eq!(changed["row"], 2);
+        assert_eq!(changed["before"]["attributes"]["department"], "Sales");
+        assert_eq!(changed["after"]["attributes"]["department"], "Law");
+        apply(app, &next);
+        assert_eq!(app.admin().get("/v1/users/ext:hr-11").expect(200).json["state"], "left");
+        let back = plan(app, &list, json!({}));
+        assert_eq!(counts(&back), [0, 0, 0, 1, 11, 0]);
+        apply(app, &back);
+        assert_eq!(app.admin().get("/v1/users/ext:hr-11").expect(200).json["state"], "active");
+    }
+
+    /// Leavers lose their sessions; dynamic groups follow the list.
+    fn what_follows_from_a_sync(app) {
+        let group = json!({"name": "Sales", "kind": "dynamic", "condition": {"attribute": {"name": "department", "op": "equals", "value": "Sales"}}});
+        let group = app.admin().post("/v1/groups", group).expect(201).id();
+        apply(app, &plan(app, &staff(0..3), json!({})));
+        assert_eq!(app.admin().all(&format!("/v1/groups/{group}/members")).len(), 3);
+        app.admin().patch("/v1/users/ext:hr-2", json!({"password": "a-long-password"})).expect(200);
+        let two = app.anyone().login("e2@example.org", "a-long-password");
+        two.get("/v1/me").expect(200);
+        apply(app, &plan(app, &staff(0..2), json!({"max_deactivate_percent": 50})));
+        two.get("/v1/me").problem(401, "unauthenticated");
+    }
+
+    /// A guard blocks what looks wrong, unless somebody says so.
+    fn guards_block(app) {
+        apply(app, &plan(app, &staff(0..10), json!({})));
+        let few = plan(app, &staff(0..5), json!({}));
+        assert_eq!(few["state"], "blocked");
+        assert_eq!(few["guards"][0]["code"], "too_many_deactivations");
+        let path = format!("/v1/sync/plans/{}/apply", few["id"].as_str().unwrap());
+        app.admin().post(&path, json!({})).problem(409, "wrong_state");
+        let empty = plan(app, &[], json!({}));
+        assert_eq!(empty["guards"][0]["code"], "empty_list");
+        let blank: Vec<Value> = staff(0..10).into_iter().map(|mut e| { e["department"] = Value::Null; e }).collect();
+        assert_eq!(plan(app, &blank, json!({}))["guards"][0]["code"], "column_emptied");
+        app.admin().post(&path, json!({"override_guards": true})).expect(202);
+        // One at a time.
+        let other = plan(app, &staff(0..10), json!({}));
+        app.admin().post(&format!("/v1/sync/plans/{}/apply", other["id"].as_str().unwrap()), json!({})).problem(409, "wrong_state");
+        app.work();
+        assert_eq!(app.admin().get("/v1/users/ext:hr-9").expect(200).json["state"], "left");
+    }
+
+    /// A row whose user changed since is left alone.
+    fn stale_rows_are_conflicts(app) {
+        apply(app, &plan(app, &staff(0..3), json!({})));
+        let changed: Vec<Value> = staff(0..3).into_iter().map(|mut e| { e["department"] = json!("Law"); e }).collect();
+        let stale = plan(app, &changed, json!({}));
+        app.admin().patch("/v1/users/ext:hr-1", json!({"given_name": "Other"})).expect(200);
+        let done = apply(app, &stale);
+        assert_eq!(done["progress"]["conflicts"], 1);
+        assert_eq!(rows(app, &stale, "state=conflict").len(), 1);
+        let user = app.admin().get("/v1/users/ext:hr-1").expect(200).json.clone();
+        assert_eq!((&user["given_name"], &user["attributes"]["department"]), (&json!("Other"), &json!("Sales")));
+    }
+
+    /// A file with every mistake: each is named with its line, and nothing is applied.
+    fn every_mistake_is_named(app) {
+        let long = "x".repeat(1 << 20);
+        let file = format!(
+            "external_id,email,given_name,family_name,manager_external_id,attributes.hired_on\n\
+             a,a@example.org,A,A,,2026-01-31\n\
+             b,b@example.org,B,B,,\n\
+             b,b2@example.org,B,B,,\n\
+             c,c@example.org,C,C,nobody,\n\
+             d,d@example.org,D,D,e,\n\
+             e,e@example.org,E,E,d,\n\
+             f,f@example.org,{long},F,,\n\
+             g,g@example.org,=1+1,G,,\n\
+             h,h@example.org,H,H,,31.01.2026\n\
+             i,i@example.org,I,I,,1/31/2026\n\
+             j,not an address,J,J,,\n\
+             k,k@example.org,K\n"
+        );
+        let answer = csv(app, "date_attributes=hired_on", file.as_bytes()).expect(201);
+        assert_eq!(answer.json["state"], "blocked");
+        let mut named: Vec<(i64, String)> = rows(app, &answer.json, "action=error").iter()
+            .map(|row| (row["row"].as_i64().unwrap(), row["errors"][0]["code"].as_str().unwrap().to_owned()))
+            .collect();
+        named.sort();
+        let expected = [(3, "duplicate"), (4, "duplicate"), (5, "unknown_manager"), (6, "manager_cycle"), (7, "manager_cycle"),
+            (8, "too_long"), (9, "formula"), (10, "invalid_date"), (11, "invalid_date"), (12, "invalid_email"), (13, "wrong_width")];
+        assert_eq!(named, expected.map(|(row, code)| (row, code.to_owned())));
+        app.admin().get("/v1/users/ext:a").problem(404, "not_found");
+    }
+
+    /// Encodings, delimiters, byte order marks and mappings.
+    fn tables_come_in_many_ways(app) {
+        let mapping = "mapping=external_id:ID,email:Mail,given_name:Vorname,family_name:Name";
+        let latin = b"ID;Mail;Vorname;Name;Rest\n1;m@example.org;J\xFCrgen;\"M\xFCller; Dr.\";x\n";
+        let answer = csv(app, &format!("{mapping}&delimiter=%3B&encoding=windows-1252&deactivate_missing=false"), latin).expect(201);
+        assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "J\u{fc}rgen");
+        assert_eq!(rows(app, &answer.json, "")[0]["after"]["family_name"], "M\u{fc}ller; Dr.");
+        let wrong = csv(app, &format!("{mapping}&delimiter=%3B"), latin).expect(201);
+        assert_eq!(rows(app, &wrong.json, "")[0]["errors"][0]["code"], "wrong_encoding");
+        let text = "\u{FEFF}external_id\temail\tgiven_name\tfamily_name\n2\tz@example.org\tZo\u{eb}\tZ\n";
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let answer = csv(app, "delimiter=tab", &utf16).expect(201);
+        assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "Zo\u{eb}");
+        csv(app, "", b"external_id,colour\n1,red\n").problem(422, "validation_failed");
+        csv(app, "encoding=nonsense", b"external_id\n1\n").problem(422, "validation_failed");
+        let lines = format!("{}\n{{broken\n{}\n", employee(1), employee(2));
+        let answer = app.admin().send("POST", "/v1/sync/plans", &[("content-type", "application/x-ndjson")], Some(lines.as_bytes())).expect(201);
+        assert_eq!(counts(&answer.json), [2, 0, 0, 0, 0, 1]);
+        app.admin().send("POST", "/v1/sync/plans", &[("content-type", "image/png")], Some(b"x")).problem(415, "unsupported_media_type");
+        app.user("nobody").post("/v1/sync/plans", json!({"employees": []})).problem(403, "forbidden");
+    }
+}
+
+/// The worker dies after a piece; another goes on, and the end is the same as without.
+fn a_crash_changes_nothing(whole: &TestApp, broken: &TestApp) {
+    let mut list = staff(0..450);
+    for (n, row) in list.iter_mut().enumerate().skip(1) {
+        row["manager_external_id"] = json!(format!("hr-{}", n / 2));
+    }
+    apply(whole, &plan(whole, &list, json!({})));
+    let made = plan(broken, &list, json!({}));
+    let id = made["id"].as_str().unwrap();
+    broken.admin().post(&format!("/v1/sync/plans/{id}/apply"), json!({})).expect(202);
+    assert!(cairn::features::sync::apply_piece(&broken.state, id.parse().unwrap()).unwrap());
+    let halfway = broken.admin().get(&format!("/v1/sync/plans/{id}")).expect(200).json.clone();
+    assert_eq!((&halfway["state"], &halfway["progress"]["done"]), (&json!("applying"), &json!(200)));
+    broken.work();
+    assert_eq!(broken.admin().get(&format!("/v1/sync/plans/{id}")).expect(200).json["progress"]["done"], 450);
+    assert_eq!(everybody(whole), everybody(broken));
+}
+
+#[test]
+fn a_crash_in_the_middle_changes_nothing_on_sqlite() {
+    a_crash_changes_nothing(&TestApp::sqlite(), &TestApp::sqlite());
+}
+
+#[test]
+fn a_crash_in_the_middle_changes_nothing_on_postgres() {
+    if let (Some(whole), Some(broken)) = (TestApp::postgres(), TestApp::postgres()) {
+        a_crash_changes_nothing(&whole, &broken);
+    }
+}
