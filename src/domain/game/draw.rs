@@ -121,8 +121,7 @@ fn best_swap(teams: &[Vec<Player>], means: &[i128], strong: usize, weak: usize) 
     let mut j = 0_usize;
     for (i, player) in a.iter().enumerate() {
         // As `player` grows, so does the partner that fits best.
-        loop {
-            let Some(other) = b.get(j) else { break };
+        while let Some(other) = b.get(j) {
             let d = i128::from(player.points).saturating_sub(other.points.into());
             if d > 0 {
                 let left = gap.saturating_sub(effect(d)).abs();

@@ -74,11 +74,14 @@ pub fn changes(given: &[Entry], due: &[Entry]) -> Vec<Change> {
     changes
 }
 
+/// A player's day in a team.
+type Day = (Uuid, Option<Uuid>, NaiveDate);
+
 /// The entries that turn what was given into what is due: one for each player, team and day, dated at that day's last
 /// instant that matters, so that week and month come out right too.
 #[must_use]
 pub fn adjustments(given: &[Entry], due: &[Entry]) -> Vec<Entry> {
-    let mut sums: HashMap<(Uuid, Option<Uuid>, NaiveDate), (i64, DateTime<Utc>)> = HashMap::new();
+    let mut sums: HashMap<Day, (i64, DateTime<Utc>)> = HashMap::new();
     let signed = given.iter().map(|entry| (entry, true)).chain(due.iter().map(|entry| (entry, false)));
     for (entry, was) in signed {
         let sum = sums.entry((entry.user, entry.team, entry.at.date_naive())).or_insert((0, entry.at));

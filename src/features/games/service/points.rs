@@ -130,20 +130,27 @@ fn one(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: New) -> AppResult<EntryOu
     ledger::find(conn, game.id(), new)?.map(out).ok_or_else(|| AppError::internal("the entry is gone"))
 }
 
-/// Gives points for another part of Cairn, such as a rule. The same `dedup` books once. Answers whether it was new.
+/// Points that another part of Cairn gives, such as an automation rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// To whom.
+    pub user: Uuid,
+    /// How many; negative ones take away.
+    pub points: i64,
+    /// For people.
+    pub reason: &'a str,
+    /// The event that caused it.
+    pub event: Option<Uuid>,
+    /// The same text books once.
+    pub dedup: &'a str,
+}
+
+/// Gives points for another part of Cairn. Answers whether it was new.
 ///
 /// # Errors
 /// 404; 409 when the game is closed.
-pub fn award(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    game: Uuid,
-    user: Uuid,
-    points: i64,
-    reason: &str,
-    event: Option<Uuid>,
-    dedup: &str,
-) -> AppResult<bool> {
+pub fn award(conn: &mut Conn, ctx: &Ctx, game: Uuid, given: &Given<'_>) -> AppResult<bool> {
+    let Given { user, points, reason, event, dedup } = *given;
     let game = find_locked(conn, ctx, game, Act::RefereeGame)?;
     game.require_open()?;
     let key = format!("award:{dedup}");

@@ -64,7 +64,8 @@ pub type Mine = (i64, Option<(i64, DateTime<Utc>, bool)>);
 
 /// The board of a bucket with one player's sum.
 pub fn with_player(conn: &mut Conn, game: Uuid, bucket: &str, user: Uuid) -> AppResult<Option<Mine>> {
-    let row: Option<(i64, Option<i64>, Option<DateTime<Utc>>, Option<bool>)> = boards::table
+    type Row = (i64, Option<i64>, Option<DateTime<Utc>>, Option<bool>);
+    let row: Option<Row> = boards::table
         .left_join(standings::table.on(standings::board_id.eq(boards::id).and(standings::user_id.eq(Id(user)))))
         .filter(boards::game_id.eq(Id(game)))
         .filter(boards::bucket.eq(bucket))

@@ -190,14 +190,17 @@ fn first_id(at: DateTime<Utc>) -> Uuid {
     Uuid::from_u64_pair(millis << 16, 0)
 }
 
-/// Net points for a team within a time.
+/// Points for a team: team, player, points, instant.
+pub type Earned = (Uuid, Uuid, i64, DateTime<Utc>);
+
+/// What was earned for teams within a time.
 pub fn of_team_between(
     conn: &mut Conn,
     game: Uuid,
     teams: &[Uuid],
     from: DateTime<Utc>,
     until: DateTime<Utc>,
-) -> AppResult<Vec<(Uuid, Uuid, i64, DateTime<Utc>)>> {
+) -> AppResult<Vec<Earned>> {
     let rows: Vec<(Option<Uuid>, Uuid, i64, DateTime<Utc>)> = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::team_id.eq_any(teams.iter().map(|id| Id(*id))))
