@@ -1,6 +1,6 @@
 //! Dates as people write them. Which way round is never guessed: a list says it.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +31,7 @@ pub fn read(text: &str, style: DateStyle) -> Option<String> {
         .iter()
         .filter(|format| format.starts_with("%Y") == year_first)
         .find_map(|format| NaiveDate::parse_from_str(text, format).ok())
+        // A year of two digits would be read as one of antiquity.
+        .filter(|date| (1000..=9999).contains(&date.year()))
         .map(|date| date.format("%Y-%m-%d").to_string())
-        .filter(|text| text.len() == 10)
 }
