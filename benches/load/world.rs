@@ -15,7 +15,7 @@ const LEARNERS: usize = 64;
 const LARGE: usize = 286;
 const SMALL: usize = 65;
 /// So long that no run of this program comes to its end: each second watched changes the record.
-const VIDEO_SECONDS: f64 = 1e6;
+const VIDEO_SECONDS: f64 = 864_000.0;
 
 pub struct Learner {
     token: String,
