@@ -17,8 +17,7 @@ pub struct Passwords {
 
 /// What a log-in with an unknown e-mail is checked against, so that it takes as long as one with a known e-mail. Random bytes,
 /// the hash of nothing known; written out, because hashing one at start would leave the idle server with 19 MiB more.
-const DECOY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$3uR/2oC13kFQKbPVod4wFQ$eIaptsIjfouLl07owfbwj0vHQfpo86JwUcJCgXsbwaE";
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$3uR/2oC13kFQKbPVod4wFQ$eIaptsIjfouLl07owfbwj0vHQfpo86JwUcJCgXsbwaE";
 
 fn hasher() -> AppResult<Argon2<'static>> {
     let params = Params::new(19 * 1024, 2, 1, None).map_err(AppError::internal)?;
