@@ -128,7 +128,7 @@ pub fn open(config: Config) -> AppResult<State> {
     let public_url = config.public_url();
     let state = State::new(Shared {
         tokens: Tokens::new(keys, &public_url),
-        passwords: Passwords::new(cores)?,
+        passwords: Passwords::new(cores),
         running_keys: std::sync::Mutex::default(),
         public_url,
         clock,

@@ -190,7 +190,7 @@ async fn load_client(db: &Db, client: Uuid, granted: String) -> AppResult<Actor>
             let row: Option<(String, serde_json::Value)> = clients::table
                 .filter(clients::id.eq(Id(client)))
                 .select((clients::state, clients::scopes))
-                .first(conn)
+                .get_result(conn)
                 .optional()?;
             Ok(row)
         })

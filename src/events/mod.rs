@@ -93,7 +93,11 @@ pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
     }
     while !rows.is_empty() {
         let piece: Vec<_> = rows.drain(..rows.len().min(500)).collect();
-        per_backend!(conn, |c| diesel::insert_into(events::table).values(&piece).execute(c))?;
+        match piece.as_slice() {
+            // The usual case gets a statement of its own, which stays prepared.
+            [row] => diesel::insert_into(events::table).values(row).execute(conn)?,
+            rows => per_backend!(conn, |c| diesel::insert_into(events::table).values(rows).execute(c))?,
+        };
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ fn find(conn: &mut Conn, caller: &str, key: &str, fingerprint: &str) -> AppResul
     let row: Option<(String, i32, String, String)> = keys::table
         .find((caller, key))
         .select((keys::fingerprint, keys::status, keys::headers, keys::body))
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     let Some((known, status, headers, body)) = row else { return Ok(None) };
     if known != fingerprint {

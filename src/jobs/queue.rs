@@ -141,7 +141,7 @@ pub fn any_due(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<bool> {
 /// Database errors.
 pub fn period(conn: &mut Conn, consumer: &str) -> AppResult<Option<i64>> {
     use crate::db::schema::event_cursors as cursors;
-    Ok(cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?)
+    Ok(cursors::table.find(consumer).select(cursors::seq).get_result(conn).optional()?)
 }
 
 /// Remembers for which period a recurring job was enqueued.

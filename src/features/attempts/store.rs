@@ -32,7 +32,7 @@ pub struct AttemptRow {
 }
 
 pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<AttemptRow>> {
-    Ok(attempts::table.filter(attempts::id.eq(Id(id))).select(AttemptRow::as_select()).first(conn).optional()?)
+    Ok(attempts::table.filter(attempts::id.eq(Id(id))).select(AttemptRow::as_select()).get_result(conn).optional()?)
 }
 
 pub fn list(conn: &mut Conn, enrollment: Uuid, module: &str, page: &PageRequest) -> AppResult<Rows<AttemptRow>> {

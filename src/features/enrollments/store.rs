@@ -54,7 +54,8 @@ pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
     Ok(enrollments::table
         .filter(enrollments::id.eq(Id(id)))
         .select(EnrollmentRow::as_select())
-        .first(conn)
+        // Not `first`: with a LIMIT, diesel prepares the statement anew every time.
+        .get_result(conn)
         .optional()?)
 }
 
@@ -62,8 +63,8 @@ pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
 pub fn find_locked(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
     let row = enrollments::table.filter(enrollments::id.eq(Id(id)));
     Ok(match conn {
-        Conn::Pg(c) => row.select(EnrollmentRow::as_select()).for_update().first(c).optional()?,
-        Conn::Sqlite(c) => row.select(EnrollmentRow::as_select()).first(c).optional()?,
+        Conn::Pg(c) => row.select(EnrollmentRow::as_select()).for_update().get_result(c).optional()?,
+        Conn::Sqlite(c) => row.select(EnrollmentRow::as_select()).get_result(c).optional()?,
     })
 }
 
@@ -484,7 +485,11 @@ pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], 
             )
         })
         .collect();
-    per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(&rows).execute(c))?;
+    match rows.as_slice() {
+        // The usual case gets a statement of its own, which stays prepared.
+        [row] => diesel::insert_into(learning_events::table).values(row).execute(conn)?,
+        rows => per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(rows).execute(c))?,
+    };
     Ok(())
 }
 
