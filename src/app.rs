@@ -12,13 +12,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::auth::keys::Keys;
+use crate::auth::limits::Limits;
+use crate::auth::outside::Outside;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{attempts, certificates, clients, courses, enrollments, sessions, system, users};
+use crate::features::{attempts, certificates, clients, courses, enrollments, oauth, sessions, system, users};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -31,6 +33,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     courses::register(config);
     certificates::register(config);
     sessions::register(config);
+    oauth::register(config);
     clients::register(config);
     system::register(config);
 }
@@ -44,6 +47,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
+        JobKind { name: "forget_expired_tokens", every_seconds: every(3600), run: oauth::forget_expired },
     ]
 }
 
@@ -111,6 +115,8 @@ pub fn open(config: Config) -> AppResult<State> {
     let state = State::new(Shared {
         tokens: Tokens::new(keys, &public_url),
         passwords: Passwords::new(cores)?,
+        outside: Outside::parse(config.access.trusted_issuers.as_deref()).map_err(AppError::internal)?,
+        limits: Limits::new(&config.access),
         running_keys: std::sync::Mutex::default(),
         public_url,
         clock,
@@ -210,7 +216,16 @@ fn cors(origins: &[String]) -> Cors {
     let mut cors = Cors::default()
         .allow_any_method()
         .allow_any_header()
-        .expose_headers(["etag", "link", "location", "x-request-id", "idempotency-replayed", "retry-after"])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "x-request-id",
+            "idempotency-replayed",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+        ])
         .max_age(3600);
     for origin in origins.iter().map(|o| o.trim()).filter(|o| !o.is_empty()) {
         cors = if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) };

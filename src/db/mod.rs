@@ -188,6 +188,7 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
         let sql = match table {
             LockTable::Enrollments => "SELECT 1 FROM enrollments WHERE id = $1 FOR UPDATE",
             LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
+            LockTable::Clients => "SELECT 1 FROM clients WHERE id = $1 FOR UPDATE",
             LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
             LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
         };
@@ -205,6 +206,8 @@ pub enum LockTable {
     Courses,
     /// One user.
     Users,
+    /// One machine client with its secrets.
+    Clients,
     /// One quiz attempt.
     Attempts,
 }

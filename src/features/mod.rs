@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod clients;
 pub mod courses;
 pub mod enrollments;
+pub mod oauth;
 pub mod seed;
 pub mod sessions;
 pub mod system;
