@@ -20,7 +20,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
-use crate::features::{attempts, certificates, clients, courses, enrollments, oauth, sessions, system, users};
+use crate::features::{
+    attempts, audit, certificates, clients, courses, enrollments, oauth, privacy, sessions, system, users,
+};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -35,6 +37,8 @@ fn register(config: &mut ServiceConfig<'_>) {
     sessions::register(config);
     oauth::register(config);
     clients::register(config);
+    audit::register(config);
+    privacy::register(config);
     system::register(config);
 }
 

@@ -10,6 +10,7 @@
 mod conn;
 pub mod migrations;
 pub mod page;
+pub mod personal;
 mod postgres;
 pub mod probe;
 pub mod schema;

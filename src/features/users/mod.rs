@@ -16,6 +16,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::list_users)
         .service(routes::get_user)
         .service(routes::update_user)
+        .service(routes::unlock_user)
         .service(routes::get_me)
         .service(routes::update_me);
 }
