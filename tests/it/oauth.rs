@@ -176,14 +176,14 @@ both! {
     fn a_client_acts_as_one_user_within_its_scopes(app) {
         let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![article("a")])]}));
         let ada = app.user_with("ada", json!({"external_id": unique("hr-")}));
-        let m = machine(app, &["act_as", "enrollments:read", "enrollments:write", "users:read"]);
+        let m = machine(app, &["act_as", "enrollments:read", "enrollments:write", "users:read", "courses:read"]);
         let exchange = |m: &Machine, subject: &str, kind: &str, more: &[(&str, &str)]| {
             let mut fields = vec![("grant_type", EXCHANGE), ("subject_token", subject), ("subject_token_type", kind)];
             fields.extend_from_slice(more);
             call(app, "/oauth/token", m, &fields)
         };
-        let token = exchange(&m, ada.id(), USER_ID, &[("scope", "enrollments:read enrollments:write")]).expect(200);
-        assert_eq!((&token["issued_token_type"], &token["scope"]), (&json!(ACCESS), &json!("enrollments:read enrollments:write")));
+        let token = exchange(&m, ada.id(), USER_ID, &[("scope", "enrollments:read enrollments:write courses:read")]).expect(200);
+        assert_eq!((&token["issued_token_type"], &token["scope"]), (&json!(ACCESS), &json!("enrollments:read enrollments:write courses:read")));
         let as_ada = app.with_token(token["access_token"].as_str().unwrap());
         assert_eq!(as_ada.get("/v1/me").expect(200)["id"], ada.id());
         let enrollment = as_ada.enroll(&course);
@@ -197,7 +197,7 @@ both! {
         // Acting as an admin does not administer.
         let admin = app.admin().id().to_owned();
         let token = exchange(&m, &admin, USER_ID, &[]).expect(200);
-        assert_eq!(token["scope"], "enrollments:read enrollments:write users:read", "act_as is not handed on");
+        assert_eq!(token["scope"], "enrollments:read enrollments:write users:read courses:read", "act_as is not handed on");
         let as_admin = app.with_token(token["access_token"].as_str().unwrap());
         as_admin.get("/v1/clients").problem(403, "forbidden");
         as_admin.get("/v1/audit").problem(403, "forbidden");
