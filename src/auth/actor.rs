@@ -42,7 +42,7 @@ pub(super) async fn user_of_session(
 ) -> AppResult<Actor> {
     type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, bool, GrantColumns);
     let rows = db
-        .read(move |conn: &mut Conn| {
+        .read_one(move |conn: &mut Conn| {
             let rows: Vec<Row> = sessions::table
                 .inner_join(users::table)
                 .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
@@ -75,7 +75,7 @@ pub(super) async fn user_of_session(
 pub(super) async fn user(db: &Db, user: Uuid, token: Uuid) -> AppResult<Actor> {
     type Row = (String, bool, GrantColumns);
     let rows = db
-        .read(move |conn: &mut Conn| {
+        .read_one(move |conn: &mut Conn| {
             let rows: Vec<Row> = users::table
                 .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
                 .filter(users::id.eq(Id(user)))
@@ -108,7 +108,7 @@ pub(super) async fn client(
     type Row = (String, serde_json::Value, Option<DateTime<Utc>>, bool);
     let row = state
         .db
-        .read(move |conn: &mut Conn| {
+        .read_one(move |conn: &mut Conn| {
             let row: Option<Row> = clients::table
                 .filter(clients::id.eq(Id(client)))
                 .select((

@@ -14,7 +14,6 @@ pub const MAX_DEPTH: u32 = 50;
 pub type WithId = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, <Id as AsExpression<SqlId>>::Expression>>;
 
 /// Holds for rows whose `column` names a user somewhere below this manager.
-#[must_use]
 pub fn is_below(column: &'static str, manager: Uuid) -> WithId {
     sql::<Bool>(&format!(
         "{column} IN (WITH RECURSIVE below (id, depth) AS (SELECT id, 1 FROM users WHERE manager_id = "
