@@ -12,6 +12,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::auth::keys::Keys;
+use crate::auth::limits::Limits;
+use crate::auth::outside::Outside;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::clock::Clock;
@@ -19,7 +21,9 @@ use crate::config::Config;
 use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::events::dispatch::{Consumer, Dispatcher};
-use crate::features::{attempts, certificates, clients, courses, enrollments, games, groups, sessions, sync, system, users};
+use crate::features::{
+    attempts, audit, certificates, clients, courses, enrollments, games, groups, oauth, privacy, sessions, sync, system, users,
+};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -35,7 +39,10 @@ fn register(config: &mut ServiceConfig<'_>) {
     certificates::register(config);
     games::register(config);
     sessions::register(config);
+    oauth::register(config);
     clients::register(config);
+    audit::register(config);
+    privacy::register(config);
     system::register(config);
 }
 
@@ -55,6 +62,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
+        JobKind { name: "forget_expired_tokens", every_seconds: every(3600), run: oauth::forget_expired },
     ]
 }
 
@@ -129,6 +137,8 @@ pub fn open(config: Config) -> AppResult<State> {
     let state = State::new(Shared {
         tokens: Tokens::new(keys, &public_url),
         passwords: Passwords::new(cores),
+        outside: Outside::parse(config.access.trusted_issuers.as_deref()).map_err(AppError::internal)?,
+        limits: Limits::new(&config.access),
         running_keys: std::sync::Mutex::default(),
         public_url,
         clock,
@@ -232,7 +242,16 @@ fn cors(origins: &[String]) -> Cors {
     let mut cors = Cors::default()
         .allow_any_method()
         .allow_any_header()
-        .expose_headers(["etag", "link", "location", "x-request-id", "idempotency-replayed", "retry-after"])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "x-request-id",
+            "idempotency-replayed",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+        ])
         .max_age(3600);
     for origin in origins.iter().map(|o| o.trim()).filter(|o| !o.is_empty()) {
         cors = if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) };

@@ -47,9 +47,35 @@ pub struct Config {
     /// Lifetime of a refresh token in days.
     #[arg(long, env = "CAIRN_REFRESH_TOKEN_DAYS", default_value_t = 30)]
     pub refresh_token_days: u32,
+    /// Who may come in, and how often.
+    #[command(flatten)]
+    pub access: Access,
     /// `plain`, or `json` for one JSON object a line.
     #[arg(long, env = "CAIRN_LOG_FORMAT", default_value = "plain", value_parser = ["plain", "json"])]
     pub log_format: String,
+}
+
+/// Settings of identity and limits.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Access {
+    /// Outside OpenID Connect issuers whose JWTs are accepted, as a JSON list: `[{"issuer": "https://id.example",
+    /// "audience": "cairn", "algorithms": ["RS256"], "user_claim": "email", "user_field": "email", "create_users": false,
+    /// "roles": ["learner"]}]`. Keys are discovered, or taken from `jwks_uri` or `jwks`; `trust_email` takes e-mails that the
+    /// issuer does not call verified.
+    #[arg(long, env = "CAIRN_TRUSTED_ISSUERS")]
+    pub trusted_issuers: Option<String>,
+    /// Requests that one user or client may make in a minute; 0 for any number.
+    #[arg(long, env = "CAIRN_RATE_LIMIT_PER_MINUTE", default_value_t = 0)]
+    pub rate_limit_per_minute: u32,
+    /// Requests without a token that one address may make in a minute; 0 for any number.
+    #[arg(long, env = "CAIRN_ANONYMOUS_RATE_LIMIT_PER_MINUTE", default_value_t = 0)]
+    pub anonymous_rate_limit_per_minute: u32,
+    /// Log-ins and token requests that one address may make in a minute; 0 for any number.
+    #[arg(long, env = "CAIRN_LOGIN_RATE_LIMIT_PER_MINUTE", default_value_t = 6000)]
+    pub login_rate_limit_per_minute: u32,
+    /// `1` takes the caller's address from the last entry of `X-Forwarded-For`, as the proxy in front writes it.
+    #[arg(long, env = "CAIRN_TRUST_FORWARDED", num_args = 0..=1, default_value = "0", default_missing_value = "1", value_parser = parse_switch)]
+    pub trust_forwarded: bool,
 }
 
 fn parse_switch(text: &str) -> Result<bool, String> {

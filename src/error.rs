@@ -10,6 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+/// The header that says when to come back, for use cases, which know no HTTP.
+pub const RETRY_AFTER: header::HeaderName = header::RETRY_AFTER;
+
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $status:literal $code:literal $title:literal;)+) => {
         /// Every problem that Cairn can answer with. The names are stable; clients switch on [`Code::as_str`].

@@ -8,12 +8,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::auth::limits::Limits;
+use crate::auth::outside::Outside;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::Tokens;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::db::Db;
-use crate::domain::permission::{Act, Actor, Relation};
+use crate::domain::permission::{Act, Actor, Delegation, Missing, Relation};
 use crate::error::{AppError, AppResult, Code};
 
 /// Shared state; cheap to clone.
@@ -30,6 +32,10 @@ pub struct Shared {
     pub clock: Clock,
     /// Signs and verifies access tokens.
     pub tokens: Tokens,
+    /// Outside issuers whose tokens are accepted.
+    pub outside: Outside,
+    /// How often callers may call.
+    pub limits: Limits,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Idempotency keys of requests that are running in this process.
@@ -54,7 +60,7 @@ impl State {
     /// A context for what Cairn does by itself.
     #[must_use]
     pub fn system(&self) -> Ctx {
-        Ctx { actor: Actor::System, now: self.clock.now(), request_id: None, session_id: None }
+        Ctx { actor: Actor::System, now: self.clock.now(), request_id: None, session_id: None, via: None }
     }
 }
 
@@ -76,6 +82,8 @@ pub struct Ctx {
     pub request_id: Option<String>,
     /// The session of a logged-in user.
     pub session_id: Option<Uuid>,
+    /// The client that acts for the user, after a token exchange.
+    pub via: Option<Delegation>,
 }
 
 impl Ctx {
@@ -90,7 +98,7 @@ impl Ctx {
     /// # Errors
     /// [`Code::Forbidden`].
     pub fn require(&self, act: Act, relation: &Relation) -> AppResult<()> {
-        self.actor.may(act, relation).map_err(|missing| {
+        self.judge(act, relation).map_err(|missing| {
             let needs = match (&missing.scope, missing.roles.as_slice()) {
                 (Some(scope), _) => format!("The client needs the scope {scope}."),
                 (None, []) => "Clients may not do this.".to_owned(),
@@ -103,7 +111,14 @@ impl Ctx {
     /// True when the actor may do this.
     #[must_use]
     pub fn may(&self, act: Act, relation: &Relation) -> bool {
-        self.actor.may(act, relation).is_ok()
+        self.judge(act, relation).is_ok()
+    }
+
+    fn judge(&self, act: Act, relation: &Relation) -> Result<(), Missing> {
+        if let Some(via) = &self.via {
+            via.allows(act)?;
+        }
+        self.actor.may(act, relation)
     }
 
     /// The acting user.

@@ -7,14 +7,10 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, http::header, web};
-use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::db::schema::{clients, role_grants, sessions, users};
-use crate::db::types::Id;
-use crate::db::{Conn, Db};
-use crate::domain::permission::{Actor, Grant, Reach, Scope};
+use super::{actor, limits};
+use crate::domain::permission::{Actor, Delegation, Scope};
 use crate::error::{AppError, AppResult, Code};
 use crate::state::{Ctx, State};
 
@@ -89,13 +85,21 @@ impl<N: Need> FromRequest for Caller<N> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let state = request.app_data::<web::Data<State>>().cloned();
         let token = bearer(request);
+        let request = request.clone();
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         Box::pin(async move {
             let state = state.ok_or_else(|| AppError::internal("no state"))?;
             let ctx = authenticate(&state, &token?, request_id).await?;
-            if let Actor::Client { scopes, .. } = &ctx.actor {
+            limits::count(&request, &state, &ctx)?;
+            let scopes = match (&ctx.actor, &ctx.via) {
+                (Actor::Client { scopes, .. }, _) | (_, Some(Delegation { scopes, .. })) => Some(scopes),
+                _ => None,
+            };
+            if let Some(scopes) = scopes {
                 match N::SCOPE {
                     Some(needed) if scopes.contains(&needed) => {}
+                    // What only people do for themselves, the services judge.
+                    None if ctx.via.is_some() => {}
                     Some(needed) => {
                         return Err(AppError::new(
                             Code::Forbidden,
@@ -126,80 +130,49 @@ fn bearer(request: &HttpRequest) -> AppResult<String> {
     }
 }
 
-/// Turns a token into a context: the signature first, then one statement that knows of log-outs, suspensions and roles.
-async fn authenticate(state: &State, token: &str, request_id: Option<String>) -> AppResult<Ctx> {
+/// Turns a token into a context: the signature first, then what the database knows of log-outs, suspensions and roles.
+///
+/// # Errors
+/// 401 with what is wrong with the token.
+pub async fn authenticate(state: &State, token: &str, request_id: Option<String>) -> AppResult<Ctx> {
     let now = state.clock.now();
+    if state.outside.speaks_for(token) {
+        return from_outside(state, token, request_id).await;
+    }
     let claims = state.tokens.verify(token, now, &state.db).await?;
-    let actor = match claims.sid {
-        Some(session) => load_user(&state.db, claims.sub, session, now).await?,
+    let user = async |token| match claims.sid {
+        Some(session) => actor::user_of_session(&state.db, claims.sub, session, token, now).await,
+        None => actor::user(&state.db, claims.sub, token).await,
+    };
+    let scope = claims.scope.as_deref().unwrap_or_default();
+    let (actor, via) = match (&claims.act, claims.sid) {
+        (Some(act), _) => {
+            let scopes = actor::client(state, act.sub, scope, claims.jti, now).await?;
+            (user(claims.jti).await?, Some(Delegation { client: act.sub, scopes }))
+        }
+        (None, Some(_)) => (user(claims.jti).await?, None),
+        (None, None) => {
+            let scopes = actor::client(state, claims.sub, scope, claims.jti, now).await?;
+            (Actor::Client { id: claims.sub, scopes }, None)
+        }
+    };
+    Ok(Ctx { actor, now, request_id, session_id: claims.sid, via })
+}
+
+/// The user behind a token of a trusted issuer.
+async fn from_outside(state: &State, token: &str, request_id: Option<String>) -> AppResult<Ctx> {
+    let now = state.clock.now();
+    let user = match state.outside.recall(token, now) {
+        Some(user) => user,
         None => {
-            let granted = claims.scope.unwrap_or_default();
-            load_client(&state.db, claims.sub, granted).await?
+            let identity = state.outside.identify(token, now).await?;
+            let expires = identity.expires;
+            let ctx = Ctx { request_id: request_id.clone(), ..state.system() };
+            let user = actor::outside_user(state, identity, ctx).await?;
+            state.outside.remember(token, user, expires);
+            user
         }
     };
-    Ok(Ctx { actor, now, request_id, session_id: claims.sid })
-}
-
-fn gone(why: &str) -> AppError {
-    AppError::new(Code::Unauthenticated, why)
-}
-
-async fn load_user(db: &Db, user: Uuid, session: Uuid, now: DateTime<Utc>) -> AppResult<Actor> {
-    type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, Option<String>, Option<String>, Option<Uuid>);
-    let rows = db
-        .read_one(move |conn: &mut Conn| {
-            let rows: Vec<Row> = sessions::table
-                .inner_join(users::table)
-                .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
-                .filter(sessions::id.eq(Id(session)))
-                .select((
-                    users::id,
-                    sessions::ended_at,
-                    sessions::expires_at,
-                    users::state,
-                    role_grants::role.nullable(),
-                    role_grants::reach.nullable(),
-                    role_grants::reach_id.nullable(),
-                ))
-                .load(conn)?;
-            Ok(rows)
-        })
-        .await?;
-    let Some((id, ended, expires, state, ..)) = rows.first() else {
-        return Err(gone("The session is gone. Log in again."));
-    };
-    if *id != user || ended.is_some() || *expires <= now {
-        return Err(gone("The session has ended. Log in again."));
-    }
-    if state != "active" {
-        return Err(gone("The account is not active."));
-    }
-    let mut grants = Vec::with_capacity(rows.len());
-    for (.., role, reach, reach_id) in &rows {
-        if let (Some(role), Some(reach), Some(reach_id)) = (role, reach, reach_id) {
-            let role = role.parse().map_err(AppError::internal)?;
-            grants.push(Grant { role, reach: Reach::from_row(reach, *reach_id) });
-        }
-    }
-    Ok(Actor::User { id: user, grants })
-}
-
-async fn load_client(db: &Db, client: Uuid, granted: String) -> AppResult<Actor> {
-    let row = db
-        .read_one(move |conn: &mut Conn| {
-            let row: Option<(String, serde_json::Value)> = clients::table
-                .filter(clients::id.eq(Id(client)))
-                .select((clients::state, clients::scopes))
-                .get_result(conn)
-                .optional()?;
-            Ok(row)
-        })
-        .await?;
-    let Some((state, allowed)) = row else { return Err(gone("The client is gone.")) };
-    if state != "active" {
-        return Err(gone("The client is disabled."));
-    }
-    let allowed: Vec<Scope> = serde_json::from_value(allowed).map_err(AppError::internal)?;
-    let scopes = granted.split(' ').filter_map(|s| s.parse().ok()).filter(|s| allowed.contains(s)).collect();
-    Ok(Actor::Client { id: client, scopes })
+    let actor = actor::user(&state.db, user, Uuid::nil()).await?;
+    Ok(Ctx { actor, now, request_id, session_id: None, via: None })
 }

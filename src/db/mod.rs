@@ -10,6 +10,7 @@
 mod conn;
 pub mod migrations;
 pub mod page;
+pub mod personal;
 mod postgres;
 pub mod probe;
 pub mod schema;
@@ -222,6 +223,7 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
         let sql = match table {
             LockTable::Enrollments => "SELECT 1 FROM enrollments WHERE id = $1 FOR UPDATE",
             LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
+            LockTable::Clients => "SELECT 1 FROM clients WHERE id = $1 FOR UPDATE",
             LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
             LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
             LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR UPDATE",
@@ -263,6 +265,8 @@ pub enum LockTable {
     Courses,
     /// One user.
     Users,
+    /// One machine client with its secrets.
+    Clients,
     /// One quiz attempt.
     Attempts,
     /// One game with its ledger and all that is summed from it.

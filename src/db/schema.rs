@@ -41,6 +41,7 @@ diesel::table! {
         user_id -> Nullable<SqlId>,
         data -> SqlJson,
         request_id -> Nullable<Text>,
+        via_client_id -> Nullable<SqlId>,
     }
 }
 
@@ -164,13 +165,70 @@ diesel::table! {
         id -> SqlId,
         name -> Text,
         auth_method -> Text,
-        secret_hash -> Text,
         scopes -> SqlJson,
         state -> Text,
         version -> BigInt,
         last_used_at -> Nullable<SqlInstant>,
         created_at -> SqlInstant,
         updated_at -> SqlInstant,
+        jwks -> Nullable<SqlJson>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    client_secrets (id) {
+        id -> SqlId,
+        client_id -> SqlId,
+        hash -> Text,
+        created_at -> SqlInstant,
+        expires_at -> Nullable<SqlInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    client_assertions (client_id, jti_hash) {
+        client_id -> SqlId,
+        jti_hash -> Text,
+        expires_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    revoked_tokens (jti) {
+        jti -> SqlId,
+        expires_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    login_failures (key) {
+        key -> Text,
+        failures -> Integer,
+        last_at -> SqlInstant,
+        blocked_until -> Nullable<SqlInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    erasures (user_id) {
+        user_id -> SqlId,
+        erased_by -> Nullable<SqlId>,
+        erased_at -> SqlInstant,
     }
 }
 
@@ -669,6 +727,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     refresh_tokens,
     clients,
+    client_secrets,
+    client_assertions,
+    revoked_tokens,
+    login_failures,
+    erasures,
     courses,
     course_revisions,
     enrollments,

@@ -301,6 +301,14 @@ pub enum Act {
     RefereeGame,
     /// Move the sandbox clock.
     MoveClock,
+    /// Read and export who did what.
+    ReadAudit,
+    /// Let somebody who failed to log in too often try again at once.
+    UnlockUser,
+    /// Get everything that is held on a person.
+    ExportPerson,
+    /// Erase what identifies a person.
+    ErasePerson,
 }
 
 /// What allows an [`Act`]: any one of these suffices.
@@ -335,7 +343,11 @@ impl Act {
             Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),
             Self::AssignGroup => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
             Self::WriteOwnProfile => rule(None, &[], true, false),
-            Self::ManageClients | Self::MoveClock => rule(None, &[], false, false),
+            Self::ManageClients | Self::MoveClock | Self::ReadAudit | Self::ErasePerson => {
+                rule(None, &[], false, false)
+            }
+            Self::UnlockUser => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::ExportPerson => rule(None, &[], true, false),
             Self::ReadCourse => rule(Some(Scope::CoursesRead), EVERYONE, false, false),
             Self::ReadOutline => rule(Some(Scope::CoursesRead), &[Author, Instructor], false, false),
             Self::CreateCourse | Self::WriteCourse => rule(Some(Scope::CoursesWrite), &[Author], false, false),
@@ -478,6 +490,31 @@ impl Actor {
     }
 }
 
+/// A client that acts as a user: the user's rights, narrowed to the client's scopes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    /// The client that acts.
+    pub client: Uuid,
+    /// What its token allows.
+    pub scopes: Vec<Scope>,
+}
+
+impl Delegation {
+    /// Decides whether the client may do this in the user's name. What no client may do by itself it may do for a user only
+    /// where it is the user's own affair, such as learning; so acting as an admin makes no client an admin.
+    ///
+    /// # Errors
+    /// The scope that is missing.
+    pub fn allows(&self, act: Act) -> Result<(), Missing> {
+        let rule = act.rule();
+        match rule.scope {
+            Some(needed) if self.scopes.contains(&needed) => Ok(()),
+            None if rule.own => Ok(()),
+            needed => Err(Missing { scope: needed.map(Scope::as_str), roles: Vec::new() }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -540,6 +577,21 @@ mod tests {
         for act in acts {
             assert!(user(Role::Admin, Reach::Site).may(act, &Relation::default()).is_ok(), "{act:?}");
             assert!(nobody.may(act, &Relation { own: true, managed: true, ..Relation::default() }).is_err(), "{act:?}");
+        }
+    }
+
+    #[test]
+    fn acting_as_somebody_is_narrowed_to_the_scopes_and_never_administers() {
+        let through = Delegation { client: Uuid::nil(), scopes: vec![Scope::EnrollmentsRead] };
+        for (act, allowed) in [
+            (Act::ReadEnrollment, true),
+            (Act::Learn, true),
+            (Act::EnrollOthers, false),
+            (Act::ManageClients, false),
+            (Act::ErasePerson, false),
+            (Act::ReadAudit, false),
+        ] {
+            assert_eq!(through.allows(act).is_ok(), allowed, "{act:?}");
         }
     }
 }

@@ -89,6 +89,7 @@ pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
             events::user_id.eq(event.user_id.map(Id)),
             events::data.eq(Json(event.data)),
             events::request_id.eq(ctx.request_id.clone()),
+            events::via_client_id.eq(ctx.via.as_ref().map(|via| Id(via.client))),
         ));
     }
     while !rows.is_empty() {

@@ -10,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 
 use crate::auth::caller::RequestId;
+use crate::auth::limits;
 use crate::clock;
 use crate::error::AppError;
 use crate::state::State;
@@ -47,10 +48,21 @@ pub async fn edge(
     }
     let trace = request.headers().get(&TRACE_PARENT).cloned();
     let method = request.method().clone();
-    let mut response = match next.call(request).await {
-        Ok(response) => render(response.map_into_boxed_body(), &id),
-        Err(error) => return Err(error),
+    let counted = match request.app_data::<web::Data<State>>() {
+        Some(state) => limits::count_address(request.request(), state),
+        None => Ok(()),
     };
+    let mut response = match counted {
+        Ok(()) => match next.call(request).await {
+            Ok(response) => render(response.map_into_boxed_body(), &id),
+            Err(error) => return Err(error),
+        },
+        Err(error) => render(request.into_response(error.into_response()), &id),
+    };
+    let told = response.request().extensions().get::<limits::Told>().copied();
+    if let Some(told) = told.filter(|_| !response.headers().contains_key("ratelimit")) {
+        told.write(response.headers_mut());
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

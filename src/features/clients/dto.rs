@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::auth::jose::KeyRing;
 use crate::domain::permission::Scope;
 use crate::error::Faults;
 use crate::http::shapes::{Shape, Title};
@@ -18,6 +20,20 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// Id and secret in the form.
     ClientSecretPost,
+    /// A JWT signed with the client's private key (RFC 7523); its public keys are registered in `jwks`.
+    PrivateKeyJwt,
+}
+
+impl AuthMethod {
+    /// The registered name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
 }
 
 /// Whether a client may get tokens.
@@ -54,6 +70,10 @@ pub struct ClientIn {
     /// How it authenticates; `client_secret_basic` when absent.
     #[serde(default)]
     pub auth_method: Option<AuthMethod>,
+    /// Public keys as a JWK set (RFC 7517): RSA (RS256, PS256), P-256 (ES256) or Ed25519 (EdDSA). For `private_key_jwt` only.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<Map<String, Value>>,
 }
 
 /// A merge patch of a client.
@@ -73,13 +93,44 @@ pub struct ClientPatch {
     #[serde(default)]
     #[schema(value_type = ClientState, required = false)]
     pub state: Patch<ClientState>,
+    /// The public keys, replacing those registered; keep the old key beside the new one while you roll over.
+    #[serde(default)]
+    #[schema(value_type = Object, required = false)]
+    pub jwks: Patch<Map<String, Value>>,
+}
+
+/// A new secret beside the one in use.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"old_expires_in_seconds": 86400}))]
+pub struct SecretIn {
+    /// Seconds after which the secret in use ends; without it, it counts until it is deleted. 0 ends it at once.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, maximum = 31_536_000)]
+    pub old_expires_in_seconds: Option<u32>,
+}
+
+/// A secret, without itself.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SecretOut {
+    /// Its id, to delete it by.
+    pub id: Uuid,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends.
+    #[schema(required)]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The secret; only in the answer that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
 }
 
 /// A client.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "client_id": "0199c0de-0000-7000-8000-0000000000c1", "name": "HR", "scopes": ["users:read", "users:write"],
-    "auth_method": "client_secret_basic", "state": "active", "last_used_at": null,
+    "auth_method": "client_secret_basic", "state": "active", "jwks": null, "last_used_at": null,
+    "secrets": [{"id": "0199c0de-0000-7000-8000-0000000000c2", "created_at": "2026-11-23T09:00:00Z", "expires_at": null}],
     "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z"
 }))]
 pub struct ClientOut {
@@ -93,7 +144,12 @@ pub struct ClientOut {
     pub auth_method: AuthMethod,
     /// Whether it may get tokens.
     pub state: ClientState,
-    /// When it last got a token.
+    /// Its secrets that count; at most two.
+    pub secrets: Vec<SecretOut>,
+    /// Its public keys.
+    #[schema(required, value_type = Option<Object>)]
+    pub jwks: Option<Value>,
+    /// When it last got or used a token, to the minute.
     #[schema(required)]
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -119,23 +175,23 @@ pub struct ClientQuery {
     pub after: Option<String>,
 }
 
-/// An access token (RFC 6749 §5.1).
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"access_token": "eyJ0eXAiOiJhdCtqd3Qi…", "token_type": "Bearer", "expires_in": 3600, "scope": "users:read"}))]
-pub struct AccessToken {
-    /// Send it as `Authorization: Bearer …`.
-    pub access_token: String,
-    /// Always `Bearer`.
-    pub token_type: &'static str,
-    /// Seconds for which it is good.
-    pub expires_in: u32,
-    /// What it allows.
-    pub scope: String,
+fn check_jwks(jwks: &Map<String, Value>, faults: &mut Faults) {
+    for (at, why) in KeyRing::parse(&Value::Object(jwks.clone())).1 {
+        faults.add(format!("/jwks{at}"), "invalid_key", why);
+    }
 }
 
 impl Input for ClientIn {
     fn check(&self, faults: &mut Faults) {
         Title::check(&self.name, "/name", faults);
+        let signs = self.auth_method == Some(AuthMethod::PrivateKeyJwt);
+        match &self.jwks {
+            None => faults.ensure(!signs, "/jwks", "required", "private_key_jwt needs the client's public keys."),
+            Some(jwks) => {
+                faults.ensure(signs, "/jwks", "not_allowed", "Only private_key_jwt has keys.");
+                check_jwks(jwks, faults);
+            }
+        }
     }
 }
 
@@ -145,9 +201,20 @@ impl Input for ClientPatch {
             (self.name == Patch::Null, "/name"),
             (self.scopes == Patch::Null, "/scopes"),
             (self.state == Patch::Null, "/state"),
+            (self.jwks == Patch::Null, "/jwks"),
         ] {
             faults.ensure(!null, at, "required", "This cannot be removed.");
         }
         Title::check_option(self.name.value(), "/name", faults);
+        if let Some(jwks) = self.jwks.value() {
+            check_jwks(jwks, faults);
+        }
+    }
+}
+
+impl Input for SecretIn {
+    fn check(&self, faults: &mut Faults) {
+        let good = self.old_expires_in_seconds.is_none_or(|seconds| seconds <= 31_536_000);
+        faults.ensure(good, "/old_expires_in_seconds", "out_of_range", "At most a year.");
     }
 }

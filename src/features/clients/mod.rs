@@ -1,6 +1,6 @@
-//! Machine clients and their tokens: OAuth 2 client credentials (RFC 6749 §4.4) by secret.
+//! Machine clients: what they may do, and the secrets and keys by which they prove who they are.
 
-mod dto;
+pub mod dto;
 mod routes;
 mod service;
 mod store;
@@ -15,7 +15,6 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::get_client)
         .service(routes::update_client)
         .service(routes::delete_client)
-        .service(routes::create_token)
-        .service(routes::get_jwks)
-        .service(routes::get_authorization_server);
+        .service(routes::create_client_secret)
+        .service(routes::delete_client_secret);
 }

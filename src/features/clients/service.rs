@@ -1,33 +1,44 @@
 //! Use cases about clients.
 
+use chrono::TimeDelta;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::dto::{AccessToken, AuthMethod, ClientIn, ClientOut, ClientPatch, ClientState};
-use super::store::{self, ClientRow};
+use super::dto::{AuthMethod, ClientIn, ClientOut, ClientPatch, ClientState, SecretIn, SecretOut};
+use super::store::{self, ClientRow, SecretRow};
 use crate::clock;
-use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::permission::{Act, Relation, Scope};
-use crate::error::{AppError, AppResult};
+use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
 use crate::http::{Conditions, Patch};
-use crate::state::{Ctx, State};
+use crate::state::Ctx;
 
 /// Secrets have 256 random bits, so one fast hash keeps them as safe as a slow one would.
 fn hash(secret: &str) -> String {
     Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn out(row: ClientRow, client_secret: Option<String>) -> AppResult<ClientOut> {
+fn out(row: ClientRow, secrets: &[SecretRow], client_secret: Option<String>) -> AppResult<ClientOut> {
     Ok(ClientOut {
         client_id: row.id,
         name: row.name,
         scopes: serde_json::from_value(row.scopes).map_err(AppError::internal)?,
         auth_method: serde_json::from_value(Value::String(row.auth_method)).map_err(AppError::internal)?,
         state: serde_json::from_value(Value::String(row.state)).map_err(AppError::internal)?,
+        secrets: secrets
+            .iter()
+            .filter(|secret| secret.1 == row.id)
+            .map(|(id, _, created_at, expires_at)| SecretOut {
+                id: *id,
+                created_at: *created_at,
+                expires_at: *expires_at,
+                client_secret: None,
+            })
+            .collect(),
+        jwks: row.jwks,
         last_used_at: row.last_used_at,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -46,26 +57,30 @@ fn scopes_value(scopes: &[Scope]) -> AppResult<Value> {
 /// 403.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: ClientIn) -> AppResult<ClientOut> {
     ctx.require(Act::ManageClients, &Relation::default())?;
-    let secret = clock::secret()?;
-    let method = match input.auth_method.unwrap_or(AuthMethod::ClientSecretBasic) {
-        AuthMethod::ClientSecretBasic => "client_secret_basic",
-        AuthMethod::ClientSecretPost => "client_secret_post",
-    };
+    let method = input.auth_method.unwrap_or(AuthMethod::ClientSecretBasic);
     let row = ClientRow {
         id: ctx.new_id(),
         name: input.name.trim().to_owned(),
-        auth_method: method.to_owned(),
-        secret_hash: hash(&secret),
+        auth_method: method.as_str().to_owned(),
         scopes: scopes_value(&input.scopes)?,
         state: ClientState::Active.as_str().to_owned(),
         version: 1,
         last_used_at: None,
         created_at: ctx.now,
         updated_at: ctx.now,
+        jwks: input.jwks.map(Value::Object),
     };
     store::insert(conn, &row)?;
+    let secret = match method {
+        AuthMethod::PrivateKeyJwt => None,
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => Some(clock::secret()?),
+    };
+    if let Some(secret) = &secret {
+        store::insert_secret(conn, ctx.new_id(), row.id, &hash(secret), ctx.now)?;
+    }
     events::append(conn, ctx, vec![NewEvent::new("client.created", "client", row.id)])?;
-    out(row, Some(secret))
+    let secrets = store::secrets(conn, &[row.id], ctx.now)?;
+    out(row, &secrets, secret)
 }
 
 fn find(conn: &mut Conn, id: Uuid) -> AppResult<ClientRow> {
@@ -78,7 +93,8 @@ fn find(conn: &mut Conn, id: Uuid) -> AppResult<ClientRow> {
 /// 403, 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<ClientOut> {
     ctx.require(Act::ManageClients, &Relation::default())?;
-    out(find(conn, id)?, None)
+    let secrets = store::secrets(conn, &[id], ctx.now)?;
+    out(find(conn, id)?, &secrets, None)
 }
 
 /// A page of clients.
@@ -88,7 +104,9 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<ClientOut> {
 pub fn list(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> AppResult<Rows<ClientOut>> {
     ctx.require(Act::ManageClients, &Relation::default())?;
     let rows = store::list(conn, page)?;
-    let items = rows.items.into_iter().map(|row| out(row, None)).collect::<AppResult<_>>()?;
+    let ids: Vec<Uuid> = rows.items.iter().map(|row| row.id).collect();
+    let secrets = store::secrets(conn, &ids, ctx.now)?;
+    let items = rows.items.into_iter().map(|row| out(row, &secrets, None)).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
 
@@ -115,11 +133,18 @@ pub fn update(
     if let Patch::Value(state) = patch.state {
         row.state = state.as_str().to_owned();
     }
+    if let Patch::Value(jwks) = patch.jwks {
+        if row.auth_method != AuthMethod::PrivateKeyJwt.as_str() {
+            return Err(AppError::field("/jwks", "not_allowed", "Only private_key_jwt has keys."));
+        }
+        row.jwks = Some(Value::Object(jwks));
+    }
     row.version = row.version.saturating_add(1);
     row.updated_at = ctx.now;
     store::update(conn, &row)?;
     events::append(conn, ctx, vec![NewEvent::new("client.updated", "client", id)])?;
-    out(row, None)
+    let secrets = store::secrets(conn, &[id], ctx.now)?;
+    out(row, &secrets, None)
 }
 
 /// Deletes a client; its tokens are void at once.
@@ -133,70 +158,42 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> 
     events::append(conn, ctx, vec![NewEvent::new("client.deleted", "client", id)])
 }
 
-/// An error of the token endpoint (RFC 6749 §5.2).
-pub struct OAuthError {
-    /// The registered name.
-    pub error: &'static str,
-    /// For people.
-    pub description: String,
-    /// Whether the client itself was refused (401) and not its request (400).
-    pub unauthorized: bool,
-}
-
-/// What came with the token request, whichever way.
-pub struct Credentials {
-    /// The client's id.
-    pub id: String,
-    /// Its secret.
-    pub secret: String,
-    /// How they were sent.
-    pub method: AuthMethod,
-}
-
-fn refused() -> OAuthError {
-    OAuthError {
-        error: "invalid_client",
-        description: "The client is unknown, disabled, or its secret is wrong.".into(),
-        unauthorized: true,
-    }
-}
-
-/// Gives a client a token, narrowed to the scopes it asks for.
+/// Gives a client another secret; the answer is the only one that shows it.
 ///
 /// # Errors
-/// An RFC 6749 error inside `Ok`, anything else outside.
-pub async fn token(
-    state: &State,
-    credentials: Credentials,
-    scope: Option<String>,
-) -> AppResult<Result<AccessToken, OAuthError>> {
-    let Ok(id) = Uuid::try_parse(&credentials.id) else { return Ok(Err(refused())) };
-    let Some(row) = state.db.read(move |conn| store::find(conn, id)).await? else { return Ok(Err(refused())) };
-    let same: bool = hash(&credentials.secret).as_bytes().ct_eq(row.secret_hash.as_bytes()).into();
-    let client = out(row, None)?;
-    if !same || client.state != ClientState::Active || client.auth_method != credentials.method {
-        return Ok(Err(refused()));
+/// 403, 404; 409 when two count already, or the client signs.
+pub fn add_secret(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &SecretIn) -> AppResult<SecretOut> {
+    ctx.require(Act::ManageClients, &Relation::default())?;
+    lock_row(conn, LockTable::Clients, id)?;
+    let row = find(conn, id)?;
+    if row.auth_method == AuthMethod::PrivateKeyJwt.as_str() {
+        return Err(AppError::new(Code::WrongState, "The client signs with its own key; change its `jwks`."));
     }
-    let allowed = &client.scopes;
-    let granted: Vec<Scope> = match scope.as_deref().map(str::trim).filter(|s| !s.is_empty()) {
-        None => allowed.clone(),
-        Some(asked) => {
-            let mut granted = Vec::new();
-            for name in asked.split(' ').filter(|s| !s.is_empty()) {
-                match name.parse::<Scope>() {
-                    Ok(scope) if allowed.contains(&scope) => granted.push(scope),
-                    _ => {
-                        let description = format!("The client may not have the scope {name}.");
-                        return Ok(Err(OAuthError { error: "invalid_scope", description, unauthorized: false }));
-                    }
-                }
-            }
-            granted
+    let live = store::secrets(conn, &[id], ctx.now)?;
+    if live.len() >= 2 {
+        return Err(AppError::new(Code::WrongState, "The client has two secrets. Delete one first."));
+    }
+    if let Some(seconds) = input.old_expires_in_seconds {
+        let ends = ctx.now + TimeDelta::seconds(seconds.into());
+        for (old, ..) in live {
+            store::end_secret(conn, old, ends)?;
         }
-    };
-    let now = state.clock.now();
-    state.db.write(move |conn| store::touch(conn, id, now)).await?;
-    let scope = granted.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" ");
-    let access_token = state.tokens.sign(id, None, Some(scope.clone()), now, state.access_lifetime())?;
-    Ok(Ok(AccessToken { access_token, token_type: "Bearer", expires_in: state.config.access_token_seconds, scope }))
+    }
+    let secret = clock::secret()?;
+    let made = SecretOut { id: ctx.new_id(), created_at: ctx.now, expires_at: None, client_secret: Some(secret) };
+    store::insert_secret(conn, made.id, id, &hash(made.client_secret.as_deref().unwrap_or_default()), ctx.now)?;
+    events::append(conn, ctx, vec![NewEvent::new("client.secret_added", "client", id)])?;
+    Ok(made)
+}
+
+/// Takes a secret from a client.
+///
+/// # Errors
+/// 403, 404.
+pub fn delete_secret(conn: &mut Conn, ctx: &Ctx, client: Uuid, secret: Uuid) -> AppResult<()> {
+    ctx.require(Act::ManageClients, &Relation::default())?;
+    if !store::delete_secret(conn, client, secret)? {
+        return Err(AppError::not_found("secret"));
+    }
+    events::append(conn, ctx, vec![NewEvent::new("client.secret_deleted", "client", client)])
 }

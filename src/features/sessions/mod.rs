@@ -10,7 +10,8 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::forget_expired;
+pub use service::{account_key, forget_expired};
+pub use store::forget_failures;
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

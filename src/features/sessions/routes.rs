@@ -1,29 +1,36 @@
 //! `/v1/sessions`, and the token endpoint of Swagger UI's Authorize button.
 
-use actix_web::{HttpRequest, HttpResponse, delete, http::header, post, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, delete, http::header, post, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::dto::{Login, Refresh, Tokens};
-use super::service;
-use crate::auth::caller::need;
+use super::service::{self, Origin};
+use crate::auth::caller::{RequestId, need};
+use crate::auth::limits;
 use crate::auth::{Anyone, Caller};
 use crate::error::{AppResult, Code};
 use crate::http::{Answer, Body, Retry, commit};
+use crate::state::State;
 
-fn agent(request: &HttpRequest) -> Option<String> {
-    let text = request.headers().get(header::USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(200).collect())
+fn origin(state: &State, request: &HttpRequest) -> Origin {
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin {
+        agent: agent.map(|text| text.chars().take(200).collect()),
+        address: limits::address(request, state.config.access.trust_forwarded),
+        request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
+    }
 }
 
 /// Log in
 ///
-/// E-mail and password give an access token and a refresh token. No Idempotency-Key: tokens are not stored, just log in again.
+/// E-mail and password give an access token and a refresh token. After five failures each further one doubles the wait, from 2 s to
+/// 15 minutes; whoever comes too early gets a 429 with `Retry-After`, whether or not the account exists. No Idempotency-Key: tokens are not stored, just log in again.
 #[utoipa::path(tag = "session", operation_id = "create_session", request_body = Login,
     responses((status = 201, description = "The session's tokens.", body = Tokens), (status = 401, description = "E-mail and password do not belong together.")))]
 #[post("/v1/sessions")]
 pub async fn create_session(state: Anyone, request: HttpRequest, body: Body<Login>) -> AppResult<Answer> {
-    let tokens = service::log_in(&state, body.input.email, body.input.password, agent(&request)).await?;
+    let tokens = service::log_in(&state, body.input.email, body.input.password, origin(&state, &request)).await?;
     Ok(Answer::created("/v1/sessions/current", &tokens)?.header("cache-control", "no-store"))
 }
 
@@ -75,7 +82,7 @@ pub async fn docs_token(state: Anyone, request: HttpRequest, form: web::Form<Pas
     let (Some(email), Some(password)) = (form.username, form.password) else {
         return error("invalid_request", "username and password are needed.");
     };
-    match service::log_in(&state, email, password, agent(&request)).await {
+    match service::log_in(&state, email, password, origin(&state, &request)).await {
         Ok(tokens) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(tokens),
         Err(e) if e.code() == Code::BadCredentials => error("invalid_grant", e.detail()),
         Err(e) => e.into_response(),

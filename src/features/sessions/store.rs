@@ -5,9 +5,11 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::db::Conn;
-use crate::db::schema::{refresh_tokens, sessions, users};
+use crate::db::schema::{login_failures, refresh_tokens, sessions, users};
 use crate::db::types::{At, Id};
+use crate::domain::lockout::Failures;
 use crate::error::AppResult;
+use crate::per_backend;
 
 /// What a log-in needs to know: id, password's hash, state.
 pub fn find_login(conn: &mut Conn, email: &str) -> AppResult<Option<(Uuid, Option<String>, String)>> {
@@ -86,6 +88,67 @@ pub fn touch(conn: &mut Conn, session: Uuid, expires: DateTime<Utc>, now: DateTi
 pub fn end(conn: &mut Conn, session: Uuid, reason: &str, now: DateTime<Utc>) -> AppResult<()> {
     let live = sessions::table.filter(sessions::id.eq(Id(session))).filter(sessions::ended_at.is_null());
     diesel::update(live).set((sessions::ended_at.eq(At(now)), sessions::end_reason.eq(reason))).execute(conn)?;
+    Ok(())
+}
+
+/// What is remembered of failed log-ins under these keys.
+pub fn failures(conn: &mut Conn, keys: &[&str]) -> AppResult<Vec<(String, Failures)>> {
+    type Row = (String, i32, DateTime<Utc>, Option<DateTime<Utc>>);
+    let rows: Vec<Row> = login_failures::table
+        .filter(login_failures::key.eq_any(keys.to_vec()))
+        .select((login_failures::key, login_failures::failures, login_failures::last_at, login_failures::blocked_until))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(key, count, last_at, blocked_until)| (key, Failures { count, last_at, blocked_until }))
+        .collect())
+}
+
+/// Makes the rows where they are not there, and holds them until the transaction ends, always in the same order.
+pub fn lock_failures(conn: &mut Conn, keys: &[&str], now: DateTime<Utc>) -> AppResult<()> {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    let rows: Vec<_> = keys
+        .iter()
+        .map(|key| (login_failures::key.eq(*key), login_failures::failures.eq(0), login_failures::last_at.eq(At(now))))
+        .collect();
+    per_backend!(conn, |c| diesel::insert_into(login_failures::table)
+        .values(&rows)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    if let Conn::Pg(pg) = conn {
+        login_failures::table
+            .filter(login_failures::key.eq_any(keys))
+            .order(login_failures::key)
+            .select(login_failures::key)
+            .for_update()
+            .load::<String>(pg)?;
+    }
+    Ok(())
+}
+
+pub fn set_failures(conn: &mut Conn, key: &str, failures: Failures) -> AppResult<()> {
+    diesel::update(login_failures::table.filter(login_failures::key.eq(key)))
+        .set((
+            login_failures::failures.eq(failures.count),
+            login_failures::last_at.eq(At(failures.last_at)),
+            login_failures::blocked_until.eq(failures.blocked_until.map(At)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Forgets the failures under a key.
+///
+/// # Errors
+/// Database errors.
+pub fn forget_failures(conn: &mut Conn, key: &str) -> AppResult<()> {
+    diesel::delete(login_failures::table.filter(login_failures::key.eq(key))).execute(conn)?;
+    Ok(())
+}
+
+pub fn forget_old_failures(conn: &mut Conn, before: DateTime<Utc>) -> AppResult<()> {
+    diesel::delete(login_failures::table.filter(login_failures::last_at.lt(At(before)))).execute(conn)?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::user::list_users)
         .service(routes::user::get_user)
         .service(routes::user::update_user)
+        .service(routes::user::unlock_user)
         .service(routes::bulk::write_users_in_bulk)
         .service(routes::role::list_user_roles)
         .service(routes::role::grant_role)

@@ -16,6 +16,7 @@ use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
 use crate::events::{self, NewEvent};
 use crate::features::groups;
+use crate::features::sessions;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::{Ctx, State};
 
@@ -284,8 +285,9 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<S
         now: ctx.now,
     };
     store::insert(conn, &new).map_err(taken_meanwhile)?;
+    let data = json!({"roles": roles});
     set_roles(conn, ctx, id, roles)?;
-    events::append(conn, ctx, vec![NewEvent::new("user.created", "user", id).user(id)])?;
+    events::append(conn, ctx, vec![NewEvent::new("user.created", "user", id).user(id).data(data)])?;
     let row = find(conn, &Ref::Id(id))?;
     if let Some(unit) = unit {
         groups::flow::join(conn, ctx, &[(unit, id)])?;
@@ -398,8 +400,10 @@ pub fn update(
     row.version = row.version.saturating_add(1);
     row.updated_at = ctx.now;
     store::update(conn, &row).map_err(taken_meanwhile)?;
+    let mut log = vec![NewEvent::new("user.updated", "user", row.id).user(row.id)];
     if let Patch::Value(roles) = patch.roles {
         forbid_granting(ctx, &roles)?;
+        log.push(NewEvent::new("user.roles_changed", "user", row.id).user(row.id).data(json!({"roles": roles})));
         set_roles(conn, ctx, row.id, roles)?;
     }
     if password_hash != Patch::Absent {
@@ -409,7 +413,6 @@ pub fn update(
     if row.state != UserState::Active.as_str() {
         store::end_sessions(conn, row.id, None, "account_not_active", ctx.now)?;
     }
-    let mut log = vec![NewEvent::new("user.updated", "user", row.id).user(row.id)];
     if row.state != before {
         log.push(
             NewEvent::new("user.state_changed", "user", row.id)
@@ -462,6 +465,17 @@ pub fn update_me(
     }
     events::append(conn, ctx, vec![NewEvent::new("user.updated", "user", id).user(id)])?;
     with_roles(conn, row)
+}
+
+/// Lets a user who failed to log in too often try again at once.
+///
+/// # Errors
+/// 403, 404.
+pub fn unlock(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<()> {
+    ctx.require(Act::UnlockUser, &Relation::default())?;
+    let row = find(conn, who)?;
+    sessions::forget_failures(conn, &sessions::account_key(&row.email))?;
+    events::append(conn, ctx, vec![NewEvent::new("user.unlocked", "user", row.id).user(row.id)])
 }
 
 /// Whether there is anybody besides one user, who is the first admin.

@@ -113,9 +113,18 @@ fn complete(document: &mut Value) {
     document["components"]["headers"] = json!({
         "RequestId": {"description": "The request's id: yours when you sent one, else made here. It stands in the log too.", "schema": {"type": "string"}},
         "ETag": {"description": "Tag of this version, for If-Match and If-None-Match.", "schema": {"type": "string"}},
+        "RetryAfter": {"description": "Seconds until the next try may succeed.", "schema": {"type": "integer"}},
+        "RateLimitPolicy": {"description": "The limit that applies: `\"caller\";q=600;w=60` is 600 requests in 60 seconds (draft-ietf-httpapi-ratelimit-headers).", "schema": {"type": "string"}},
+        "RateLimit": {"description": "What is left of it: `\"caller\";r=599;t=1`.", "schema": {"type": "string"}},
         "Link": {"description": "The next page: `<…>; rel=\"next\"` (RFC 8288).", "schema": {"type": "string"}},
     });
     document["components"]["responses"] = problem_responses();
+    for (name, header) in
+        [("Retry-After", "RetryAfter"), ("RateLimit-Policy", "RateLimitPolicy"), ("RateLimit", "RateLimit")]
+    {
+        document["components"]["responses"]["Problem429"]["headers"][name] =
+            json!({"$ref": format!("#/components/headers/{header}")});
+    }
     exact::complete(document);
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
     for (path, item) in paths.iter_mut() {
@@ -165,7 +174,7 @@ fn security_schemes() -> Value {
 
 /// Statuses that an operation can answer because of its method, path and security.
 fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16> {
-    let mut statuses = vec![500, 503];
+    let mut statuses = vec![429, 500, 503];
     if operation.contains_key("requestBody") {
         statuses.extend([400, 413, 415, 422]);
     }

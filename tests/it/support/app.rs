@@ -41,6 +41,7 @@ fn config(database_url: String) -> Config {
         cors_origins: vec!["https://app.example".into()],
         access_token_seconds: 900,
         refresh_token_days: 30,
+        access: cairn::config::Access::default(),
         log_format: "plain".into(),
     }
 }

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod factory;
 pub mod postgres;
+pub mod tokens;
 
 pub use app::TestApp;
 pub use client::{Answer, Client};

@@ -99,6 +99,26 @@ pub async fn update_user(
     .await
 }
 
+/// Let a user log in again
+///
+/// Forgets the failed log-ins that make the account wait. Scope: `users:write`. Role: admin.
+#[utoipa::path(tag = "people", operation_id = "unlock_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
+    responses((status = 204, description = "The next log-in need not wait.")),
+    security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]
+#[post("/v1/users/{user_id}/unlock")]
+pub async fn unlock_user(
+    caller: Caller<need::UsersWrite>,
+    state: Anyone,
+    retry: Retry,
+    user_id: web::Path<Ref>,
+) -> AppResult<Answer> {
+    commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
+        service::unlock(conn, ctx, &user_id)?;
+        Ok(Answer::no_content())
+    })
+    .await
+}
+
 /// Read who I am
 ///
 /// The logged-in user.

@@ -1,0 +1,67 @@
+//! SQL about the audit log.
+
+use chrono::{DateTime, Utc};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::dto::AuditQuery;
+use crate::db::Conn;
+use crate::db::schema::events;
+use crate::db::types::{At, Id};
+use crate::error::AppResult;
+
+/// A row of `events`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = events)]
+pub struct EventRow {
+    pub id: Uuid,
+    pub kind: String,
+    pub at: DateTime<Utc>,
+    pub actor_kind: String,
+    pub actor_id: Option<Uuid>,
+    pub subject_kind: String,
+    pub subject_id: Uuid,
+    pub course_id: Option<Uuid>,
+    pub user_id: Option<Uuid>,
+    pub data: Value,
+    pub request_id: Option<String>,
+    pub via_client_id: Option<Uuid>,
+}
+
+/// The smallest UUIDv7 of this instant: ids begin with it, so that an instant bounds them.
+fn first_id(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
+    Uuid::from_u128(millis.checked_shl(80).unwrap_or(0))
+}
+
+/// Entries after one, newest first.
+pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i64) -> AppResult<Vec<EventRow>> {
+    let mut query = events::table.select(EventRow::as_select()).order(events::id.desc()).limit(limit).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(events::id.lt(Id(after)));
+    }
+    if let Some(actor) = filter.actor {
+        query = query.filter(events::actor_id.eq(Id(actor)));
+    }
+    if let Some(client) = filter.via_client_id {
+        query = query.filter(events::via_client_id.eq(Id(client)));
+    }
+    if let Some(subject) = filter.subject {
+        query = query.filter(events::subject_id.eq(Id(subject)));
+    }
+    if let Some(user) = filter.user_id {
+        query = query.filter(events::user_id.eq(Id(user)));
+    }
+    if let Some(action) = &filter.action {
+        query = query.filter(events::kind.eq(action.clone()));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(events::id.ge(Id(first_id(from)))).filter(events::at.ge(At(from)));
+    }
+    if let Some(until) = filter.until {
+        let bound = first_id(until + chrono::TimeDelta::milliseconds(1));
+        query = query.filter(events::id.lt(Id(bound))).filter(events::at.lt(At(until)));
+    }
+    Ok(query.load(conn)?)
+}

@@ -1,0 +1,69 @@
+//! SQL that erases a person.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
+    TextExpressionMethods,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::db::Conn;
+use crate::db::schema::{
+    attempts, certificates, enrollments, erasures, events, idempotency_keys, learning_events, overrides, role_grants,
+    sessions, users,
+};
+use crate::db::types::{At, Id, Json};
+use crate::error::AppResult;
+
+/// What stands where a name stood.
+const NOBODY: &str = "Erased";
+
+/// When the person was erased, if so.
+pub fn erased_at(conn: &mut Conn, user: Uuid) -> AppResult<Option<DateTime<Utc>>> {
+    let row = erasures::table.filter(erasures::user_id.eq(Id(user))).select(erasures::erased_at);
+    Ok(row.first(conn).optional()?)
+}
+
+/// Erases what identifies the person, set by set.
+pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) -> AppResult<()> {
+    let address = format!("{user}@erased.invalid");
+    diesel::update(users::table.filter(users::id.eq(Id(user))))
+        .set((
+            (users::email.eq(&address), users::email_key.eq(&address)),
+            (users::given_name.eq(NOBODY), users::family_name.eq(NOBODY)),
+            users::external_id.eq(None::<String>),
+            users::password_hash.eq(None::<String>),
+            users::state.eq("left"),
+            users::attributes.eq(Json(json!({}))),
+            users::manager_id.eq(None::<Id>),
+            users::locale.eq(None::<String>),
+            users::time_zone.eq(None::<String>),
+            users::last_login_at.eq(None::<At>),
+            users::version.eq(users::version + 1),
+            users::updated_at.eq(At(now)),
+        ))
+        .execute(conn)?;
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(Id(user)))).execute(conn)?;
+    diesel::delete(role_grants::table.filter(role_grants::user_id.eq(Id(user)))).execute(conn)?;
+    let theirs = || enrollments::table.filter(enrollments::user_id.eq(Id(user))).select(enrollments::id);
+    diesel::update(attempts::table.filter(attempts::enrollment_id.eq_any(theirs())))
+        .set(attempts::answers.eq("{}"))
+        .execute(conn)?;
+    diesel::update(overrides::table.filter(overrides::enrollment_id.eq_any(theirs())))
+        .set(overrides::reason.eq(None::<String>))
+        .execute(conn)?;
+    diesel::delete(learning_events::table.filter(learning_events::enrollment_id.eq_any(theirs()))).execute(conn)?;
+    diesel::update(certificates::table.filter(certificates::user_id.eq(Id(user))))
+        .set((certificates::holder.eq(NOBODY), certificates::version.eq(certificates::version + 1)))
+        .execute(conn)?;
+    // Answers to retries hold whatever was answered about the person, by whomever it was asked.
+    let about = idempotency_keys::body.like(format!("%{user}%")).or(idempotency_keys::caller.eq(user.to_string()));
+    diesel::delete(idempotency_keys::table.filter(about)).execute(conn)?;
+    let log = events::user_id.eq(Id(user)).assume_not_null().or(events::subject_id.eq(Id(user)));
+    diesel::update(events::table.filter(log)).set(events::data.eq(Json(json!({})))).execute(conn)?;
+    diesel::insert_into(erasures::table)
+        .values((erasures::user_id.eq(Id(user)), erasures::erased_by.eq(by.map(Id)), erasures::erased_at.eq(At(now))))
+        .execute(conn)?;
+    Ok(())
+}
