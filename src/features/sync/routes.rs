@@ -20,7 +20,7 @@ const LIST_LIMIT: usize = 32 * 1024 * 1024;
 ///
 /// Send the whole list, as JSON, NDJSON or CSV (at most 32 MiB). Nothing changes yet: the plan says what would, row by row with before and after, names every fault with its row, and is `blocked` when a guard objects: too many would leave (10 % when not said otherwise), too many rows are at fault, a column went empty, the list is empty, or rows cannot be told. Users are matched by external id, then employee number, then e-mail. Whoever is missing leaves (nothing is deleted); whoever comes back is active again. Scope: `users:write`. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "create_sync_plan", params(SyncQuery),
-    request_body(content((SyncIn = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
+    request_body(content((SyncIn = "application/json"), (super::dto::EmployeeIn = "application/x-ndjson"), (String = "text/csv"))),
     responses((status = 201, description = "The plan.", body = PlanOut, headers(("Location" = String), ("ETag" = String)))),
     security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]
 #[post("/v1/sync/plans")]
