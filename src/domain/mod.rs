@@ -5,6 +5,7 @@ pub mod facts;
 pub mod intervals;
 pub mod learning;
 pub mod lint;
+pub mod mastery;
 pub mod outline;
 pub mod path;
 pub mod permission;
