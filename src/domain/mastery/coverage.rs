@@ -116,8 +116,8 @@ mod tests {
         let status = |alignments: &[Alignment]| coverage(&[A], alignments)[0].status();
         let (teaches, assesses) = (aligned("text", A, 1.0, Touch::Teaches), aligned("quiz", A, 1.0, Touch::Assesses));
         assert_eq!(status(&[]), CoverageStatus::None);
-        assert_eq!(status(&[teaches.clone()]), CoverageStatus::TaughtOnly);
-        assert_eq!(status(&[assesses.clone()]), CoverageStatus::AssessedOnly);
+        assert_eq!(status(std::slice::from_ref(&teaches)), CoverageStatus::TaughtOnly);
+        assert_eq!(status(std::slice::from_ref(&assesses)), CoverageStatus::AssessedOnly);
         assert_eq!(status(&[teaches, assesses]), CoverageStatus::Covered);
     }
 

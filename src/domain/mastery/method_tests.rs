@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn result(n: usize, score: f64) -> Evidence {
-    Evidence { id: Uuid::from_u128(n as u128), score, weight: 1.0, at: DateTime::from_timestamp(n as i64, 0).unwrap() }
+fn result(n: u32, score: f64) -> Evidence {
+    Evidence { id: Uuid::from_u128(n.into()), score, weight: 1.0, at: DateTime::from_timestamp(n.into(), 0).unwrap() }
 }
 
 fn results(scores: &[f64]) -> Vec<Evidence> {
-    scores.iter().enumerate().map(|(n, s)| result(n, *s)).collect()
+    (0..).zip(scores).map(|(n, s)| result(n, *s)).collect()
 }
 
 #[test]
