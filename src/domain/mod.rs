@@ -2,6 +2,7 @@
 
 pub mod condition;
 pub mod facts;
+pub mod framework;
 pub mod intervals;
 pub mod learning;
 pub mod lint;
