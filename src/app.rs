@@ -22,7 +22,8 @@ use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::events::dispatch::{Consumer, Dispatcher};
 use crate::features::{
-    attempts, audit, certificates, clients, courses, enrollments, games, groups, oauth, privacy, sessions, sync, system, users,
+    attempts, audit, certificates, clients, courses, enrollments, games, groups, oauth, privacy, sessions, sync,
+    system, users,
 };
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};

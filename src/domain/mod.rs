@@ -2,11 +2,13 @@
 
 pub mod condition;
 pub mod facts;
+pub mod framework;
 pub mod game;
 pub mod intervals;
 pub mod learning;
 pub mod lint;
 pub mod lockout;
+pub mod mastery;
 pub mod organisation;
 pub mod outline;
 pub mod path;

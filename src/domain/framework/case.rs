@@ -1,0 +1,233 @@
+//! CASE packages (1EdTech Competencies and Academic Standards Exchange 1.0 and 1.1): in and out.
+//!
+//! Read is what makes the tree; what else a package says is passed over, because the standard lets senders extend it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Draft, DraftCompetency};
+
+const CHILD_OF: &str = "isChildOf";
+
+/// A CASE package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    /// The framework.
+    #[serde(rename = "CFDocument")]
+    pub document: Document,
+    /// Its competencies.
+    #[serde(rename = "CFItems", default)]
+    pub items: Vec<Item>,
+    /// How they hang together.
+    #[serde(rename = "CFAssociations", default)]
+    pub associations: Vec<Association>,
+}
+
+/// A framework in CASE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Its id.
+    pub identifier: String,
+    /// Where it is published.
+    pub uri: String,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<String>,
+    /// What it is called.
+    pub title: String,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When it was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change_date_time: Option<String>,
+}
+
+/// A competency in CASE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// Its id.
+    pub identifier: String,
+    /// Where it is published.
+    pub uri: String,
+    /// What it says.
+    pub full_statement: String,
+    /// The same, shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abbreviated_statement: Option<String>,
+    /// The code by which people know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub human_coding_scheme: Option<String>,
+    /// What kind of entry it is.
+    #[serde(rename = "CFItemType", default, skip_serializing_if = "Option::is_none")]
+    pub item_type: Option<String>,
+    /// When it was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change_date_time: Option<String>,
+}
+
+/// A link between two nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Association {
+    /// Its id.
+    pub identifier: String,
+    /// Where it is published.
+    pub uri: String,
+    /// What kind of link it is.
+    pub association_type: String,
+    /// Place among the siblings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence_number: Option<i64>,
+    /// From here.
+    #[serde(rename = "originNodeURI")]
+    pub origin: Node,
+    /// To here.
+    #[serde(rename = "destinationNodeURI")]
+    pub destination: Node,
+    /// When it was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change_date_time: Option<String>,
+}
+
+/// A reference to a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it is called.
+    pub title: String,
+    /// Its id.
+    pub identifier: String,
+    /// Where it is published.
+    pub uri: String,
+}
+
+/// Reads a package. Siblings stand by their sequence number, then as in the package; of several parents the first is kept.
+#[must_use]
+pub fn read(package: &Package) -> Draft {
+    let document = &package.document;
+    let mut parents: HashMap<&str, (&str, i64)> = HashMap::with_capacity(package.items.len());
+    let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
+    for link in &package.associations {
+        if link.association_type != CHILD_OF {
+            *left_out.entry(format!("associations of type {}", link.association_type)).or_default() += 1;
+            continue;
+        }
+        let place = (link.destination.identifier.as_str(), link.sequence_number.unwrap_or(i64::MAX));
+        if parents.contains_key(link.origin.identifier.as_str()) {
+            *left_out.entry("further parents of a competency".to_owned()).or_default() += 1;
+        } else {
+            parents.insert(&link.origin.identifier, place);
+        }
+    }
+    let mut items: Vec<_> = package.items.iter().collect();
+    items.sort_by_key(|item| parents.get(item.identifier.as_str()).map_or(i64::MAX, |(_, sequence)| *sequence));
+    let competencies = items.into_iter().map(|item| DraftCompetency {
+        key: item.identifier.clone(),
+        title: item.abbreviated_statement.clone().unwrap_or_else(|| item.full_statement.clone()),
+        parent: parents
+            .get(item.identifier.as_str())
+            .map(|(parent, _)| (*parent).to_owned())
+            .filter(|parent| *parent != document.identifier),
+        code: item.human_coding_scheme.clone(),
+        kind: item.item_type.clone(),
+        description: item.abbreviated_statement.is_some().then(|| item.full_statement.clone()),
+    });
+    Draft {
+        source: Some(document.identifier.clone()),
+        title: document.title.clone(),
+        creator: document.creator.clone(),
+        version: document.version.clone(),
+        competencies: competencies.collect(),
+        left_out: left_out.into_iter().map(|(what, n)| format!("{n} {what}")).collect(),
+    }
+}
+
+/// Writes a package; `id` is the document's, `base` where its parts are published, `changed` when it was last changed.
+#[must_use]
+pub fn write(draft: &Draft, id: &str, base: &str, changed: &str) -> Package {
+    let changed = Some(changed.to_owned());
+    let document = Document {
+        identifier: id.to_owned(),
+        uri: format!("{base}/CFDocuments/{id}"),
+        creator: draft.creator.clone(),
+        title: draft.title.clone(),
+        version: draft.version.clone(),
+        last_change_date_time: changed.clone(),
+    };
+    let root =
+        Node { title: document.title.clone(), identifier: document.identifier.clone(), uri: document.uri.clone() };
+    let node = |c: &DraftCompetency| Node {
+        title: c.code.clone().unwrap_or_else(|| c.title.clone()),
+        identifier: c.key.clone(),
+        uri: format!("{base}/CFItems/{}", c.key),
+    };
+    let nodes: HashMap<&str, Node> = draft.competencies.iter().map(|c| (c.key.as_str(), node(c))).collect();
+    let items = draft.competencies.iter().map(|c| Item {
+        identifier: c.key.clone(),
+        uri: format!("{base}/CFItems/{}", c.key),
+        full_statement: c.description.clone().unwrap_or_else(|| c.title.clone()),
+        abbreviated_statement: c.description.is_some().then(|| c.title.clone()),
+        human_coding_scheme: c.code.clone(),
+        item_type: c.kind.clone(),
+        last_change_date_time: changed.clone(),
+    });
+    let associations = (1..).zip(&draft.competencies).map(|(n, c)| Association {
+        identifier: c.key.clone(),
+        uri: format!("{base}/CFAssociations/{}", c.key),
+        association_type: CHILD_OF.to_owned(),
+        sequence_number: Some(n),
+        origin: node(c),
+        destination: c.parent.as_deref().and_then(|p| nodes.get(p)).unwrap_or(&root).clone(),
+        last_change_date_time: changed.clone(),
+    });
+    Package { document, items: items.collect(), associations: associations.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn package() -> Package {
+        let node = |id: &str| json!({"title": id, "identifier": id, "uri": format!("https://cases.example/{id}")});
+        let item =
+            |id: &str| json!({"identifier": id, "uri": "u", "fullStatement": format!("Item {id}"), "notes": "x"});
+        let link = |from: &str, to: &str, kind: &str, n: i64| {
+            json!({"identifier": "l", "uri": "u", "associationType": kind, "sequenceNumber": n,
+                "originNodeURI": node(from), "destinationNodeURI": node(to)})
+        };
+        serde_json::from_value(json!({
+            "CFDocument": {"identifier": "doc", "uri": "u", "title": "Care", "creator": "A school"},
+            "CFItems": [item("b"), item("a"), item("c")],
+            "CFAssociations": [
+                link("a", "doc", CHILD_OF, 1), link("b", "doc", CHILD_OF, 2), link("c", "a", CHILD_OF, 3),
+                link("c", "b", CHILD_OF, 4), link("b", "a", "precedes", 1)
+            ],
+            "CFDefinitions": {}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn siblings_stand_by_sequence_and_what_is_not_kept_is_named() {
+        let draft = read(&package());
+        let tree: Vec<_> = draft.competencies.iter().map(|c| (c.key.as_str(), c.parent.as_deref())).collect();
+        assert_eq!(tree, [("a", None), ("b", None), ("c", Some("a"))]);
+        assert_eq!(draft.left_out, ["1 associations of type precedes", "1 further parents of a competency"]);
+        assert!(draft.check("/CFItems").is_empty());
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let mut draft = read(&package());
+        draft.left_out.clear();
+        draft.competencies[0].description = Some("All of it".to_owned());
+        let written = write(&draft, "doc", "https://lms.example/ims/case/v1p0", "2026-01-01T00:00:00Z");
+        let text = serde_json::to_string(&written).unwrap();
+        assert_eq!(read(&serde_json::from_str(&text).unwrap()), draft);
+    }
+}

@@ -1,0 +1,129 @@
+//! Frameworks of competencies as they come from elsewhere: one draft, whatever the format, and its check.
+
+pub mod case;
+pub mod table;
+
+use std::collections::{HashMap, HashSet};
+
+use super::mastery::Fault;
+
+/// A competency as it was imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DraftCompetency {
+    /// Its identifier where it comes from; unique in the framework.
+    pub key: String,
+    /// What it says.
+    pub title: String,
+    /// Key of its parent; `None` at the top.
+    pub parent: Option<String>,
+    /// The code by which people know it.
+    pub code: Option<String>,
+    /// What kind of entry it is there: skill, knowledge, standard.
+    pub kind: Option<String>,
+    /// More about it.
+    pub description: Option<String>,
+}
+
+/// A framework as it was imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// Its identifier where it comes from.
+    pub source: Option<String>,
+    /// What it is called.
+    pub title: String,
+    /// Who made it.
+    pub creator: Option<String>,
+    /// Its version there.
+    pub version: Option<String>,
+    /// In the order in which they are shown.
+    pub competencies: Vec<DraftCompetency>,
+    /// What the format says and Cairn does not keep, for whoever imports to read.
+    pub left_out: Vec<String>,
+}
+
+impl Draft {
+    /// Checks that the competencies form a tree; `list` is where they stand in the input. Names all faults.
+    #[must_use]
+    pub fn check(&self, list: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |n: usize, field: &str, detail: String| {
+            faults.push(Fault { pointer: format!("{list}/{n}/{field}"), detail });
+        };
+        let mut parents: HashMap<&str, Option<&str>> = HashMap::with_capacity(self.competencies.len());
+        for (n, competency) in self.competencies.iter().enumerate() {
+            if competency.key.is_empty() {
+                fault(n, "key", "A competency needs a key.".to_owned());
+            } else if parents.insert(&competency.key, competency.parent.as_deref()).is_some() {
+                fault(n, "key", format!("`{}` is used twice.", competency.key));
+            }
+            if competency.title.trim().is_empty() {
+                fault(n, "title", "A competency needs a title.".to_owned());
+            }
+        }
+        // Whoever was found to end at the top is not walked again, so that deep trees cost no more than flat ones.
+        let mut settled: HashSet<&str> = HashSet::with_capacity(parents.len());
+        for (n, competency) in self.competencies.iter().enumerate() {
+            if let Some(parent) = competency.parent.as_deref().filter(|p| !parents.contains_key(p)) {
+                fault(n, "parent", format!("`{parent}` is not in this framework."));
+            }
+            let mut walked: HashSet<&str> = HashSet::new();
+            let mut at = Some(competency.key.as_str());
+            while let Some(key) = at.filter(|key| !settled.contains(key)) {
+                if !walked.insert(key) {
+                    fault(n, "parent", format!("`{}` is below itself.", competency.key));
+                    break;
+                }
+                at = parents.get(key).copied().flatten();
+            }
+            settled.extend(walked);
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(pairs: &[(&str, Option<&str>)]) -> Draft {
+        let competencies = pairs.iter().map(|(key, parent)| DraftCompetency {
+            key: (*key).to_owned(),
+            title: (*key).to_owned(),
+            parent: parent.map(str::to_owned),
+            ..DraftCompetency::default()
+        });
+        Draft { competencies: competencies.collect(), ..Draft::default() }
+    }
+
+    fn pointers(pairs: &[(&str, Option<&str>)]) -> Vec<String> {
+        draft(pairs).check("/competencies").into_iter().map(|f| f.pointer).collect()
+    }
+
+    #[test]
+    fn a_tree_in_any_order_is_accepted() {
+        assert!(pointers(&[("leaf", Some("root")), ("root", None), ("below", Some("leaf"))]).is_empty());
+    }
+
+    #[test]
+    fn all_faults_are_named() {
+        assert_eq!(
+            pointers(&[("a", None), ("a", None), ("b", Some("nowhere"))]),
+            ["/competencies/1/key", "/competencies/2/parent"]
+        );
+        assert_eq!(pointers(&[("a", Some("b")), ("b", Some("a")), ("c", Some("b"))]), ["/competencies/0/parent"]);
+        assert_eq!(pointers(&[("a", Some("a"))]), ["/competencies/0/parent"]);
+    }
+
+    #[test]
+    fn a_chain_of_14_000_is_walked_once() {
+        let mut chain = draft(&[]);
+        for n in 0..14_000 {
+            let key = n.to_string();
+            let parent = (n > 0).then(|| (n - 1).to_string());
+            chain.competencies.push(DraftCompetency { title: key.clone(), key, parent, ..DraftCompetency::default() });
+        }
+        assert!(chain.check("").is_empty());
+        chain.competencies.reverse();
+        assert!(chain.check("").is_empty());
+    }
+}

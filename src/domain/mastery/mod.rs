@@ -1,0 +1,9 @@
+//! Competencies: what graded work proves, how results combine to mastery, who is behind, what would help.
+
+pub mod ability;
+pub mod behind;
+pub mod coverage;
+pub mod method;
+pub mod rollup;
+
+pub use self::method::{Evidence, Fault, Level, Method, Params, level_of, reaches};
