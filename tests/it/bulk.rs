@@ -1,6 +1,5 @@
 //! Bulk endpoints: a verdict for each item, dry runs, few statements.
 
-use crate::both;
 use crate::support::factory::{article, sequence};
 use crate::support::{Value, json};
 

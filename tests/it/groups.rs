@@ -1,6 +1,5 @@
 //! Groups: static, dynamic and units; members; courses that follow from groups.
 
-use crate::both;
 use crate::support::factory::{article, sequence};
 use crate::support::{TestApp, Value, json};
 

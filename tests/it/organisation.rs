@@ -1,6 +1,5 @@
 //! Delegated administration, roles by scope, managers and their reports.
 
-use crate::both;
 use crate::support::json;
 
 both! {

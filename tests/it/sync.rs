@@ -1,6 +1,5 @@
 //! The HR sync: plan, guards, apply; every mistake named with its row; a crash in the middle.
 
-use crate::both;
 use crate::support::{TestApp, Value, json};
 
 fn employee(n: usize) -> Value {

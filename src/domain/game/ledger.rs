@@ -103,6 +103,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    /// Points by period and whoever they are of.
+    type Sums = HashMap<(String, Uuid), i64>;
+
     use super::*;
     use crate::domain::facts::LearnerFacts;
     use crate::domain::game::period::{Period, Seasons, bucket};
@@ -182,7 +185,7 @@ mod tests {
             assert!(adjustments(&given, &due).is_empty() && changes(&given, &due).is_empty());
         }
 
-        fn sums(&self) -> (HashMap<(String, Uuid), i64>, HashMap<(String, Uuid), i64>) {
+        fn sums(&self) -> (Sums, Sums) {
             let (mut players, mut teams) = (HashMap::new(), HashMap::new());
             for (entry, _) in &self.ledger {
                 for period in Period::ALL {

@@ -436,10 +436,8 @@ fn leaf_faults(
                 format!("The condition names the group {}, which does not exist.", leaf.id),
             );
         }
-        Condition::Attribute(leaf) => {
-            if !leaf.fits() {
-                report.error(at, "impossible_condition", "The value does not fit the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.");
-            }
+        Condition::Attribute(leaf) if !leaf.fits() => {
+            report.error(at, "impossible_condition", "The value does not fit the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.");
         }
         Condition::Date(leaf) => {
             let empty = leaf.from.is_none() && leaf.until.is_none();

@@ -1,3 +1,5 @@
+#![allow(clippy::as_conversions, reason = "small numbers")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proptest::prelude::*;

@@ -224,12 +224,11 @@ pub fn active_users(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
         .load(conn)?)
 }
 
-/// Enrollments of these people in these courses: user, course, id, status, generation.
-pub fn newest_of(
-    conn: &mut Conn,
-    people: &[Uuid],
-    of_courses: &[Uuid],
-) -> AppResult<Vec<(Uuid, Uuid, Uuid, String, i32)>> {
+/// An enrollment in short: user, course, id, status, generation.
+pub type Short = (Uuid, Uuid, Uuid, String, i32);
+
+/// Enrollments of these people in these courses.
+pub fn newest_of(conn: &mut Conn, people: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<Short>> {
     Ok(enrollments::table
         .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
         .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))

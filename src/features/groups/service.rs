@@ -162,14 +162,13 @@ pub(super) fn require_for_kind(ctx: &Ctx, kind: GroupKind) -> AppResult<()> {
     if kind == GroupKind::Dynamic { ctx.require(Act::WriteAnyGroup, &Relation::default()) } else { Ok(()) }
 }
 
+/// A step from a group up to one that it lies in: the group, that one, how far.
+pub(super) type Step = (Uuid, Uuid, i32);
+
 /// A new row with its paths.
-pub(super) fn new_row(
-    ctx: &Ctx,
-    input: GroupIn,
-    parent: Option<(Uuid, &[Uuid])>,
-) -> AppResult<(GroupRow, Vec<(Uuid, Uuid, i32)>)> {
+pub(super) fn new_row(ctx: &Ctx, input: GroupIn, parent: Option<(Uuid, &[Uuid])>) -> AppResult<(GroupRow, Vec<Step>)> {
     let id = ctx.new_id();
-    let above = parent.map_or(&[] as &[Uuid], |(_, above)| above);
+    let above: &[Uuid] = parent.map_or(&[], |(_, above)| above);
     let depth = organisation::place(id, 1, above).map_err(misplaced)?;
     let mut paths = vec![(id, id, 0)];
     paths.extend((1..).zip(above).map(|(distance, above)| (id, *above, distance)));
@@ -275,7 +274,7 @@ pub fn update(
 }
 
 fn move_below(conn: &mut Conn, row: &mut GroupRow, parent: Option<&(GroupRow, Vec<Uuid>)>) -> AppResult<()> {
-    let above = parent.map_or(&[] as &[Uuid], |(_, above)| above.as_slice());
+    let above: &[Uuid] = parent.map_or(&[], |(_, above)| above.as_slice());
     let subtree = store::below(conn, row.id)?;
     let height = subtree.iter().map(|(_, distance)| distance.saturating_add(1)).max().unwrap_or(1);
     let depth = organisation::place(row.id, height, above).map_err(misplaced)?;

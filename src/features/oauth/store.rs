@@ -67,12 +67,11 @@ pub fn revoke(conn: &mut Conn, token: Uuid, expires: DateTime<Utc>) -> AppResult
     Ok(())
 }
 
-/// A refresh token with its session: session, user, when the session expires, whether all of it counts.
-pub fn refresh_token(
-    conn: &mut Conn,
-    hash: &str,
-    now: DateTime<Utc>,
-) -> AppResult<Option<(Uuid, Uuid, DateTime<Utc>, bool)>> {
+/// A refresh token's session: its id, the user, when it expires, whether all of it counts.
+pub type Refreshable = (Uuid, Uuid, DateTime<Utc>, bool);
+
+/// A refresh token with its session.
+pub fn refresh_token(conn: &mut Conn, hash: &str, now: DateTime<Utc>) -> AppResult<Option<Refreshable>> {
     type Row = (Uuid, Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, String);
     let row: Option<Row> = refresh_tokens::table
         .inner_join(sessions::table.inner_join(users::table))

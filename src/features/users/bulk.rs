@@ -136,7 +136,7 @@ impl Rights {
         if self.everybody {
             return Ok(());
         }
-        let held = self.held.get(&row.id).map_or(&[] as &[Grant], Vec::as_slice);
+        let held: &[Grant] = self.held.get(&row.id).map_or(&[], Vec::as_slice);
         if !self.reached.contains(&row.id) || !may_be_changed_by_unit_admin(held, &self.administered) {
             let key = (row.id, row.email.to_lowercase(), row.external_id.clone(), row.employee_number.clone());
             taken(&[key], &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())?;
@@ -219,7 +219,8 @@ pub fn write(
     let named: Vec<Uuid> =
         items.iter().filter_map(|(_, item)| item.unit_id).collect::<BTreeSet<_>>().into_iter().collect();
     let units = if named.is_empty() { HashSet::new() } else { store::existing_units(conn, &named)? };
-    let (mut creates, mut changes): (Vec<(usize, Create)>, Vec<(usize, Change)>) = (Vec::new(), Vec::new());
+    let mut creates: Vec<(usize, Create)> = Vec::new();
+    let mut changes: Vec<(usize, Change)> = Vec::new();
     for (index, item) in &items {
         let owner = known.owner(item);
         let checked = match (owner, input.mode) {

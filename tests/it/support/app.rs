@@ -114,11 +114,6 @@ impl TestApp {
         Self { state, base, server: Some((handle, thread)), _folder: folder, admin: OnceLock::new() }
     }
 
-    /// True on Postgres.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self.state.db.url(), cairn::config::DatabaseUrl::Postgres(_))
-    }
-
     /// Somebody without a token.
     pub fn anyone(&self) -> Client {
         Client::new(&self.base, None)
