@@ -21,6 +21,7 @@ mod demo;
 mod enrollments;
 mod idempotency;
 mod input;
+mod jobs;
 mod learning;
 mod migrations;
 mod openapi;
