@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod architecture;
 mod attempts;
 mod authoring;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod factory;
 pub mod postgres;
+pub mod world;
 
 pub use app::TestApp;
 pub use client::{Answer, Client};
