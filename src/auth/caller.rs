@@ -128,7 +128,7 @@ fn gone(why: &str) -> AppError {
 async fn load_user(db: &Db, user: Uuid, session: Uuid, now: DateTime<Utc>) -> AppResult<Actor> {
     type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, Option<String>, Option<String>, Option<Uuid>);
     let rows = db
-        .read(move |conn: &mut Conn| {
+        .read_one(move |conn: &mut Conn| {
             let rows: Vec<Row> = sessions::table
                 .inner_join(users::table)
                 .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
@@ -167,7 +167,7 @@ async fn load_user(db: &Db, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Ap
 
 async fn load_client(db: &Db, client: Uuid, granted: String) -> AppResult<Actor> {
     let row = db
-        .read(move |conn: &mut Conn| {
+        .read_one(move |conn: &mut Conn| {
             let row: Option<(String, serde_json::Value)> = clients::table
                 .filter(clients::id.eq(Id(client)))
                 .select((clients::state, clients::scopes))

@@ -90,6 +90,21 @@ impl Db {
         }
     }
 
+    /// [`Db::read`] for a single statement, which sees one state without a transaction around it.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn read_one<T, F>(&self, f: F) -> AppResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
+    {
+        match &self.0.kind {
+            Kind::Sqlite { reader, .. } => reader.run_one(f),
+            Kind::Postgres { pool } => postgres::read(pool.clone(), f).await,
+        }
+    }
+
     /// Runs a long read (report, export) away from the HTTP threads.
     ///
     /// # Errors

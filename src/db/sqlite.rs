@@ -61,12 +61,17 @@ impl Reader {
 
     /// Runs the closure in one read transaction, so that all its statements see the same state.
     pub(super) fn run<T>(&self, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
+        self.run_one(|conn| conn.transaction(f))
+    }
+
+    /// Runs the closure, whose one statement sees one state by itself.
+    pub(super) fn run_one<T>(&self, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
         let taken = CONNECTIONS.with(|all| all.borrow_mut().remove(&self.number));
         let mut conn = match taken {
             Some(conn) => conn,
             None => self.open()?,
         };
-        let result = conn.transaction(f);
+        let result = f(&mut conn);
         CONNECTIONS.with(|all| all.borrow_mut().insert(self.number, conn));
         result
     }
