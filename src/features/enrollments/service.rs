@@ -110,7 +110,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
                 AppError::field("/user_id", "wrong_format", "This is neither an id nor ext:<external_id>.")
             })?;
             let unknown = || AppError::field("/user_id", "unknown_user", "There is no such user.");
-            let found = users::find(conn, &who).map_err(|_| unknown())?;
+            let found = users::find(conn, &who).map_err(|e| e.when_missing(unknown))?;
             if found.state != "active" {
                 return Err(AppError::new(Code::WrongState, "The user is not active."));
             }
