@@ -93,7 +93,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
             * `X-Request-Id` is taken, or made, and stands in every answer and in the log.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason)),
+    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason, games::dto::EntryKind, games::dto::FlagState, games::dto::Around, games::dto::GameStatus)),
     tags(
         (name = "session", description = "Log in and out."),
         (name = "people", description = "Users and their roles, groups and organisational units."),

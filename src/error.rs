@@ -203,6 +203,12 @@ impl AppError {
         Self::new(Code::NotFound, format!("There is no such {what}, or you may not see it."))
     }
 
+    /// Another error in place of a 404; any other, a database that is away for one, stays what it is.
+    #[must_use]
+    pub fn when_missing(self, other: impl FnOnce() -> Self) -> Self {
+        if self.0.code == Code::NotFound { other() } else { self }
+    }
+
     /// A 500 whose cause goes to the log only.
     #[must_use]
     pub fn internal(cause: impl fmt::Display) -> Self {

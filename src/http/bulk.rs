@@ -17,6 +17,7 @@ pub const MAX_ITEMS: usize = 1000;
 /// What happens with an item that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BulkMode)]
 pub enum Mode {
     /// It is refused.
     #[default]

@@ -24,6 +24,8 @@ pub struct Claimed {
     pub id: Uuid,
     /// What to do.
     pub kind: String,
+    /// Of jobs with the same key only one waits.
+    pub dedup_key: Option<String>,
     /// With what.
     pub payload: Value,
     /// How often it was tried, this time included.
@@ -70,8 +72,8 @@ pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> 
         .eq("queued")
         .or(jobs::state.eq("leased").and(jobs::lease_until.lt(At(now))))
         .and(jobs::run_at.le(At(now)));
-    let columns = (jobs::id, jobs::kind, jobs::payload, jobs::attempts);
-    type Row = (Uuid, String, Value, i32);
+    let columns = (jobs::id, jobs::kind, jobs::dedup_key, jobs::payload, jobs::attempts);
+    type Row = (Uuid, String, Option<String>, Value, i32);
     let found: Option<Row> = match conn {
         Conn::Pg(pg) => jobs::table
             .filter(due)
@@ -83,7 +85,7 @@ pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> 
             .optional()?,
         Conn::Sqlite(lite) => jobs::table.filter(due).order(jobs::run_at).select(columns).first(lite).optional()?,
     };
-    let Some((id, kind, payload, attempts)) = found else { return Ok(None) };
+    let Some((id, kind, dedup_key, payload, attempts)) = found else { return Ok(None) };
     let attempts = attempts.saturating_add(1);
     diesel::update(jobs::table.filter(jobs::id.eq(Id(id))))
         .set((
@@ -93,7 +95,7 @@ pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> 
             jobs::updated_at.eq(At(now)),
         ))
         .execute(conn)?;
-    Ok(Some(Claimed { id, kind, payload, attempts }))
+    Ok(Some(Claimed { id, kind, dedup_key, payload, attempts }))
 }
 
 /// Ends a job: done with, or to be tried again later, or given up.
@@ -114,6 +116,8 @@ pub fn finish(conn: &mut Conn, job: &Claimed, outcome: Result<(), String>, now: 
                     jobs::state.eq(if give_up { "failed" } else { "queued" }),
                     jobs::run_at.eq(At(now + delay)),
                     jobs::lease_until.eq(None::<At>),
+                    // Who is given up makes room, or what recurs would never run again.
+                    jobs::dedup_key.eq(job.dedup_key.as_deref().filter(|_| !give_up)),
                     jobs::last_error.eq(error),
                     jobs::updated_at.eq(At(now)),
                 ))

@@ -89,11 +89,11 @@ both! {
     fn bodies_that_are_too_large(app) {
         let admin = set_up(app);
         let large = format!("{{\"title\": \"{}\"}}", "x".repeat(10 << 20));
-        for (method, path) in with_body(app).into_iter().take(8) {
+        for (method, path) in with_body(app) {
             let answer = admin.send(&method, &path, &[("content-type", "application/json")], Some(large.as_bytes()));
             answer.problem(413, "body_too_large");
         }
-        assert_eq!(admin.get("/v1/me").expect(200).status, 200);
+        admin.get("/v1/me").expect(200);
     }
 
     fn wrong_types_in_every_field(app) {

@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod architecture;
 mod attempts;
 mod audit;
@@ -26,6 +27,7 @@ mod games;
 mod groups;
 mod idempotency;
 mod input;
+mod jobs;
 mod leaderboards;
 mod learning;
 mod lockout;

@@ -6,8 +6,11 @@ use std::path::Path;
 use crate::support::{Value, json};
 
 /// Operations that anyone may call.
-const PUBLIC: &[&str] = &[
+pub const PUBLIC: &[&str] = &[
     "create_session",
+    "introspect_token",
+    "revoke_token",
+    "get_badge_image",
     "refresh_session",
     "create_token",
     "get_jwks",
@@ -85,6 +88,12 @@ fn every_operation_says_what_it_is() {
         }
         for status in needed.into_iter().filter(|status| !responses.contains_key(*status)) {
             fault(format!("does not list {status}"));
+        }
+        // Tokens are not kept for a retry; whoever lost one asks for the next.
+        let tokens = ["create_session", "refresh_session", "create_token"].contains(&id.as_str());
+        let takes_key = op["description"].as_str().is_some_and(|d| d.contains("Takes `Idempotency-Key`."));
+        if takes_key != (method == "post" && !tokens) {
+            fault(format!("Idempotency-Key: {takes_key}"));
         }
         for parameter in op["parameters"].as_array().into_iter().flatten() {
             if parameter["in"] == "query" && parameter["description"].as_str().is_none_or(str::is_empty) {

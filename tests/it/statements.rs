@@ -1,6 +1,8 @@
 //! The budget of statements: counts do not jitter, times do. Authentication is included.
 
+use crate::openapi::operations;
 use crate::support::factory::{article, quiz, right, sequence, video};
+use crate::support::world::World;
 use crate::support::{TestApp, json};
 
 const READ: u64 = 6;
@@ -29,6 +31,21 @@ both! {
         }
         for path in [format!("/v1/courses/{course}/outline"), format!("/v1/users/{}", ada.id())] {
             counted(app, &path, READ, || drop(app.admin().get(&path).expect(200)));
+        }
+    }
+
+    fn every_read_that_the_document_knows(app) {
+        let world = World::new(app);
+        world.add_client();
+        world.approve();
+        world.complete();
+        world.set("module_key", "check".into());
+        for (method, path, op) in operations() {
+            if method == "get" && op["security"].as_array().is_some_and(|s| !s.is_empty()) {
+                let path = world.fill(&path);
+                app.admin().get(&path).expect(200);
+                counted(app, &path, READ, || drop(app.admin().get(&path).expect(200)));
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+DROP INDEX audit_by_time;
 DROP INDEX audit_by_kind;
 DROP INDEX audit_by_person;
 DROP INDEX audit_by_subject;

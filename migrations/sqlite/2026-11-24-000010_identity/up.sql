@@ -55,3 +55,4 @@ CREATE INDEX audit_by_client ON events (via_client_id, id) WHERE via_client_id I
 CREATE INDEX audit_by_subject ON events (subject_id, id);
 CREATE INDEX audit_by_person ON events (user_id, id);
 CREATE INDEX audit_by_kind ON events (kind, id);
+CREATE INDEX audit_by_time ON events (at, id);

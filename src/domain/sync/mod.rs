@@ -203,6 +203,7 @@ pub struct PlannedRow {
 
 /// Why a plan is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SyncGuard)]
 pub struct Guard {
     /// Stable name.
     pub code: String,

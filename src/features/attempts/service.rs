@@ -111,15 +111,15 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
 fn find_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
     let missing = || AppError::not_found("attempt");
     let attempt = store::find(conn, id)?.ok_or_else(missing)?;
-    let row = state::find(conn, ctx, attempt.enrollment_id, Act::ReadEnrollment).map_err(|_| missing())?;
+    let row =
+        state::find(conn, ctx, attempt.enrollment_id, Act::ReadEnrollment).map_err(|e| e.when_missing(missing))?;
     Ok((attempt, load(conn, row)?))
 }
 
 fn find_to_write(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
     let missing = || AppError::not_found("attempt");
     let attempt = store::find(conn, id)?.ok_or_else(missing)?;
-    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::Learn)
-        .map_err(|e| if e.code() == Code::NotFound { missing() } else { e })?;
+    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::Learn).map_err(|e| e.when_missing(missing))?;
     require_learning(&row, ctx.now)?;
     // Read again under the lock of its enrollment.
     let attempt = store::find(conn, id)?.ok_or_else(missing)?;

@@ -29,12 +29,6 @@ pub struct EventRow {
     pub via_client_id: Option<Uuid>,
 }
 
-/// The smallest UUIDv7 of this instant: ids begin with it, so that an instant bounds them.
-fn first_id(at: DateTime<Utc>) -> Uuid {
-    let millis = u128::try_from(at.timestamp_millis()).unwrap_or(0);
-    Uuid::from_u128(millis.checked_shl(80).unwrap_or(0))
-}
-
 /// Entries after one, newest first.
 pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i64) -> AppResult<Vec<EventRow>> {
     let mut query = events::table.select(EventRow::as_select()).order(events::id.desc()).limit(limit).into_boxed();
@@ -57,11 +51,10 @@ pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i6
         query = query.filter(events::kind.eq(action.clone()));
     }
     if let Some(from) = filter.from {
-        query = query.filter(events::id.ge(Id(first_id(from)))).filter(events::at.ge(At(from)));
+        query = query.filter(events::at.ge(At(from)));
     }
     if let Some(until) = filter.until {
-        let bound = first_id(until + chrono::TimeDelta::milliseconds(1));
-        query = query.filter(events::id.lt(Id(bound))).filter(events::at.lt(At(until)));
+        query = query.filter(events::at.lt(At(until)));
     }
     Ok(query.load(conn)?)
 }

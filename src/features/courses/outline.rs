@@ -23,7 +23,7 @@ fn parse(text: &str) -> AppResult<Outline> {
 }
 
 fn find_to_read(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<CourseRow> {
-    let row = find(conn, ctx, which)?;
+    let row = find(conn, ctx, which, Act::ReadOutline)?;
     ctx.require(Act::ReadOutline, &relation(row.id))?;
     Ok(row)
 }

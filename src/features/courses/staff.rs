@@ -24,7 +24,7 @@ fn out((id, user_id, role, created_at): store::StaffRow) -> AppResult<StaffOut> 
 /// # Errors
 /// 403, 404.
 pub fn list(conn: &mut Conn, ctx: &Ctx, which: &Ref, page: &PageRequest) -> AppResult<Rows<StaffOut>> {
-    let course = find(conn, ctx, which)?;
+    let course = find(conn, ctx, which, Act::ReadOutline)?;
     ctx.require(Act::ReadOutline, &relation(course.id))?;
     let rows = store::list_staff(conn, course.id, page)?;
     let items = rows.items.into_iter().map(out).collect::<AppResult<_>>()?;

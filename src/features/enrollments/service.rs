@@ -99,7 +99,7 @@ fn admit(
 /// # Errors
 /// 403 by the course's policy; 404; 409 when a live enrollment exists or the course was never published.
 pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppResult<EnrollmentOut> {
-    let course = courses::find(conn, ctx, which)?;
+    let course = courses::find(conn, ctx, which, Act::EnrollOthers)?;
     let user = match input.user_id.as_deref() {
         None => ctx
             .actor
@@ -110,7 +110,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
                 AppError::field("/user_id", "wrong_format", "This is neither an id nor ext:<external_id>.")
             })?;
             let unknown = || AppError::field("/user_id", "unknown_user", "There is no such user.");
-            let found = users::find(conn, &who).map_err(|_| unknown())?;
+            let found = users::find(conn, &who).map_err(|e| e.when_missing(unknown))?;
             if found.state != "active" {
                 return Err(AppError::new(Code::WrongState, "The user is not active."));
             }
@@ -269,7 +269,7 @@ pub fn list_of_course(
     mut filter: EnrollmentQuery,
     page: &PageRequest,
 ) -> AppResult<Rows<EnrollmentOut>> {
-    filter.course_id = Some(courses::find(conn, ctx, which)?.id);
+    filter.course_id = Some(courses::find(conn, ctx, which, Act::ReadEnrollment)?.id);
     list(conn, ctx, &filter, page)
 }
 

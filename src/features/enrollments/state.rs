@@ -58,6 +58,10 @@ fn authorize(conn: &mut Conn, ctx: &Ctx, row: &EnrollmentRow, act: Act) -> AppRe
     }
     users::relate(conn, ctx, row.user_id, &mut relation)?;
     if !ctx.may(Act::ReadEnrollment, &relation) {
+        // What a machine sees is a matter of its scopes alone, so it is told which one is missing.
+        if ctx.actor.kind() == "client" {
+            ctx.require(Act::ReadEnrollment, &relation)?;
+        }
         return Err(AppError::not_found("enrollment"));
     }
     ctx.require(act, &relation)

@@ -36,7 +36,7 @@ fn out(row: AssignmentRow) -> AssignmentOut {
 /// The course and the group, if the actor may assign the one to the other: staff of the course or of the site, or administrators of
 /// a unit that the group lies in.
 fn both(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<(courses::CourseRow, Uuid)> {
-    let course = courses::find(conn, ctx, course)?;
+    let course = courses::find(conn, ctx, course, Act::AssignGroup)?;
     let group = find_for(conn, ctx, group, Act::ReadGroup)?;
     let relation = Relation { course: Some(course.id), ..relation(conn, ctx, group.id)? };
     ctx.require(Act::AssignGroup, &relation)?;
@@ -130,7 +130,7 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<A
 /// # Errors
 /// 403, 404.
 pub fn list(conn: &mut Conn, ctx: &Ctx, course: &Ref, page: &PageRequest) -> AppResult<Rows<AssignmentOut>> {
-    let course = courses::find(conn, ctx, course)?;
+    let course = courses::find(conn, ctx, course, Act::AssignGroup)?;
     let only =
         if ctx.may(Act::AssignGroup, &courses::relation(course.id)) { None } else { sight(ctx, Act::AssignGroup)? };
     Ok(store::list_assignments(conn, course.id, only.as_deref(), page)?.map(out))

@@ -84,6 +84,8 @@ fn refuse_twins(items: &mut Vec<(usize, UserIn)>, verdicts: &mut Verdicts) {
 /// What the actor may do, asked once for all items.
 struct Rights {
     everybody: bool,
+    /// A machine client, which may not change admins.
+    machine: bool,
     reached: HashSet<Uuid>,
     administered: HashSet<Uuid>,
     held: HashMap<Uuid, Vec<Grant>>,
@@ -97,17 +99,20 @@ impl Rights {
             items.iter().filter_map(|(_, item)| item.manager_id).collect::<BTreeSet<_>>().into_iter().collect();
         let mut rights = Self {
             everybody,
+            machine: ctx.actor.kind() == "client",
             reached: HashSet::new(),
             administered: HashSet::new(),
             held: HashMap::new(),
             managers: if named.is_empty() { HashSet::new() } else { store::existing(conn, &named)? },
         };
-        if !everybody {
-            let mut people: Vec<Uuid> = known.rows.iter().map(|row| row.id).collect();
+        let mut people: Vec<Uuid> = known.rows.iter().map(|row| row.id).collect();
+        if !everybody || rights.machine {
             for (user, role, reach, reach_id) in store::grants(conn, &people)? {
                 let role = role.parse().map_err(AppError::internal)?;
                 rights.held.entry(user).or_default().push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
             }
+        }
+        if !everybody {
             people.extend(&named);
             rights.reached = service::reach_for(conn, ctx, Act::WriteUser, &people)?;
             rights.administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
@@ -133,10 +138,14 @@ impl Rights {
     }
 
     fn change(&self, row: &UserRow, item: &UserIn) -> AppResult<()> {
+        let held: &[Grant] = self.held.get(&row.id).map_or(&[], Vec::as_slice);
+        // Whoever sets an admin's password or e-mail is one soon.
+        if self.machine && held.iter().any(|grant| grant.role == Role::Admin) {
+            return Err(AppError::new(Code::Forbidden, "Only an admin can change an admin."));
+        }
         if self.everybody {
             return Ok(());
         }
-        let held: &[Grant] = self.held.get(&row.id).map_or(&[], Vec::as_slice);
         if !self.reached.contains(&row.id) || !may_be_changed_by_unit_admin(held, &self.administered) {
             let key = (row.id, row.email.to_lowercase(), row.external_id.clone(), row.employee_number.clone());
             taken(&[key], &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())?;

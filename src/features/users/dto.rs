@@ -303,6 +303,7 @@ pub struct RolePage {
 /// Where a role is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RoleScopeKind)]
 pub enum ScopeKind {
     /// Everywhere.
     Site,

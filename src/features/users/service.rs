@@ -169,7 +169,7 @@ pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
     with_roles(conn, row)
 }
 
-/// A page of users: all for admins and clients, the direct reports for managers, a unit's people for those with a role for it.
+/// A page of users: all for admins and clients, everybody below for managers, a unit's people for those with a role for it.
 ///
 /// # Errors
 /// 403 for everyone else.
@@ -331,6 +331,16 @@ pub(super) fn forbid_granting(ctx: &Ctx, roles: &[Role]) -> AppResult<()> {
     Ok(())
 }
 
+/// Nor may it change one: whoever sets an admin's password or e-mail is one soon.
+fn forbid_changing_admins(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> {
+    let admin = |grant: &GrantRow| grant.1 == Role::Admin.as_str();
+    if ctx.actor.kind() == "client" && store::grants(conn, &[user])?.iter().any(admin) {
+        return Err(AppError::new(Code::Forbidden, "Only an admin can change an admin.")
+            .with("missing", json!({"roles": ["admin"]})));
+    }
+    Ok(())
+}
+
 fn set_roles(conn: &mut Conn, ctx: &Ctx, id: Uuid, mut roles: Vec<Role>) -> AppResult<()> {
     roles.sort_unstable();
     roles.dedup();
@@ -367,6 +377,7 @@ pub fn update(
 ) -> AppResult<UserOut> {
     let found = find_to_change(conn, ctx, who)?;
     lock_row(conn, LockTable::Users, found.id)?;
+    forbid_changing_admins(conn, ctx, found.id)?;
     let mut row = find(conn, &Ref::Id(found.id))?;
     conditions.require(row.version)?;
     let before = row.state.clone();

@@ -1,7 +1,6 @@
 //! A server in this process, on a fresh database and a free port.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
@@ -52,20 +51,19 @@ pub fn prepare(database_url: &str) {
     state.db.close();
 }
 
-/// The prepared SQLite file that each test copies.
-fn template() -> &'static PathBuf {
-    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+/// The prepared SQLite file, of which each test gets a copy. It is kept in memory, so that nothing is left behind.
+fn template() -> &'static [u8] {
+    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("cairn-template-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let file = folder.join("made.db");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("made.db");
         prepare(&format!("sqlite:{}", file.display()));
-        let copy = folder.join("template.db");
+        let copy = folder.path().join("template.db");
         // A copy by VACUUM has nothing left in a write-ahead log.
         let db = cairn::db::Db::open(&cairn::config::DatabaseUrl::Sqlite(file), 1).expect("it opens");
-        let _ = std::fs::remove_file(&copy);
         db.backup(&copy).expect("a copy");
-        copy
+        db.close();
+        std::fs::read(&copy).expect("the copy")
     })
 }
 
@@ -79,7 +77,7 @@ impl TestApp {
     pub fn sqlite_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("cairn.db");
-        std::fs::copy(template(), &file).expect("a copy");
+        std::fs::write(&file, template()).expect("a copy");
         let mut config = config(format!("sqlite:{}", file.display()));
         change(&mut config);
         Self::start(config, Some(folder))

@@ -5,6 +5,7 @@ pub mod client;
 pub mod factory;
 pub mod postgres;
 pub mod tokens;
+pub mod world;
 
 pub use app::TestApp;
 pub use client::{Answer, Client};

@@ -92,11 +92,11 @@ pub async fn update_course(
 
 /// Duplicate a course
 ///
-/// A new draft with the same settings and outline; no learners, no revisions. Scope: `courses:write`. Role: admin or author.
+/// A new draft with the same settings and outline; no learners, no revisions. Scope: `courses:write`, with which clients need `courses:read`. Role: admin or author.
 #[utoipa::path(tag = "authoring", operation_id = "duplicate_course", params(("course_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     request_body = DuplicateIn,
     responses((status = 201, description = "The copy.", body = CourseOut, headers(("Location" = String), ("ETag" = String)))),
-    security(("user" = []), ("client" = ["courses:write"]), ("bearer" = [])))]
+    security(("user" = []), ("client" = ["courses:read", "courses:write"]), ("bearer" = [])))]
 #[post("/v1/courses/{course_id}/duplicate")]
 pub async fn duplicate_course(
     caller: Caller<need::CoursesWrite>,

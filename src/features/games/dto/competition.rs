@@ -79,6 +79,7 @@ pub struct TeamOut {
 
 /// A member of a team.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = TeamMemberOut)]
 pub struct MemberOut {
     /// Who, as others see them.
     pub user: PlayerOut,

@@ -36,7 +36,7 @@ pub async fn create_user(
 
 /// List users
 ///
-/// Admins and clients see everybody, managers their direct reports. Scope: `users:read`. Role: admin or manager.
+/// Admins and clients see everybody, managers everybody below them. Scope: `users:read`. Role: admin or manager.
 #[utoipa::path(tag = "people", operation_id = "list_users", params(UserQuery),
     responses((status = 200, description = "A page of users, in order of making.", body = Page<UserOut>)),
     security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]

@@ -1,0 +1,355 @@
+//! Who may do what: every operation, for every role and relation, for machines with and without the scope, and for nobody.
+//!
+//! Who may not, but may see the thing, gets a 403 that names what is missing; to whom the thing is out of sight, it is not
+//! there: 404. Those who may not are asked first, and leave no trace in the event log.
+
+use std::collections::BTreeSet;
+
+use diesel::{QueryDsl, RunQueryDsl};
+
+use crate::openapi::{PUBLIC, operations};
+use crate::support::factory::{article, sequence, unique};
+use crate::support::world::Who::{
+    Admin, Author, CourseAuthor, CourseInstructor, Instructor, Manager, OtherInstructor, Owner, Stranger,
+};
+use crate::support::world::{EVERYONE, Who, World};
+use crate::support::{Answer, Client, TestApp, Value, json};
+
+/// One operation: which scopes a machine needs (with none, no machine may), who may, who else may see what it is about.
+struct Row {
+    operation: &'static str,
+    scopes: &'static [&'static str],
+    may: &'static [Who],
+    sees: &'static [Who],
+    body: Option<fn(&World) -> Value>,
+    before: fn(&World),
+}
+
+fn row(operation: &'static str, scopes: &'static [&'static str], may: &'static [Who]) -> Row {
+    Row { operation, scopes, may, sees: EVERYONE, body: None, before: |_| {} }
+}
+
+impl Row {
+    /// Out of sight of everybody else.
+    fn seen_by(mut self, sees: &'static [Who]) -> Self {
+        self.sees = sees;
+        self
+    }
+
+    /// With this body, made anew for each call.
+    fn with(mut self, body: fn(&World) -> Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// After this has been done, before each call of those who may.
+    fn after(mut self, before: fn(&World)) -> Self {
+        self.before = before;
+        self
+    }
+}
+
+const ADMINS: &[Who] = &[Admin];
+const WRITERS: &[Who] = &[Admin, Author, CourseAuthor];
+const TEACHERS: &[Who] = &[Admin, Instructor, CourseInstructor];
+const STAFF: &[Who] = &[Admin, Author, Instructor, CourseAuthor, CourseInstructor];
+const TEACHERS_AND_MANAGER: &[Who] = &[Admin, Instructor, CourseInstructor, Manager];
+const TEACHERS_AND_OWNER: &[Who] = &[Admin, Instructor, CourseInstructor, Owner];
+/// Who sees how a learner learns.
+const WATCHERS: &[Who] = &[Admin, Instructor, CourseInstructor, Manager, Owner];
+
+fn people() -> Vec<Row> {
+    vec![
+        row("get_me", &[], EVERYONE),
+        row("update_me", &[], EVERYONE).with(|_| json!({"locale": "fr"})),
+        row("list_users", &["users:read"], &[Admin, Manager]),
+        row("get_user", &["users:read"], &[Admin, Manager, Owner]).seen_by(&[]),
+        row("create_user", &["users:write"], ADMINS).with(
+            |_| json!({"email": format!("{}@example.org", unique("new")), "given_name": "N", "family_name": "N"}),
+        ),
+        row("update_user", &["users:write"], ADMINS).with(|_| json!({"locale": "de"})),
+        row("list_clients", &[], ADMINS),
+        row("create_client", &[], ADMINS).with(|_| json!({"name": unique("client "), "scopes": []})),
+        row("get_client", &[], ADMINS),
+        row("update_client", &[], ADMINS).with(|_| json!({"name": unique("client ")})),
+        row("delete_client", &[], ADMINS),
+        row("set_clock", &[], ADMINS).with(|_| json!({"advance_seconds": 0})),
+        // Everybody ends their own session, so this is the last.
+        row("end_session", &[], EVERYONE),
+    ]
+}
+
+fn courses() -> Vec<Row> {
+    vec![
+        row("list_courses", &["courses:read"], EVERYONE),
+        row("get_course", &["courses:read"], EVERYONE),
+        row("create_course", &["courses:write"], &[Admin, Author])
+            .with(|_| json!({"title": unique("Course "), "style": "random_access"})),
+        row("update_course", &["courses:write"], WRITERS).with(|_| json!({"summary": "Shorter."})),
+        // What is copied must be readable, and where it goes must be writable.
+        row("duplicate_course", &["courses:read", "courses:write"], &[Admin, Author]).with(|_| json!({})),
+        row("get_outline", &["courses:read"], STAFF),
+        row("get_module", &["courses:read"], STAFF),
+        row("update_module", &["courses:write"], WRITERS).with(|_| json!({"title": "A better title"})),
+        row("lint_course", &["courses:read"], STAFF),
+        row("simulate_course", &["courses:read"], STAFF).with(|_| json!({"steps": []})),
+        row("publish_course", &["courses:write"], WRITERS).with(|_| json!({})),
+        row("replace_outline", &["courses:write"], WRITERS)
+            .with(|_| json!({"stages": [sequence("start", "any", vec![article("read")])]})),
+        row("list_revisions", &["courses:read"], STAFF),
+        row("get_revision", &["courses:read"], STAFF),
+        row("list_staff", &["courses:read"], STAFF),
+        row("set_staff_member", &["courses:write"], WRITERS).with(|_| json!({"role": "instructor"})),
+        row("remove_staff_member", &["courses:write"], WRITERS).after(|world| {
+            let path = format!("/v1/courses/{}/staff/{}", world.id("course_id"), world.id("user_id"));
+            world.app.admin().put(&path, json!({"role": "instructor"})).ok();
+        }),
+        row("archive_course", &["courses:write"], WRITERS),
+        row("restore_course", &["courses:write"], WRITERS),
+    ]
+}
+
+/// A learner is let in and learns; one quiz is under way.
+fn learning() -> Vec<Row> {
+    vec![
+        row("list_enrollments", &["enrollments:read"], EVERYONE),
+        row("list_course_enrollments", &["enrollments:read"], EVERYONE),
+        // For another, who reports to the manager. How learners enrol themselves is told with the four policies.
+        row("create_enrollment", &["enrollments:write"], TEACHERS_AND_MANAGER).with(|world| {
+            let report = world.app.user_with("report", json!({"manager_id": world.as_(Manager).id()}));
+            json!({"user_id": report.id()})
+        }),
+        row("approve_enrollment", &["enrollments:write"], TEACHERS_AND_MANAGER).seen_by(WATCHERS),
+        row("get_enrollment", &["enrollments:read"], WATCHERS).seen_by(&[]),
+        row("get_path", &["enrollments:read"], WATCHERS).seen_by(&[]),
+        row("get_next", &["enrollments:read"], WATCHERS).seen_by(&[]),
+        row("get_enrolled_module", &["enrollments:read"], WATCHERS).seen_by(&[]),
+        row("explain_module", &["enrollments:read"], WATCHERS).seen_by(&[]),
+        row("record_events", &[], &[Admin, Owner]).seen_by(WATCHERS).with(|world| {
+            let id = cairn::clock::new_id(world.app.state.clock.now());
+            json!({"id": id, "type": "opened", "module": "read"})
+        }),
+        row("choose_branch", &[], &[Admin, Owner])
+            .seen_by(WATCHERS)
+            .with(|_| json!({"stage": "way", "branch": "left"})),
+        row("complete_module", &["enrollments:write"], TEACHERS).seen_by(WATCHERS).with(|_| json!({"reason": "Seen."})),
+        row("grant_override", &["enrollments:write"], TEACHERS).seen_by(WATCHERS).with(|_| json!({"kind": "waive"})),
+    ]
+}
+
+fn quizzes() -> Vec<Row> {
+    vec![
+        row("create_attempt", &[], &[Admin, Owner]).seen_by(WATCHERS).with(|_| json!({})),
+        row("list_attempts", &["assessment:read", "enrollments:read"], WATCHERS).seen_by(&[]),
+        row("get_attempt", &["assessment:read", "enrollments:read"], WATCHERS).seen_by(&[]),
+        row("answer_item", &[], &[Admin, Owner]).seen_by(WATCHERS).with(|_| json!({"answer": ["a"]})),
+        row("submit_attempt", &[], &[Admin, Owner]).seen_by(WATCHERS),
+    ]
+}
+
+fn leaving() -> Vec<Row> {
+    vec![
+        row("upgrade_enrollment", &["enrollments:write"], TEACHERS_AND_OWNER).seen_by(WATCHERS).with(|_| json!({})),
+        row("withdraw_enrollment", &["enrollments:write"], TEACHERS_AND_OWNER).seen_by(WATCHERS),
+    ]
+}
+
+fn coming_back() -> Vec<Row> {
+    vec![row("reject_enrollment", &["enrollments:write"], TEACHERS_AND_MANAGER).seen_by(WATCHERS)]
+}
+
+fn certificates() -> Vec<Row> {
+    vec![
+        row("list_certificates", &["certificates:read"], EVERYONE),
+        row("get_certificate", &["certificates:read"], WATCHERS).seen_by(&[]),
+        row("revoke_certificate", &[], ADMINS).seen_by(WATCHERS).with(|_| json!({"reason": "Issued by mistake."})),
+    ]
+}
+
+#[test]
+fn every_operation_is_in_the_table() {
+    let tables = [people(), courses(), learning(), quizzes(), leaving(), coming_back(), certificates()];
+    let rows = tables.iter().flatten().map(|row| row.operation);
+    let known: BTreeSet<String> = rows.chain(PUBLIC.iter().copied()).map(str::to_owned).collect();
+    let documented: BTreeSet<String> =
+        operations().iter().map(|(_, _, op)| op["operationId"].as_str().unwrap().to_owned()).collect();
+    let missing: Vec<&String> = documented.difference(&known).collect();
+    let idle: Vec<&String> = known.difference(&documented).collect();
+    assert!(missing.is_empty() && idle.is_empty(), "say who may: {missing:?}; no such operation: {idle:?}");
+}
+
+/// How many events there are: every change appends one.
+fn changes(app: &TestApp) -> i64 {
+    use cairn::db::schema::events;
+    app.state.db.read_here(|conn| Ok(events::table.count().get_result(conn)?)).unwrap()
+}
+
+fn holds(world: &World, rows: &[Row]) {
+    let operations = operations();
+    for row in rows {
+        let (method, path, op) = operations.iter().find(|(_, _, op)| op["operationId"] == row.operation).unwrap();
+        let path = world.fill(path);
+        let call = |client: &Client| -> Answer {
+            let body = row.body.map(|body| body(world));
+            client.call(&method.to_uppercase(), &path, body, &[])
+        };
+        let told =
+            |who: &str, answer: &Answer| format!("{} by {who}: {} {}", row.operation, answer.status, answer.text());
+
+        let documented: Vec<&Value> = op["security"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|way| way.get("machine_client")?.as_array())
+            .flatten()
+            .collect();
+        assert_eq!(documented, row.scopes, "{}: the document's scopes", row.operation);
+
+        refusals_leave_no_trace(world, row, |client| call(client), &told);
+
+        let mut done = false;
+        let machine = (!row.scopes.is_empty())
+            .then(|| world.machine(&row.scopes.iter().map(|&scope| scope.to_owned()).collect::<Vec<_>>()));
+        let people = row.may.iter().map(|who| (format!("{who:?}"), world.as_(*who).clone()));
+        for (who, client) in people.chain(machine.map(|client| ("a machine".to_owned(), client))) {
+            (row.before)(world);
+            let answer = call(&client);
+            // What the first has done, the next may find done.
+            let fine = (200..300).contains(&answer.status) || (done && answer.status == 409);
+            assert!(fine, "{}", told(&who, &answer));
+            done = true;
+        }
+    }
+}
+
+fn refusals_leave_no_trace(
+    world: &World,
+    row: &Row,
+    call: impl Fn(&Client) -> Answer,
+    told: &dyn Fn(&str, &Answer) -> String,
+) {
+    // Bodies may need people of their own; those are made before, and counted out.
+    let refused = |who: &str, client: &Client, status: u16, code: &str| {
+        if row.body.is_none() {
+            let before = changes(world.app);
+            let answer = call(client);
+            assert_eq!(changes(world.app), before, "{} changed something", told(who, &answer));
+            assert!(answer.status == status && answer["code"] == code, "{}", told(who, &answer));
+            answer
+        } else {
+            let answer = call(client);
+            assert!(answer.status == status && answer["code"] == code, "{}", told(who, &answer));
+            answer
+        }
+    };
+    refused("anyone", &world.app.anyone(), 401, "unauthenticated");
+    for who in EVERYONE.iter().filter(|who| !row.may.contains(who)) {
+        let name = format!("{who:?}");
+        if row.sees.contains(who) {
+            let answer = refused(&name, world.as_(*who), 403, "forbidden");
+            assert!(answer["missing"]["roles"].is_array(), "{}", told(&name, &answer));
+        } else {
+            refused(&name, world.as_(*who), 404, "not_found");
+        }
+    }
+    if row.scopes.is_empty() {
+        refused("a machine with every scope", &world.machine(&world.scopes_without(None)), 403, "forbidden");
+    }
+    for scope in row.scopes {
+        let machine = world.machine(&world.scopes_without(Some(scope)));
+        let answer = refused(&format!("a machine without {scope}"), &machine, 403, "forbidden");
+        assert_eq!(answer["missing"]["scope"], *scope, "{}", told("a machine", &answer));
+    }
+}
+
+both! {
+    fn people_and_machines(app) {
+        let world = World::new(app);
+        world.add_client();
+        holds(&world, &people());
+    }
+
+    fn courses_and_their_staff(app) {
+        let world = World::new(app);
+        // Whom staff operations are about: somebody whom nothing else asks about.
+        world.set("user_id", app.user("new_staff").id().to_owned());
+        holds(&world, &courses());
+    }
+
+    fn learning_from_approval_to_withdrawal(app) {
+        let world = World::new(app);
+        holds(&world, &learning());
+        world.set("module_key", "check".into());
+        world.begin_attempt();
+        holds(&world, &quizzes());
+        app.admin().patch(&format!("/v1/courses/{}/modules/more", world.id("course_id")), json!({"title": "Further"})).expect(200);
+        app.admin().post(&format!("/v1/courses/{}/publish", world.id("course_id")), json!({})).expect(201);
+        holds(&world, &leaving());
+        world.set("enrollment_id", world.as_(Owner).enroll(&world.id("course_id")));
+        holds(&world, &coming_back());
+    }
+
+    fn certificates_of_learners(app) {
+        let world = World::new(app);
+        world.approve();
+        world.complete();
+        holds(&world, &certificates());
+    }
+
+    fn what_is_public_asks_for_no_token(app) {
+        let world = World::new(app);
+        world.approve();
+        world.complete();
+        for (method, path, op) in operations() {
+            if method == "get" && PUBLIC.contains(&op["operationId"].as_str().unwrap()) {
+                app.anyone().get(&world.fill(&path)).expect(200);
+            }
+        }
+    }
+
+    fn a_draft_is_out_of_sight_of_all_but_its_staff(app) {
+        let world = World::new(app);
+        let draft = app.admin().post("/v1/courses", json!({"title": "Draft", "style": "random_access"})).expect(201).id();
+        for who in [Admin, Author, Instructor] {
+            world.as_(who).get(&format!("/v1/courses/{draft}")).expect(200);
+        }
+        for who in [CourseAuthor, CourseInstructor, OtherInstructor, Manager, Owner, Stranger] {
+            world.as_(who).get(&format!("/v1/courses/{draft}")).problem(404, "not_found");
+            world.as_(who).post(&format!("/v1/courses/{draft}/enrollments"), json!({})).problem(404, "not_found");
+            let seen = world.as_(who).all("/v1/courses");
+            assert!(seen.iter().all(|course| course["id"] != json!(draft)), "{who:?} lists the draft");
+        }
+    }
+
+    fn lists_show_to_each_what_they_may_see(app) {
+        let world = World::new(app);
+        let stranger = world.as_(Stranger).enroll(&world.id("course_id"));
+        let both = [stranger, world.id("enrollment_id")];
+        for (who, expected) in [(Admin, 2), (Instructor, 2), (CourseInstructor, 2), (Manager, 1), (Owner, 1), (Stranger, 1), (Author, 0), (CourseAuthor, 0), (OtherInstructor, 0)] {
+            let path = format!("/v1/courses/{}/enrollments", world.id("course_id"));
+            for list in ["/v1/enrollments", &path] {
+                let seen = world.as_(who).all(list);
+                assert_eq!(seen.len(), expected, "{who:?} in {list}");
+                for one in &both {
+                    let listed = seen.iter().any(|item| item["id"] == json!(one));
+                    let read = world.as_(who).get(&format!("/v1/enrollments/{one}")).status == 200;
+                    assert_eq!(listed, read, "{who:?}: whoever lists it reads it, and the other way round");
+                }
+            }
+        }
+    }
+
+    fn a_machine_does_not_become_an_admin(app) {
+        let world = World::new(app);
+        let machine = world.machine(&world.scopes_without(None));
+        let admin = format!("/v1/users/{}", app.admin().id());
+        let before = app.admin().get(&admin).expect(200);
+        for change in [json!({"password": "a-new-password"}), json!({"email": "mine@example.org"}), json!({"state": "suspended"}), json!({"roles": ["learner"]}), json!({"locale": "de"})] {
+            machine.patch(&admin, change).problem(403, "forbidden");
+        }
+        let other = format!("/v1/users/{}", world.as_(Owner).id());
+        machine.patch(&other, json!({"roles": ["admin"]})).problem(403, "forbidden");
+        machine.post("/v1/users", json!({"email": "mine@example.org", "given_name": "M", "family_name": "M", "roles": ["admin"]})).problem(403, "forbidden");
+        assert_eq!(app.admin().get(&admin).expect(200).json, before.json);
+    }
+}
