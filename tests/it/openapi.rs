@@ -90,7 +90,8 @@ fn every_operation_says_what_it_is() {
             fault(format!("does not list {status}"));
         }
         // Tokens are not kept for a retry; whoever lost one asks for the next.
-        let tokens = ["create_session", "refresh_session", "create_token"].contains(&id.as_str());
+        let tokens = ["create_session", "refresh_session", "create_token", "introspect_token", "revoke_token"]
+            .contains(&id.as_str());
         let takes_key = op["description"].as_str().is_some_and(|d| d.contains("Takes `Idempotency-Key`."));
         if takes_key != (method == "post" && !tokens) {
             fault(format!("Idempotency-Key: {takes_key}"));

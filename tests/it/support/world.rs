@@ -103,6 +103,12 @@ impl<'a> World<'a> {
         self.ids.borrow().get(name).cloned().unwrap_or_else(|| panic!("the world has no {name}"))
     }
 
+    /// Whether there is a value for every parameter of this path.
+    pub fn knows(&self, path: &str) -> bool {
+        let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        names.into_iter().all(|name| self.ids.borrow().contains_key(name))
+    }
+
     /// Sets the value of a path parameter.
     pub fn set(&self, name: &'static str, value: String) {
         self.ids.borrow_mut().insert(name, value);
