@@ -4,6 +4,7 @@
 //! Postgres database. `GAMES_SIZES=10000,100000` tries fewer players. Every time is of the whole use case as the server runs it:
 //! access check, ranks, names. A page is 50 places.
 #![allow(
+    clippy::indexing_slicing,
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
