@@ -68,7 +68,7 @@ enum KeysCommand {
 }
 
 fn main() -> ExitCode {
-    keep_memory_small();
+    give_memory_back();
     let cli = Cli::parse();
     let command =
         cli.command.unwrap_or_else(|| Command::Serve(Settings { config: Bare::parse_from(["cairn"]).config }));
@@ -86,18 +86,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps an idle server small: memory is asked for in pieces of 4 MiB, and what is larger, such as the 19 MiB that hashing a
-/// password takes, comes from the system itself and goes back to it at once.
-#[expect(unsafe_code, reason = "the allocator's options can be set in no other way; each call only stores a number")]
-fn keep_memory_small() {
-    // Positions in mimalloc's `mi_option_e`, which the crate does not name.
-    const ARENA_EAGER_COMMIT: i32 = 4;
+/// Gives memory back to the system as soon as it is free (the rest of how memory is taken is in `.cargo/config.toml`).
+#[expect(unsafe_code, reason = "the allocator's options can be set in no other way; the call only stores a number")]
+fn give_memory_back() {
+    /// Position in mimalloc's `mi_option_e`, which the crate does not name.
     const PURGE_DELAY: i32 = 15;
-    const ARENA_RESERVE_KIB: i32 = 23;
-    for (option, value) in [(ARENA_EAGER_COMMIT, 0), (PURGE_DELAY, 0), (ARENA_RESERVE_KIB, 4096)] {
-        // SAFETY: mimalloc may be told of an option at any time, and ignores positions that it does not know.
-        unsafe { libmimalloc_sys::mi_option_set(option, value) };
-    }
+    // SAFETY: mimalloc may be told of an option at any time, and ignores positions that it does not know.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) };
 }
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
