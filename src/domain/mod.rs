@@ -9,5 +9,6 @@ pub mod outline;
 pub mod path;
 pub mod permission;
 pub mod quiz;
+pub mod scim;
 pub mod simulate;
 pub mod upgrade;
