@@ -15,6 +15,7 @@ pub mod path;
 pub mod permission;
 pub mod quiz;
 pub mod rate;
+pub mod scim;
 pub mod simulate;
 pub mod sync;
 pub mod upgrade;
