@@ -43,7 +43,7 @@ pub(super) async fn user_of_session(
     type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, bool, GrantColumns);
     let rows = db
         .read_one(move |conn: &mut Conn| {
-            let rows: Vec<Row> = sessions::table
+            let rows = sessions::table
                 .inner_join(users::table)
                 .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
                 .filter(sessions::id.eq(Id(session)))
@@ -54,9 +54,8 @@ pub(super) async fn user_of_session(
                     users::state,
                     exists(revoked_tokens::table.filter(revoked_tokens::jti.eq(Id(token)))),
                     (role_grants::role.nullable(), role_grants::reach.nullable(), role_grants::reach_id.nullable()),
-                ))
-                .load(conn)?;
-            Ok(rows)
+                ));
+            Ok(per_backend!(conn, |c| rows.load::<Row>(c))?)
         })
         .await?;
     let Some((id, ended, expires, state, revoked, _)) = rows.first() else {
@@ -76,16 +75,15 @@ pub(super) async fn user(db: &Db, user: Uuid, token: Uuid) -> AppResult<Actor> {
     type Row = (String, bool, GrantColumns);
     let rows = db
         .read_one(move |conn: &mut Conn| {
-            let rows: Vec<Row> = users::table
+            let rows = users::table
                 .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
                 .filter(users::id.eq(Id(user)))
                 .select((
                     users::state,
                     exists(revoked_tokens::table.filter(revoked_tokens::jti.eq(Id(token)))),
                     (role_grants::role.nullable(), role_grants::reach.nullable(), role_grants::reach_id.nullable()),
-                ))
-                .load(conn)?;
-            Ok(rows)
+                ));
+            Ok(per_backend!(conn, |c| rows.load::<Row>(c))?)
         })
         .await?;
     match rows.first() {

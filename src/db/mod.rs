@@ -8,6 +8,7 @@
 
 #[expect(missing_docs, reason = "the derive makes items that nobody can document")]
 mod conn;
+pub mod fixed;
 pub mod migrations;
 pub mod page;
 pub mod personal;
@@ -297,6 +298,12 @@ fn count_statements(conn: &mut Conn, counter: &Arc<AtomicU64>) {
             }
         }
     });
+}
+
+/// Runs one statement of transaction control, which stays prepared.
+fn control(conn: &mut Conn, sql: &'static str) -> AppResult<()> {
+    fixed::Fixed::new(sql, []).run(conn)?;
+    Ok(())
 }
 
 /// Runs a batch of plain SQL.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 
-use super::{Conn, batch, count_statements};
+use super::{Conn, batch, control, count_statements};
 use crate::error::{AppError, AppResult};
 
 thread_local! {
@@ -61,7 +61,13 @@ impl Reader {
 
     /// Runs the closure in one read transaction, so that all its statements see the same state.
     pub(super) fn run<T>(&self, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
-        self.run_one(|conn| conn.transaction(f))
+        self.run_one(|conn| {
+            control(conn, "BEGIN")?;
+            let result = f(conn);
+            // It only read, so there is nothing to keep.
+            control(conn, "ROLLBACK")?;
+            result
+        })
     }
 
     /// Runs the closure, whose one statement sees one state by itself.

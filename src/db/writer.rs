@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use super::signal::Signal;
-use super::{Conn, batch, stopped};
+use super::{Conn, control, stopped};
 use crate::error::{AppError, AppResult};
 
 /// Closures in one commit at most, so that nobody waits behind an endless batch.
@@ -129,25 +129,26 @@ fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, commits: &Signal) {
 
 fn commit_together(conn: &mut Conn, waiting: &mut [Box<dyn Job>]) -> AppResult<()> {
     let result = (|| {
-        batch(conn, "BEGIN IMMEDIATE")?;
+        control(conn, "BEGIN IMMEDIATE")?;
         if let [only] = waiting {
             // Alone, the transaction itself is the savepoint.
             let end = if only.run(conn) { "COMMIT" } else { "ROLLBACK" };
-            return batch(conn, end);
+            return control(conn, end);
         }
         for job in waiting.iter_mut() {
-            batch(conn, "SAVEPOINT job")?;
+            control(conn, "SAVEPOINT job")?;
             if job.run(conn) {
-                batch(conn, "RELEASE job")?;
+                control(conn, "RELEASE job")?;
             } else {
-                batch(conn, "ROLLBACK TO job; RELEASE job")?;
+                control(conn, "ROLLBACK TO job")?;
+                control(conn, "RELEASE job")?;
             }
         }
-        batch(conn, "COMMIT")
+        control(conn, "COMMIT")
     })();
     if result.is_err() {
         // Some errors (disk full, I/O) end the transaction by themselves; then there is nothing to roll back.
-        let _ = batch(conn, "ROLLBACK");
+        let _ = control(conn, "ROLLBACK");
     }
     result
 }

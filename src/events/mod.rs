@@ -96,7 +96,7 @@ pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
         let piece: Vec<_> = rows.drain(..rows.len().min(500)).collect();
         match piece.as_slice() {
             // The usual case gets a statement of its own, which stays prepared.
-            [row] => diesel::insert_into(events::table).values(row).execute(conn)?,
+            [row] => per_backend!(conn, |c| diesel::insert_into(events::table).values(row).execute(c))?,
             rows => per_backend!(conn, |c| diesel::insert_into(events::table).values(rows).execute(c))?,
         };
     }

@@ -319,6 +319,7 @@ pub fn upgrade(
         store::delete_records_of(conn, id, &gone)?;
         let branches: Vec<&str> = gone.iter().map(String::as_str).collect();
         store::delete_choices(conn, id, &branches)?;
+        store::move_to_revision(conn, id, (target, to))?;
         let data = json!({"from": from, "to": to, "carried": carried.carried.len(), "dropped": carried.dropped});
         let log = vec![loaded.event("enrollment.upgraded").data(data)];
         let outcome = loaded.save(conn, ctx, &Changes::default(), log)?;

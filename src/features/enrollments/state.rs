@@ -273,7 +273,11 @@ impl Loaded {
             self.row.completed_at = Some(ctx.now);
         }
         self.touch(ctx)?;
-        store::update(conn, &self.row)?;
+        if completes {
+            store::update(conn, &self.row)?;
+        } else {
+            store::update_progress(conn, &self.row)?;
+        }
         self.tell(changes, &mut log);
         if completes {
             log.push(

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::dto::EnrollmentQuery;
 use crate::db::Conn;
+use crate::db::fixed::Fixed;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{
     attempts, certificates, choices, courses, enrollments, learning_events, module_records, overrides, users,
@@ -51,12 +52,9 @@ pub struct EnrollmentRow {
 }
 
 pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<EnrollmentRow>> {
-    Ok(enrollments::table
-        .filter(enrollments::id.eq(Id(id)))
-        .select(EnrollmentRow::as_select())
-        // Not `first`: with a LIMIT, diesel prepares the statement anew every time.
-        .get_result(conn)
-        .optional()?)
+    // Not `first`: with a LIMIT, diesel prepares the statement anew every time.
+    let row = enrollments::table.filter(enrollments::id.eq(Id(id)));
+    Ok(per_backend!(conn, |c| row.select(EnrollmentRow::as_select()).get_result(c)).optional()?)
 }
 
 /// Finds and locks; SQLite's one writer needs no lock.
@@ -400,6 +398,34 @@ pub fn update(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
     Ok(())
 }
 
+/// Pins an enrollment to another revision.
+pub fn move_to_revision(conn: &mut Conn, id: Uuid, revision: (Uuid, i32)) -> AppResult<()> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq(Id(id))))
+        .set((enrollments::revision_id.eq(Id(revision.0)), enrollments::revision.eq(revision.1)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Writes where the learner stands, and nothing else. It names no column that an index of state or place in line needs, so SQLite
+/// leaves those indexes alone.
+pub fn update_progress(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
+    const SQL: &str = "UPDATE enrollments SET started_at = ?, percent = ?, done_weight = ?, total_weight = ?, \
+                       last_event_at = ?, facts_tag = ?, version = ?, updated_at = ? WHERE id = ?";
+    let binds = [
+        row.started_at.into(),
+        row.percent.into(),
+        row.done_weight.into(),
+        row.total_weight.into(),
+        row.last_event_at.into(),
+        row.facts_tag.into(),
+        row.version.into(),
+        row.updated_at.into(),
+        row.id.into(),
+    ];
+    Fixed::new(SQL, binds).run(conn)?;
+    Ok(())
+}
+
 /// Active enrollments whose time is up.
 pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: i64) -> AppResult<Vec<Uuid>> {
     Ok(enrollments::table
@@ -420,6 +446,9 @@ pub fn records(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, Stri
 
 /// Writes records, those that exist anew.
 pub fn save_records(conn: &mut Conn, enrollment: Uuid, records: &[(&str, &ModuleRecord)]) -> AppResult<()> {
+    if let [(key, record)] = records {
+        return save_record(conn, enrollment, key, record);
+    }
     let mut rows = Vec::with_capacity(records.len());
     for (key, record) in records {
         rows.push((
@@ -447,6 +476,26 @@ pub fn save_records(conn: &mut Conn, enrollment: Uuid, records: &[(&str, &Module
     Ok(())
 }
 
+/// The usual case of [`save_records`], by a statement that stays prepared.
+fn save_record(conn: &mut Conn, enrollment: Uuid, key: &str, record: &ModuleRecord) -> AppResult<()> {
+    const SQL: &str = "INSERT INTO module_records \
+                       (enrollment_id, module_key, data, started_at, completed_at, score_percent) \
+                       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (enrollment_id, module_key) DO UPDATE SET \
+                       data = excluded.data, started_at = excluded.started_at, \
+                       completed_at = excluded.completed_at, score_percent = excluded.score_percent";
+    let data = serde_json::to_string(record).map_err(AppError::internal)?;
+    let binds = [
+        enrollment.into(),
+        key.into(),
+        data.as_str().into(),
+        record.started_at.into(),
+        record.completed_at.into(),
+        record.score.into(),
+    ];
+    Fixed::new(SQL, binds).run(conn)?;
+    Ok(())
+}
+
 /// Deletes the records of some modules.
 pub fn delete_records_of(conn: &mut Conn, enrollment: Uuid, keys: &[String]) -> AppResult<()> {
     let these = module_records::table
@@ -462,7 +511,7 @@ pub fn known_events(conn: &mut Conn, enrollment: Uuid, ids: &[Uuid]) -> AppResul
         learning_events::table.filter(learning_events::enrollment_id.eq(Id(enrollment))).select(learning_events::id);
     Ok(match ids {
         // The usual case gets a statement of its own, which stays prepared.
-        [id] => of_enrollment.filter(learning_events::id.eq(Id(*id))).load(conn)?,
+        [id] => per_backend!(conn, |c| of_enrollment.filter(learning_events::id.eq(Id(*id))).load(c))?,
         many => of_enrollment.filter(learning_events::id.eq_any(many.iter().map(|id| Id(*id)))).load(conn)?,
     })
 }
@@ -486,7 +535,7 @@ pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], 
         .collect();
     match rows.as_slice() {
         // The usual case gets a statement of its own, which stays prepared.
-        [row] => diesel::insert_into(learning_events::table).values(row).execute(conn)?,
+        [row] => per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(row).execute(c))?,
         rows => per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(rows).execute(c))?,
     };
     Ok(())

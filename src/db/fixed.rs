@@ -1,0 +1,134 @@
+//! Statements that stay prepared although diesel would prepare them anew.
+//!
+//! Diesel keeps what it can tell to be the same statement each time. Of updates, upserts and plain SQL it cannot, so their text is
+//! parsed on every call, which is most of what a small write costs on SQLite. [`Fixed`] is for the few that run for each
+//! learning event, and for transaction control. Its text never depends on a value; only `store.rs` files write any.
+
+use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl};
+use uuid::Uuid;
+
+use super::Conn;
+use super::types::{At, Id, SqlId, SqlInstant};
+
+/// A value of a [`Fixed`] statement.
+#[derive(Debug, Clone, Copy)]
+pub enum Bind<'a> {
+    /// An id.
+    Id(Id),
+    /// An instant, or none.
+    At(Option<At>),
+    /// Text.
+    Text(&'a str),
+    /// A whole number.
+    Whole(i64),
+    /// A number, or none.
+    Real(Option<f64>),
+}
+
+impl From<Uuid> for Bind<'_> {
+    fn from(id: Uuid) -> Self {
+        Self::Id(Id(id))
+    }
+}
+impl From<DateTime<Utc>> for Bind<'_> {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self::At(Some(At(at)))
+    }
+}
+impl From<Option<DateTime<Utc>>> for Bind<'_> {
+    fn from(at: Option<DateTime<Utc>>) -> Self {
+        Self::At(at.map(At))
+    }
+}
+impl<'a> From<&'a str> for Bind<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+impl From<i64> for Bind<'_> {
+    fn from(whole: i64) -> Self {
+        Self::Whole(whole)
+    }
+}
+impl From<f64> for Bind<'_> {
+    fn from(real: f64) -> Self {
+        Self::Real(Some(real))
+    }
+}
+impl From<Option<f64>> for Bind<'_> {
+    fn from(real: Option<f64>) -> Self {
+        Self::Real(real)
+    }
+}
+
+/// A statement with `?` for each of its values.
+#[derive(Debug)]
+pub struct Fixed<'a, const N: usize> {
+    sql: &'static str,
+    binds: [Bind<'a>; N],
+}
+
+impl<'a, const N: usize> Fixed<'a, N> {
+    /// A statement that means the same on both databases.
+    #[must_use]
+    pub fn new(sql: &'static str, binds: [Bind<'a>; N]) -> Self {
+        Self { sql, binds }
+    }
+
+    /// Runs it; how many rows it changed.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn run(self, conn: &mut Conn) -> QueryResult<usize> {
+        match conn {
+            Conn::Pg(c) => self.execute(c),
+            Conn::Sqlite(c) => self.execute(c),
+        }
+    }
+
+    fn walk<'b, DB: Backend>(
+        &'b self,
+        mut out: AstPass<'_, 'b, DB>,
+        bind: impl Fn(&mut AstPass<'_, 'b, DB>, &'b Bind<'a>) -> QueryResult<()>,
+    ) -> QueryResult<()> {
+        let mut pieces = self.sql.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        for (piece, value) in pieces.zip(&self.binds) {
+            bind(&mut out, value)?;
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+macro_rules! fragment {
+    ($backend:ty) => {
+        impl<const N: usize> QueryFragment<$backend> for Fixed<'_, N> {
+            fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
+                self.walk(out, |out, value| match value {
+                    Bind::Id(id) => out.push_bind_param::<SqlId, _>(id),
+                    Bind::At(at) => out.push_bind_param::<Nullable<SqlInstant>, _>(at),
+                    Bind::Text(text) => out.push_bind_param::<Text, _>(text),
+                    Bind::Whole(whole) => out.push_bind_param::<BigInt, _>(whole),
+                    Bind::Real(real) => out.push_bind_param::<Nullable<Double>, _>(real),
+                })
+            }
+        }
+    };
+}
+fragment!(Pg);
+fragment!(Sqlite);
+
+impl<const N: usize> QueryId for Fixed<'_, N> {
+    type QueryId = ();
+    // The text tells one from another.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, const N: usize> RunQueryDsl<C> for Fixed<'_, N> {}
