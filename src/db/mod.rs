@@ -244,6 +244,7 @@ pub fn lock_whole(conn: &mut Conn, what: LockWhole) -> diesel::QueryResult<()> {
     if let Conn::Pg(pg) = conn {
         let key = match what {
             LockWhole::UnitTree => 0x0075_6e69_7473_i64,
+            LockWhole::Admins => 0x6164_6d69_6e73_i64,
         };
         sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(key).execute(pg)?;
     }
@@ -255,6 +256,8 @@ pub fn lock_whole(conn: &mut Conn, what: LockWhole) -> diesel::QueryResult<()> {
 pub enum LockWhole {
     /// The tree of organisational units.
     UnitTree,
+    /// Who administers the site.
+    Admins,
 }
 
 /// The aggregates whose rows are locked before a decision depends on them.

@@ -64,8 +64,8 @@ impl Reader {
         self.run_one(|conn| {
             control(conn, "BEGIN")?;
             let result = f(conn);
-            // It only read, so there is nothing to keep.
-            control(conn, "ROLLBACK")?;
+            // It only read, so this ends the snapshot, whatever came of it.
+            control(conn, "COMMIT")?;
             result
         })
     }

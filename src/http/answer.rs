@@ -71,6 +71,12 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT.as_u16(), headers: Vec::new(), body: Vec::new() }
     }
 
+    /// 304: what the caller has under this ETag is what there is.
+    #[must_use]
+    pub fn not_modified(tag: &str) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED.as_u16(), headers: Vec::new(), body: Vec::new() }.header("etag", tag)
+    }
+
     /// 200 with a page and, when there is a next one, a `Link` header (RFC 8288).
     ///
     /// # Errors

@@ -63,7 +63,8 @@ pub fn enqueue(
     Ok(())
 }
 
-/// Claims the job that has been due longest, if there is one. Commit before working on it.
+/// Claims the job that has been due longest, if there is one; a job that ended every worker so far is given up instead. Commit
+/// before working on it.
 ///
 /// # Errors
 /// Database errors.
@@ -86,6 +87,12 @@ pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> 
         Conn::Sqlite(lite) => jobs::table.filter(due).order(jobs::run_at).select(columns).first(lite).optional()?,
     };
     let Some((id, kind, dedup_key, payload, attempts)) = found else { return Ok(None) };
+    if attempts >= MAX_ATTEMPTS {
+        // Each attempt took its process with it, or it would have been given up at its end.
+        let job = Claimed { id, kind, dedup_key, payload, attempts };
+        finish(conn, &job, Err("the worker died, or was too slow, at every attempt".into()), now)?;
+        return Ok(None);
+    }
     let attempts = attempts.saturating_add(1);
     diesel::update(jobs::table.filter(jobs::id.eq(Id(id))))
         .set((

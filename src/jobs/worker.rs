@@ -87,7 +87,11 @@ pub fn drain(state: &State, kinds: &[JobKind]) -> AppResult<usize> {
         move |conn| queue::any_due(conn, now)
     })? {
         let now = state.clock.now();
-        let Some(job) = state.db.write_here(move |conn| queue::claim(conn, now))? else { break };
+        let Some(job) = state.db.write_here(move |conn| queue::claim(conn, now))? else {
+            // Another worker was quicker, or the job was given up.
+            done = done.saturating_add(1);
+            break;
+        };
         let outcome = match kinds.iter().find(|kind| kind.name == job.kind) {
             Some(kind) => run(state, kind, &job.payload),
             None => Err(format!("this version knows no job `{}`", job.kind)),

@@ -56,6 +56,18 @@ both! {
         assert_eq!((second.id, second.attempts), (first.id, 2));
     }
 
+    fn a_job_that_ends_every_worker_is_given_up(app) {
+        enqueue(app, "deadly", Some("deadly"));
+        for attempt in 1..=10 {
+            assert_eq!(claim(app).unwrap().attempts, attempt);
+            app.advance(61);
+        }
+        assert!(claim(app).is_none(), "ten workers are enough");
+        let left = all(app);
+        assert_eq!((left.len(), left[0].0.as_str(), left[0].1), (1, "failed", 10));
+        assert!(left[0].2.as_deref().unwrap().contains("died"), "{left:?}");
+    }
+
     fn workers_that_race_take_each_job_once(app) {
         for _ in 0..40 {
             enqueue(app, "anything", None);

@@ -52,6 +52,23 @@ both! {
         assert_eq!(admin.all("/v1/users").len(), before + 1);
     }
 
+    fn somebody_administers_the_site_always(app) {
+        let admin = app.admin();
+        let id = admin.get("/v1/me").expect(200).id();
+        let this = format!("/v1/users/{id}");
+        for change in [json!({"roles": ["learner"]}), json!({"state": "suspended"}), json!({"state": "left"})] {
+            let refused = admin.patch(&this, change).problem(409, "wrong_state");
+            assert_eq!(refused["reason"], "last_admin");
+        }
+        let item = json!({"email": admin.get(&this).expect(200)["email"], "given_name": "A", "family_name": "B", "roles": ["author"]});
+        admin.post("/v1/users/bulk", json!({"mode": "upsert", "users": [item]})).problem(409, "wrong_state");
+        assert_eq!(admin.get(&this).expect(200)["roles"], json!(["admin"]));
+
+        let second = app.staff("admin");
+        admin.patch(&this, json!({"roles": ["learner"]})).expect(200);
+        second.patch(&format!("/v1/users/{}", second.id()), json!({"state": "left"})).problem(409, "wrong_state");
+    }
+
     fn a_chain_of_managers_has_no_ring(app) {
         let (a, b) = (app.user("a"), app.user("b"));
         let set = |who: &str, manager: &str| app.admin().patch(&format!("/v1/users/{who}"), json!({"manager_id": manager}));

@@ -18,6 +18,7 @@ use crate::domain::path::{self, Access, State};
 use crate::domain::permission::Act;
 use crate::domain::quiz;
 use crate::error::{AppError, AppResult, Code};
+use crate::http::Conditions;
 use crate::state::Ctx;
 
 fn load_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<Loaded> {
@@ -82,8 +83,16 @@ fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppR
     Ok(past)
 }
 
-/// The whole path, as JSON text: it borrows from the outline, which does not outlive this call. With it comes an ETag, when the
-/// path depends on nothing but the enrollment.
+/// A path as it is answered.
+pub enum PathText {
+    /// The caller has it already, by this ETag.
+    Known(String),
+    /// JSON text, with its ETag when the path depends on nothing but the enrollment.
+    Json(Vec<u8>, Option<String>),
+}
+
+/// The whole path, as JSON text: it borrows from the outline, which does not outlive this call. It is not computed for a caller who
+/// has it already.
 ///
 /// # Errors
 /// 404; 422 for an instant at which there was no enrollment.
@@ -92,12 +101,20 @@ pub fn path_json(
     ctx: &Ctx,
     id: Uuid,
     as_of: Option<DateTime<Utc>>,
-) -> AppResult<(Vec<u8>, Option<String>)> {
+    conditions: &Conditions,
+) -> AppResult<PathText> {
     let loaded = match as_of {
         Some(as_of) => load_as_of(conn, ctx, id, as_of)?,
         None => load_to_read(conn, ctx, id)?,
     };
-    let path = path::evaluate(&loaded.outline, &loaded.facts, as_of.unwrap_or(ctx.now));
+    let outline = &loaded.outline;
+    let alone =
+        as_of.is_none() && !outline.time_sensitive && outline.needs == crate::domain::outline::FactNeeds::default();
+    let tag = alone.then(|| format!("\"path-{}\"", loaded.row.version));
+    if let Some(tag) = tag.as_ref().filter(|tag| conditions.knows(tag)) {
+        return Ok(PathText::Known(tag.clone()));
+    }
+    let path = path::evaluate(outline, &loaded.facts, as_of.unwrap_or(ctx.now));
     let out = PathOut {
         enrollment_id: id,
         course_id: loaded.row.course_id,
@@ -108,12 +125,9 @@ pub fn path_json(
         stages: path.stages,
         next: path.next,
     };
-    let mut json = Vec::with_capacity(loaded.outline.module_count().saturating_mul(400));
+    let mut json = Vec::with_capacity(outline.module_count().saturating_mul(400));
     serde_json::to_writer(&mut json, &out).map_err(AppError::internal)?;
-    let outline = &loaded.outline;
-    let alone =
-        as_of.is_none() && !outline.time_sensitive && outline.needs == crate::domain::outline::FactNeeds::default();
-    Ok((json, alone.then(|| format!("\"path-{}\"", loaded.row.version))))
+    Ok(PathText::Json(json, tag))
 }
 
 /// What to do next.

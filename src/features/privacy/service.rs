@@ -53,6 +53,7 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     }
     sessions::forget_failures(conn, &sessions::account_key(&found.email))?;
     store::erase(conn, user, ctx.actor.id(), ctx.now)?;
+    users::keep_an_admin(conn)?;
     events::append(conn, ctx, vec![NewEvent::new("user.erased", "user", user).user(user)])?;
     Ok(Erased { user_id: user, erased_at: ctx.now, already_erased: false })
 }

@@ -73,6 +73,9 @@ pub fn write(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change])
     store::insert_many(conn, creates).map_err(super::service::taken_meanwhile)?;
     store::update_many(conn, changes, ctx.now).map_err(super::service::taken_meanwhile)?;
     write_roles(conn, ctx, creates, changes)?;
+    if changes.iter().any(|change| change.roles.is_some() || change.row.state != change.before.state) {
+        super::roles::keep_an_admin(conn)?;
+    }
     let ids = |keep: &dyn Fn(&Change) -> bool| -> Vec<Uuid> {
         changes.iter().filter(|change| keep(change)).map(|change| change.row.id).collect()
     };

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::dto::{RoleIn, RoleOut, RoleScope, ScopeKind};
 use super::service::{find_for, forbid_granting};
 use super::store::{self, RoleRow};
-use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::db::{Conn, LockWhole, lock_whole};
 use crate::domain::permission::{Act, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
 use crate::events::{self, NewEvent};
@@ -105,7 +105,25 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, who: &Ref, grant: Uuid) -> AppResult<(
         return Err(AppError::new(Code::WrongState, "Nobody takes their own admin role; ask another admin."));
     }
     store::delete_role(conn, grant)?;
+    if role == Role::Admin {
+        keep_an_admin(conn)?;
+    }
     tell(conn, ctx, user.id, "user.role_revoked", &row)
+}
+
+/// Refuses a change, made already in this transaction, that leaves nobody who administers the site: then only the database itself
+/// could be asked to mend it.
+///
+/// # Errors
+/// 409.
+pub fn keep_an_admin(conn: &mut Conn) -> AppResult<()> {
+    // Two admins who demote each other at once must not both be the one who stays.
+    lock_whole(conn, LockWhole::Admins)?;
+    if store::any_admin(conn)? {
+        return Ok(());
+    }
+    Err(AppError::new(Code::WrongState, "This would leave nobody who administers the site.")
+        .with("reason", "last_admin"))
 }
 
 fn tell(conn: &mut Conn, ctx: &Ctx, user: Uuid, kind: &'static str, row: &RoleRow) -> AppResult<()> {

@@ -593,6 +593,20 @@ pub fn any(conn: &mut Conn) -> AppResult<bool> {
     Ok(users::table.select(users::id).first::<Uuid>(conn).optional()?.is_some())
 }
 
+/// Whether anybody who can log in administers the site.
+pub fn any_admin(conn: &mut Conn) -> AppResult<bool> {
+    use diesel::JoinOnDsl;
+    Ok(role_grants::table
+        .inner_join(users::table.on(users::id.eq(role_grants::user_id)))
+        .filter(role_grants::role.eq(Role::Admin.as_str()))
+        .filter(role_grants::reach.eq("site"))
+        .filter(users::state.eq("active"))
+        .select(users::id)
+        .first::<Uuid>(conn)
+        .optional()?
+        .is_some())
+}
+
 /// How many users there are, up to two.
 pub fn one_or_two(conn: &mut Conn) -> AppResult<usize> {
     Ok(users::table.select(users::id).limit(2).load::<Uuid>(conn)?.len())

@@ -8,7 +8,7 @@ use crate::auth::{Anyone, Caller};
 use crate::domain::path::Access;
 use crate::error::AppResult;
 use crate::features::enrollments::dto::{AsOf, ModuleOut, NextOut, PathOut};
-use crate::features::enrollments::reading as service;
+use crate::features::enrollments::reading::{self as service, PathText};
 use crate::http::{Answer, Conditions, Query};
 
 /// Read the path
@@ -26,8 +26,12 @@ pub async fn get_path(
     when: Query<AsOf>,
 ) -> AppResult<Answer> {
     let ctx = caller.0;
-    let (json, tag) = state.db.read(move |conn| service::path_json(conn, &ctx, *id, when.0.as_of)).await?;
-    Ok(Answer::json_text(json).etag_or_body(tag).unless_known(&conditions))
+    let known = conditions.clone();
+    let path = state.db.read(move |conn| service::path_json(conn, &ctx, *id, when.0.as_of, &known)).await?;
+    Ok(match path {
+        PathText::Known(tag) => Answer::not_modified(&tag),
+        PathText::Json(json, tag) => Answer::json_text(json).etag_or_body(tag).unless_known(&conditions),
+    })
 }
 
 /// Read the next steps
