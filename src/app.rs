@@ -70,7 +70,7 @@ pub fn job_kinds() -> Vec<JobKind> {
 /// Readers of the event log, in the order in which they are served.
 #[must_use]
 pub fn consumers() -> Vec<Consumer> {
-    vec![games::CONSUMER]
+    vec![games::CONSUMER, enrollments::CONSUMER]
 }
 
 fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()> {

@@ -15,7 +15,7 @@ pub struct Config {
     #[arg(long, env = "CAIRN_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Base of links and issuer of tokens; from the listen address when absent.
-    #[arg(long, env = "CAIRN_PUBLIC_URL")]
+    #[arg(long, env = "CAIRN_PUBLIC_URL", value_parser = parse_base)]
     pub public_url: Option<String>,
     /// E-mail of the first admin, made on an empty database.
     #[arg(long, env = "CAIRN_ADMIN_EMAIL", default_value = "admin@example.org")]
@@ -33,19 +33,19 @@ pub struct Config {
     #[arg(long, env = "CAIRN_WORKER_INLINE", num_args = 0..=1, default_value = "1", default_missing_value = "1", value_parser = parse_switch)]
     pub worker_inline: bool,
     /// Connections to Postgres (SQLite needs no such limit).
-    #[arg(long, env = "CAIRN_DATABASE_POOL", default_value_t = 16)]
+    #[arg(long, env = "CAIRN_DATABASE_POOL", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_pool: u32,
     /// Largest request body in bytes.
-    #[arg(long, env = "CAIRN_BODY_LIMIT_BYTES", default_value_t = 4 * 1024 * 1024)]
+    #[arg(long, env = "CAIRN_BODY_LIMIT_BYTES", default_value_t = 4 * 1024 * 1024, value_parser = parse_body_limit)]
     pub body_limit_bytes: usize,
     /// Origins that browsers may call from, separated by commas; `*` for any.
-    #[arg(long, env = "CAIRN_CORS_ORIGINS", value_delimiter = ',')]
+    #[arg(long, env = "CAIRN_CORS_ORIGINS", value_delimiter = ',', value_parser = parse_origin)]
     pub cors_origins: Vec<String>,
     /// Lifetime of an access token in seconds.
-    #[arg(long, env = "CAIRN_ACCESS_TOKEN_SECONDS", default_value_t = 900)]
+    #[arg(long, env = "CAIRN_ACCESS_TOKEN_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=604_800))]
     pub access_token_seconds: u32,
     /// Lifetime of a refresh token in days.
-    #[arg(long, env = "CAIRN_REFRESH_TOKEN_DAYS", default_value_t = 30)]
+    #[arg(long, env = "CAIRN_REFRESH_TOKEN_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub refresh_token_days: u32,
     /// Who may come in, and how often.
     #[command(flatten)]
@@ -83,6 +83,35 @@ fn parse_switch(text: &str) -> Result<bool, String> {
         "1" | "true" | "on" | "yes" => Ok(true),
         "" | "0" | "false" | "off" | "no" => Ok(false),
         other => Err(format!("`{other}` is neither 1 nor 0")),
+    }
+}
+
+/// A URL that links and the issuer of tokens begin with.
+fn parse_base(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains([' ', '?', '#']) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("`{text}` is no URL such as https://learn.example.org")),
+    }
+}
+
+/// An origin as browsers send it (RFC 6454 §6.1), or `*`.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let host = text.split_once("://").map(|(_, host)| host);
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '*']) => Ok(text.to_owned()),
+        None if text == "*" || text.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is no origin such as https://app.example.org, without a path")),
+    }
+}
+
+fn parse_body_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= 1024 => Ok(bytes),
+        _ => Err(format!("`{text}` is no number of bytes from 1024 on")),
     }
 }
 

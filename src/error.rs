@@ -185,6 +185,7 @@ impl AppError {
     #[must_use]
     pub fn invalid(errors: Vec<Fault>) -> Self {
         let detail = match errors.as_slice() {
+            [one] if one.pointer.is_empty() => one.detail.clone(),
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} faults were found in the input.", many.len()),
         };

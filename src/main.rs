@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use cairn::app;
 use cairn::config::Config;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -75,6 +75,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
+            let error = plainly(&*error);
             // The log goes to the terminal too, once it is there.
             if log::log_enabled!(log::Level::Error) {
                 log::error!("{error}");
@@ -84,6 +85,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong, for whoever starts the program: no request and no log stands between.
+fn plainly(error: &(dyn std::error::Error + 'static)) -> String {
+    let cause = error.downcast_ref::<cairn::error::AppError>().and_then(cairn::error::AppError::cause);
+    cause.map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// Gives memory back to the system as soon as it is free (the rest of how memory is taken is in `.cargo/config.toml`).
@@ -141,7 +148,8 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 
 fn serve(config: Config) -> Outcome {
     start_log(&config);
-    let listener = TcpListener::bind(config.listen)?;
+    let listener = TcpListener::bind(config.listen)
+        .map_err(|error| format!("cannot listen on {} (CAIRN_LISTEN): {error}", config.listen))?;
     let state = app::open(config)?;
     let base = state.public_url.clone();
     log::info!("Cairn {} on {}", env!("CARGO_PKG_VERSION"), state.db.url().redacted());
@@ -194,6 +202,17 @@ fn work(config: Config) -> Outcome {
 
 /// Plain lines, or one JSON object a line for log collectors.
 fn start_log(config: &Config) {
+    set_up_log(config);
+    let command = Bare::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+    for (name, _) in std::env::vars_os() {
+        if let Some(name) = name.to_str().filter(|name| name.starts_with("CAIRN_") && !known.contains(name)) {
+            log::warn!("there is no setting {name}; README.md lists all");
+        }
+    }
+}
+
+fn set_up_log(config: &Config) {
     let mut builder =
         env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info,actix_server=warn"));
     if config.log_format == "json" {

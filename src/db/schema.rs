@@ -389,6 +389,7 @@ diesel::table! {
         score_percent -> Nullable<Double>,
         passed -> Nullable<Bool>,
         version -> BigInt,
+        revision_id -> Nullable<SqlId>,
     }
 }
 

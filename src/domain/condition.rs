@@ -369,6 +369,17 @@ impl Condition {
         }
     }
 
+    /// Visits every leaf, with whether it stands under an odd number of `not`s.
+    pub fn each_signed_leaf<'a>(&'a self, negated: bool, visit: &mut impl FnMut(&'a Condition, bool)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.each_signed_leaf(negated, visit));
+            }
+            Self::Not(part) => part.each_signed_leaf(!negated, visit),
+            leaf => visit(leaf, negated),
+        }
+    }
+
     /// Whether it holds.
     #[must_use]
     pub fn met(&self, env: Env<'_>) -> bool {
@@ -617,6 +628,15 @@ impl ElapsedLeaf {
         }
     }
 
+    /// The module whose completion it still waits for.
+    #[must_use]
+    pub fn waits_for(&self, env: Env<'_>) -> Option<&str> {
+        match &self.since {
+            ElapsedSince::Module(key) if self.target_exists(env) && self.begin(env).is_none() => Some(key),
+            _ => None,
+        }
+    }
+
     fn begin(&self, env: Env<'_>) -> Option<Instant> {
         match &self.since {
             ElapsedSince::Enrolled => Some(env.facts.enrolled_at),
@@ -651,11 +671,11 @@ impl AttributeLeaf {
         let Some(wanted) = &self.value else { return self.op == AttributeOp::Exists };
         match self.op {
             AttributeOp::Exists => true,
-            AttributeOp::Equals => actual == wanted,
-            AttributeOp::NotEquals => actual != wanted,
-            AttributeOp::In => wanted.as_array().is_some_and(|list| list.contains(actual)),
+            AttributeOp::Equals => same(actual, wanted),
+            AttributeOp::NotEquals => !same(actual, wanted),
+            AttributeOp::In => wanted.as_array().is_some_and(|list| list.iter().any(|one| same(actual, one))),
             AttributeOp::Contains => match (actual, wanted) {
-                (Value::Array(list), wanted) => list.contains(wanted),
+                (Value::Array(list), wanted) => list.iter().any(|one| same(one, wanted)),
                 (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
                 _ => false,
             },
@@ -664,6 +684,14 @@ impl AttributeLeaf {
                 _ => false,
             },
         }
+    }
+}
+
+/// Whether two values are the same; 5 and 5.0 are one number (RFC 8259 knows no other kind).
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x == y || (x.as_f64() == y.as_f64() && (x.is_f64() || y.is_f64())),
+        _ => a == b,
     }
 }
 

@@ -214,6 +214,8 @@ pub struct Facts {
     pub choices: Vec<ChosenBranch>,
     /// The learner.
     pub learner: Arc<LearnerFacts>,
+    /// Set where nothing can be learned: the status of an enrollment that waits, or is over.
+    pub closed: Option<&'static str>,
 }
 
 impl Facts {
@@ -227,6 +229,7 @@ impl Facts {
             records: vec![None; modules],
             choices: Vec::new(),
             learner: Arc::default(),
+            closed: None,
         }
     }
 

@@ -32,7 +32,7 @@ impl Intervals {
     /// Distinct seconds in the set.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.0.iter().map(|(from, to)| to - from).sum()
+        self.0.iter().map(|(from, to)| to - from).fold(0.0, std::ops::Add::add)
     }
 
     /// Share of a length that the set covers, 0 to 100.

@@ -184,26 +184,25 @@ fn fold(record: &mut ModuleRecord, outline: &Compiled, event: &LearningEvent) {
         record.started_at = Some(record.started_at.map_or(at, |first| first.min(at)));
     }
     let end = duration.unwrap_or(f64::MAX);
-    let mut again = record.redo.take().filter(|redo| at > redo.since || redo.done_at.is_some());
-    let waiting = if again.is_none() { None } else { again.as_mut() };
+    // Of what came before the hurdle was failed, nothing counts as taking it again.
+    let mut waiting = record.redo.as_mut().filter(|redo| at > redo.since);
     match event.what {
         Happening::Watched { from_seconds, to_seconds } => {
             record.seen.add(from_seconds.min(end), to_seconds.min(end));
             record.position_seconds = Some(to_seconds.min(end));
-            if let Some(redo) = waiting {
+            if let Some(redo) = waiting.as_mut() {
                 redo.seen.add(from_seconds.min(end), to_seconds.min(end));
             }
         }
         Happening::Position { seconds } => record.position_seconds = Some(seconds.min(end)),
         Happening::TimeSpent { seconds } => {
             record.spent_seconds += seconds;
-            if let Some(redo) = waiting {
+            if let Some(redo) = waiting.as_mut() {
                 redo.spent_seconds += seconds;
             }
         }
         Happening::Opened | Happening::MarkedDone => {}
     }
-    record.redo = again;
     let by_this = match completion {
         Completion::Viewed(_) => matches!(event.what, Happening::Opened | Happening::Watched { .. }),
         Completion::MarkedByLearner(_) => event.what == Happening::MarkedDone,

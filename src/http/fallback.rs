@@ -8,7 +8,8 @@ use crate::error::{AppError, Code};
 /// The default service.
 pub async fn no_route(request: HttpRequest) -> HttpResponse {
     let allowed = openapi::methods_at(request.path());
-    if allowed.is_empty() {
+    // A path that only looks like one of ours, such as `//v1/users`, is none of ours for any method.
+    if allowed.is_empty() || allowed.iter().any(|method| method == request.method().as_str()) {
         return AppError::new(Code::NotFound, "There is nothing at this path. GET /openapi.json lists all paths.")
             .error_response();
     }

@@ -13,6 +13,7 @@ use crate::auth::caller::RequestId;
 use crate::auth::limits;
 use crate::clock;
 use crate::error::AppError;
+use crate::http::strict;
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,6 +52,10 @@ pub async fn edge(
     let counted = match request.app_data::<web::Data<State>>() {
         Some(state) => limits::count_address(request.request(), state),
         None => Ok(()),
+    };
+    let counted = match counted {
+        Ok(()) => strict::check(&mut request).await,
+        Err(error) => Err(error),
     };
     let mut response = match counted {
         Ok(()) => match next.call(request).await {

@@ -14,6 +14,7 @@ pub mod query;
 pub mod reference;
 pub mod schema;
 pub mod shapes;
+pub mod strict;
 
 pub use answer::Answer;
 pub use body::{Body, Input};

@@ -28,12 +28,13 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
     {
         return Ok(value.into_inner());
     }
-    let known: Vec<String> = T::into_params(|| None).into_iter().map(|p| p.name).collect();
+    let parameters = T::into_params(|| None);
+    let known: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     let mut faults = Faults::new();
     let mut seen: Vec<&str> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if !known.iter().any(|k| k == name) {
+        if !known.contains(&name) {
             faults.add(
                 format!("?{name}"),
                 "unknown_parameter",
@@ -43,8 +44,9 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
             faults.add(format!("?{name}"), "repeated_parameter", "This parameter is given twice.");
         } else if value.contains("%00") {
             faults.add(format!("?{name}"), "nul_character", "Text must not contain the character U+0000.");
-        } else if let Err(error) = actix_web::web::Query::<T>::from_query(pair) {
-            faults.add(format!("?{name}"), "invalid_parameter", error.to_string());
+        } else if actix_web::web::Query::<T>::from_query(pair).is_err() {
+            let schema = parameters.iter().find(|p| p.name == name).and_then(|p| serde_json::to_value(&p.schema).ok());
+            faults.add(format!("?{name}"), "invalid_parameter", expected(&schema.unwrap_or_default()));
         }
         seen.push(name);
     }
@@ -52,6 +54,28 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
         faults.add("?", "invalid_query", "The query cannot be read.");
     }
     Err(AppError::invalid(faults.into_vec()))
+}
+
+/// What a parameter of this schema must be, for people.
+fn expected(schema: &serde_json::Value) -> String {
+    let text = |name: &str| schema.get(name).and_then(|v| v.as_str()).unwrap_or_default();
+    let kinds = schema.get("type").map(ToString::to_string).unwrap_or_default();
+    let what = match text("format") {
+        "date-time" => "an instant as RFC 3339 writes it, such as 2026-11-24T09:00:00Z",
+        "date" => "a date such as 2026-11-24",
+        "uuid" => "a UUID",
+        _ if kinds.contains("integer") => "a whole number",
+        _ if kinds.contains("number") => "a number",
+        _ if kinds.contains("boolean") => "true or false",
+        _ => match schema.get("enum").and_then(|v| v.as_array()) {
+            Some(names) => {
+                let names: Vec<&str> = names.iter().filter_map(|name| name.as_str()).collect();
+                return format!("This must be one of {}.", names.join(", "));
+            }
+            None => "of the form that the document describes",
+        },
+    };
+    format!("This must be {what}.")
 }
 
 /// The page that `limit` and `after` ask for.

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
+use crate::error::AppResult;
+
 /// A user, course or group in a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Ref {
@@ -15,6 +17,26 @@ pub enum Ref {
 }
 
 impl Ref {
+    /// The id, when it is named by one.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::External(_) => None,
+        }
+    }
+
+    /// Turns a filter by an external id into one by id; one that nobody has finds nothing.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn settle(filter: &mut Option<Self>, find: impl FnOnce(&Self) -> AppResult<Option<Uuid>>) -> AppResult<()> {
+        if let Some(external @ Self::External(_)) = filter {
+            *filter = Some(Self::Id(find(external)?.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
     /// Reads a UUID or `ext:<external_id>`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

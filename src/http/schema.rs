@@ -118,12 +118,23 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
             let name = at.rsplit('/').next().unwrap_or_default().to_owned();
             faults.add(at, "unknown_field", format!("There is no field `{name}` here."));
         }
-        ValidationErrorKind::MinLength { .. }
-        | ValidationErrorKind::MaxLength { .. }
-        | ValidationErrorKind::MinItems { .. }
-        | ValidationErrorKind::MaxItems { .. } => faults.add(at, "length", error.masked().to_string()),
-        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
-            faults.add(at, "out_of_range", error.masked().to_string())
+        ValidationErrorKind::MinLength { limit } => {
+            faults.add(at, "length", format!("This text needs at least {limit} characters."));
+        }
+        ValidationErrorKind::MaxLength { limit } => {
+            faults.add(at, "length", format!("This text may have at most {limit} characters."));
+        }
+        ValidationErrorKind::MinItems { limit } => {
+            faults.add(at, "length", format!("This list needs at least {limit} items."));
+        }
+        ValidationErrorKind::MaxItems { limit } => {
+            faults.add(at, "length", format!("This list may have at most {limit} items."));
+        }
+        ValidationErrorKind::Minimum { limit } => {
+            faults.add(at, "out_of_range", format!("This must be at least {limit}."));
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            faults.add(at, "out_of_range", format!("This must be at most {limit}."));
         }
         // U+0000 is named for all texts at once.
         ValidationErrorKind::Pattern { pattern } if pattern == super::shapes::ANY => {}
@@ -137,6 +148,47 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
     }
 }
 
+/// Where each shape is told by the value of one member, such as `type`, and none is named: where, and which names there are.
+fn tags(context: &[Vec<ValidationError<'_>>]) -> Option<(String, Vec<String>)> {
+    let mut at: Option<String> = None;
+    let mut names: Vec<String> = Vec::new();
+    for branch in context {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let (path, options): (String, Vec<String>) = branch.iter().find_map(|error| {
+            let options = match error.kind() {
+                ValidationErrorKind::Constant { expected_value } => vec![text(expected_value)],
+                ValidationErrorKind::Enum { options } => options.as_array()?.iter().map(|one| text(one)).collect(),
+                _ => return None,
+            };
+            Some((error.instance_path().to_string(), options))
+        })?;
+        if at.get_or_insert_with(|| path.clone()) != &path {
+            return None;
+        }
+        names.extend(options);
+    }
+    at.filter(|_| context.len() > 1).map(|at| (at, names))
+}
+
+/// Where each shape is told by the name of its one member, such as in a condition, and none is there: what is there instead, and
+/// which names there are.
+fn alternatives(context: &[Vec<ValidationError<'_>>], here: usize) -> Option<(Vec<String>, Vec<String>)> {
+    let mut found: Vec<String> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for branch in context {
+        let mut needed = None;
+        for error in branch.iter().filter(|error| error.instance_path().as_str().len() == here) {
+            match error.kind() {
+                ValidationErrorKind::Required { property } => needed = property.as_str().map(str::to_owned),
+                ValidationErrorKind::AdditionalProperties { unexpected } => found.clone_from(unexpected),
+                _ => {}
+            }
+        }
+        names.push(needed?);
+    }
+    (context.len() > 2 && !found.is_empty()).then_some((found, names))
+}
+
 /// Of several shapes that a value may have, tells what is wrong with the one that it comes nearest to: the one whose tag fits,
 /// else the one with the fewest faults at the outermost level.
 fn describe_nearest(
@@ -146,6 +198,17 @@ fn describe_nearest(
     depth: usize,
 ) {
     let here = error.instance_path().as_str().len();
+    if let Some((at, names)) = tags(context) {
+        faults.add(at, "unknown_value", format!("This must be one of {}.", names.join(", ")));
+        return;
+    }
+    if let Some((unexpected, names)) = alternatives(context, here) {
+        for name in unexpected {
+            let detail = format!("There is no `{name}` here; there are {}.", names.join(", "));
+            faults.add(format!("{}/{}", error.instance_path(), escape(&name)), "unknown_field", detail);
+        }
+        return;
+    }
     let cost = |branch: &Vec<ValidationError<'_>>| -> (usize, usize) {
         let outer = branch
             .iter()

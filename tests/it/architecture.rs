@@ -86,3 +86,27 @@ fn no_room_is_crowded() {
         .collect();
     assert!(long.is_empty(), "make a folder of it: {}", long.join(", "));
 }
+
+/// The document names schemas by the type's name alone: of two types with one name, one would be described as the other.
+#[test]
+fn no_two_types_share_a_schema_name() {
+    let mut homes: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for (file, text) in sources() {
+        let mut renamed: Option<String> = None;
+        let mut described = false;
+        for line in text.lines().map(str::trim_start) {
+            if line.starts_with("#[derive(") {
+                (described, renamed) = (line.contains("ToSchema"), None);
+            } else if let Some((_, name)) = line.split_once("schema(as = ") {
+                renamed = name.split([',', ')']).next().map(str::to_owned);
+            } else if described && (line.starts_with("pub struct ") || line.starts_with("pub enum ")) {
+                let own = line.split([' ', '<', '(', '{']).nth(2).unwrap_or_default().to_owned();
+                homes.entry(renamed.take().unwrap_or(own)).or_default().push(file.clone());
+                described = false;
+            }
+        }
+    }
+    assert!(homes.len() > 100, "the types are found");
+    homes.retain(|_, files| files.len() > 1);
+    assert!(homes.is_empty(), "{homes:?}");
+}

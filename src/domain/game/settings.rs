@@ -143,7 +143,7 @@ pub struct PointRule {
 /// A level that is reached with so many points.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Explorer", "points": 100}))]
+#[schema(as = GameLevel, example = json!({"name": "Explorer", "points": 100}))]
 pub struct Level {
     /// For people; unique in its game.
     pub name: String,

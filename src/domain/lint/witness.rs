@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Map, Value};
 
 use super::{LintReport, Placed};
-use crate::domain::condition::{AttributeOp, Condition, CourseIs};
+use crate::domain::condition::{AttributeLeaf, AttributeOp, Condition, CourseIs};
 use crate::domain::facts::{BadgeFact, CourseFact, GameFact, GroupFact, HeldCertificate, Instant, LearnerFacts};
 use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
 use crate::domain::path::{self, NextStep, State};
@@ -26,10 +26,21 @@ enum Talent {
     Weak,
 }
 
+/// What a hypothetical learner has outside of the course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    /// Such that conditions on it hold.
+    Fitting,
+    /// Such that they do not, although everything that they ask about is there.
+    Unfitting,
+    /// Nothing at all.
+    Blank,
+}
+
 struct Kind {
     talent: Talent,
-    /// Whether profile, certificates and courses are such that conditions on them hold.
-    favoured: bool,
+    /// What they bring along.
+    profile: Profile,
     /// Which branch of a choice they prefer.
     branch: usize,
 }
@@ -59,8 +70,8 @@ fn kinds(outline: &Compiled) -> Vec<Kind> {
     let mut all = Vec::new();
     for branch in 0..branches {
         for talent in [Talent::Expert, Talent::Average, Talent::Struggling, Talent::Weak] {
-            for favoured in [true, false] {
-                all.push(Kind { talent, favoured, branch });
+            for profile in [Profile::Fitting, Profile::Unfitting, Profile::Blank] {
+                all.push(Kind { talent, profile, branch });
             }
         }
     }
@@ -97,7 +108,7 @@ pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], report: &mut Lin
 }
 
 fn walk(outline: &Compiled, kind: &Kind) -> Walked {
-    let mut walker = Walker::new(outline, learner(outline, kind.favoured), START);
+    let mut walker = Walker::new(outline, learner(outline, kind.profile), START);
     let mut opened = BTreeSet::new();
     let mut failed: BTreeSet<ModuleIx> = BTreeSet::new();
     // Each round does at least one thing; a module is done at most a few times.
@@ -187,40 +198,58 @@ fn jump(outline: &Compiled, walker: &mut Walker<'_>) -> bool {
     }
 }
 
-/// A learner for whom conditions on what lies outside of the course hold, or one with nothing.
-fn learner(outline: &Compiled, favoured: bool) -> LearnerFacts {
+/// A learner for whom conditions on what lies outside of the course hold, or do not, or one with nothing.
+fn learner(outline: &Compiled, profile: Profile) -> LearnerFacts {
     let mut facts = LearnerFacts::default();
-    outline.each_condition(|condition| condition.each_leaf(&mut |leaf| playing(&mut facts, leaf, favoured)));
-    if !favoured {
+    outline.each_condition(|condition| {
+        condition.each_signed_leaf(false, &mut |leaf, negated| {
+            playing(&mut facts, leaf, profile != Profile::Blank && (profile == Profile::Fitting) != negated);
+        });
+    });
+    if profile == Profile::Blank {
         return facts;
     }
     let mut attributes: Map<String, Value> = Map::new();
     outline.each_condition(|condition| {
-        condition.each_leaf(&mut |leaf| match leaf {
-            Condition::Attribute(leaf) => {
-                let value = leaf.value.clone().unwrap_or(Value::Bool(true));
-                let fitting = match leaf.op {
-                    AttributeOp::In => value.as_array().and_then(|list| list.first()).cloned().unwrap_or(Value::Null),
-                    AttributeOp::NotEquals => Value::from("something else"),
-                    _ => value,
-                };
-                attributes.entry(leaf.name.clone()).or_insert(fitting);
+        condition.each_signed_leaf(false, &mut |leaf, negated| {
+            // Under `not`, a leaf that does not hold is what makes the condition hold.
+            let wanted = (profile == Profile::Fitting) != negated;
+            match leaf {
+                Condition::Attribute(leaf) => {
+                    if let Some(value) = attribute(leaf, wanted) {
+                        attributes.entry(leaf.name.clone()).or_insert(value);
+                    }
+                }
+                Condition::Certificate(leaf) if wanted => facts.certificates.push(HeldCertificate {
+                    course: leaf.course,
+                    issued_at: START,
+                    expires_at: None,
+                    revoked: false,
+                }),
+                Condition::Group(leaf) => facts.groups.push(GroupFact { group: leaf.id, member: wanted }),
+                Condition::Course(leaf) if wanted => {
+                    facts.courses.push(CourseFact { course: leaf.id, completed: leaf.is == CourseIs::Completed });
+                }
+                _ => {}
             }
-            Condition::Certificate(leaf) => facts.certificates.push(HeldCertificate {
-                course: leaf.course,
-                issued_at: START,
-                expires_at: None,
-                revoked: false,
-            }),
-            Condition::Group(leaf) => facts.groups.push(GroupFact { group: leaf.id, member: true }),
-            Condition::Course(leaf) => {
-                facts.courses.push(CourseFact { course: leaf.id, completed: leaf.is == CourseIs::Completed });
-            }
-            _ => {}
         });
     });
     facts.attributes = attributes;
     facts
+}
+
+/// A value for which a comparison holds, or one for which it does not; none where only an absent one fits.
+fn attribute(leaf: &AttributeLeaf, holds: bool) -> Option<Value> {
+    let value = leaf.value.clone().unwrap_or(Value::Bool(true));
+    let other = || Some(Value::from("something else"));
+    match (leaf.op, holds) {
+        (AttributeOp::Exists, false) => None,
+        (AttributeOp::NotEquals, true) => other(),
+        (AttributeOp::NotEquals, false) => Some(value),
+        (_, false) => other(),
+        (AttributeOp::In, true) => value.as_array().and_then(|list| list.first()).cloned(),
+        (_, true) => Some(value),
+    }
 }
 
 /// Badges and games exist for everyone; only the favoured have something in them.

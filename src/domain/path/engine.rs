@@ -281,7 +281,12 @@ impl<'a> Engine<'a> {
         if !matches!(state, State::Available | State::InProgress) {
             return;
         }
-        let follows = ix.checked_sub(1).is_some_and(|before| self.states.get(before).is_some_and(|s| s.done()));
+        // A playlist goes on past what need not be done.
+        let needed = |before: &ModuleIx| {
+            self.states.get(*before) != Some(&State::Hidden) && self.env.outline.module(*before).role != Role::Optional
+        };
+        let before = (0..ix).rev().find(needed);
+        let follows = before.is_some_and(|before| self.states.get(before).is_some_and(|s| s.done()));
         let autoplay = self.env.outline.style == Style::LinearAutoplay && follows && self.next.is_empty();
         let reason = match module.role {
             Role::Hurdle => NextReason::Hurdle,
@@ -424,7 +429,7 @@ impl<'a> Engine<'a> {
             .map(|ix| self.env.outline.module(ix))
             .filter(|module| module.role != Role::Optional)
             .map(|module| module.weight)
-            .sum()
+            .fold(0.0, std::ops::Add::add)
     }
 
     /// Makes the denominator fit the choice: branches beyond what is needed do not count, and those not yet chosen are stood
@@ -454,11 +459,15 @@ impl<'a> Engine<'a> {
             .map(|(_, branch)| self.branch_weight(branch))
             .collect();
         weights.sort_by(f64::total_cmp);
-        self.pending_weight += weights.iter().take(missing).sum::<f64>();
+        self.pending_weight += weights.iter().take(missing).fold(0.0, std::ops::Add::add);
     }
 
-    /// Whether the course is complete; in `random_access` the final decides.
+    /// Whether the course is complete; in `random_access` the final decides. For whom nothing counts, nothing is complete: all is
+    /// hidden from them.
     fn complete(&self) -> bool {
+        if !self.counts.contains(&true) {
+            return false;
+        }
         if !self.random_access() {
             return self.all_stages_done;
         }
@@ -474,8 +483,21 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// In an enrollment that waits or is over, what would be open is locked.
+    fn close(&mut self) {
+        let all = self.states.iter_mut().chain(&mut self.stages).chain(self.branches.iter_mut().flatten());
+        for state in all.filter(|state| matches!(state, State::Available | State::InProgress)) {
+            *state = State::Locked;
+        }
+        self.next.clear();
+        self.auto_choices.clear();
+    }
+
     fn finish(mut self) -> Standing {
         let complete = self.complete();
+        if self.env.facts.closed.is_some() {
+            self.close();
+        }
         if complete {
             // What is left undone was not needed, so it is no part of the whole.
             for (counts, state) in self.counts.iter_mut().zip(&self.states) {
@@ -489,15 +511,11 @@ impl<'a> Engine<'a> {
             self.next.sort_by_key(|step| matches!(step, NextStep::Module { module, .. } if outline.ix(module).is_some_and(|ix| outline.module(ix).role == Role::Final)));
         }
         let weight = |(ix, _): (usize, &bool)| self.env.outline.module(ix).weight;
-        let total: f64 =
-            self.counts.iter().enumerate().filter(|(_, c)| **c).map(weight).sum::<f64>() + self.pending_weight;
-        let done: f64 = self
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|(ix, c)| **c && self.states.get(*ix).is_some_and(|s| s.done()))
-            .map(weight)
-            .sum();
+        // A sum of nothing would be -0.
+        let sum = |weights: &mut dyn Iterator<Item = f64>| weights.fold(0.0, std::ops::Add::add);
+        let counting = || self.counts.iter().enumerate().filter(|(_, counts)| **counts);
+        let total = sum(&mut counting().map(weight)) + self.pending_weight;
+        let done = sum(&mut counting().filter(|(ix, _)| self.states.get(*ix).is_some_and(|s| s.done())).map(weight));
         let percent = match (complete, total > 0.0) {
             (true, _) => 100.0,
             (false, false) => 0.0,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::engine::{Standing, release_at, review, standing};
 use super::{NextStep, State};
 use crate::domain::condition::{Condition, Env, LeafReason, ModuleIs, Reason};
-use crate::domain::facts::{Facts, Instant};
+use crate::domain::facts::{Facts, Instant, ModuleRecord};
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
 };
@@ -103,8 +103,31 @@ fn actual_of(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Value {
     }
 }
 
-fn verb(env: Env<'_>, ix: ModuleIx) -> &'static str {
-    if env.outline.module(ix).quiz().is_some() { "pass_module" } else { "complete_module" }
+/// What gets a module done: what its own state asks for, not more than a learner can do.
+fn toward(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected) {
+    let asks = standing.of(ix) == State::Failed
+        || (standing.of(ix) == State::Locked && review(env, &standing.modules, ix).is_some());
+    if asks {
+        // Modules only ever wait for those before them here, so this ends.
+        explain(env, standing, ix).actions.into_iter().for_each(|action| found.act(action));
+    } else {
+        let verb = if env.outline.module(ix).quiz().is_some() { "pass_module" } else { "complete_module" };
+        found.act(Action::on(verb, &env.outline.module(ix).key));
+    }
+}
+
+/// Another attempt at a quiz, or its first; whoever has none left can only ask.
+fn attempt(env: Env<'_>, key: &str, first: &'static str, found: &mut Collected) {
+    let record = env.outline.ix(key).and_then(|ix| env.facts.record(ix).map(|record| (ix, record)));
+    let used_up = |ix: ModuleIx, attempts: u32, extra: u32| {
+        let limit = env.outline.module(ix).quiz().map_or(0, |quiz| quiz.max_attempts);
+        limit > 0 && attempts >= limit.saturating_add(extra)
+    };
+    found.act(match record {
+        Some((ix, record)) if used_up(ix, record.attempts, record.extra_attempts) => Action::on("ask_instructor", key),
+        Some((_, record)) if record.attempts > 0 => Action::on("retake_module", key),
+        _ => Action::on(first, key),
+    });
 }
 
 /// Explains one module when the standing is known already.
@@ -116,11 +139,13 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
     let mut found = Collected { reasons: Vec::new(), actions: Vec::new(), opens_at: Some(env.now) };
     let module = env.outline.module(ix);
     if state == State::Failed {
-        let limit = module.quiz().map_or(0, |quiz| quiz.max_attempts);
-        let used = env.facts.record(ix).map_or(0, |r| r.attempts);
         found.reasons.push(leaf("attempts_left", &module.key, json!({"at_least": 1}), json!(0)));
-        let _ = (limit, used);
         found.act(Action::on("ask_instructor", &module.key));
+        return Access { state, reasons: found.reasons, actions: found.actions, opens_at: None };
+    }
+    if let Some(status) = env.facts.closed {
+        let (required, actual) = (json!("active"), json!(status));
+        found.reasons.push(Reason::Leaf(LeafReason { leaf: "enrollment", key: None, required, actual, met: false }));
         return Access { state, reasons: found.reasons, actions: found.actions, opens_at: None };
     }
     around(env, standing, ix, &mut found);
@@ -185,15 +210,7 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
     });
     if let Some(p) = predecessor {
         found.reasons.push(leaf("module", &outline.module(p).key, json!("completed"), actual_of(env, standing, p)));
-        if standing.of(p) == State::Locked
-            && let Some(review) = review(env, &standing.modules, p)
-        {
-            for remedial in review.missing {
-                found.act(Action::on("complete_module", &outline.module(remedial).key));
-            }
-        } else {
-            found.act(Action::on(verb(env, p), &outline.module(p).key));
-        }
+        toward(env, standing, p, found);
         found.never();
     } else if !random
         && let Some(p) = (0..s).rev().find(|p| before(*p) != State::Completed)
@@ -252,7 +269,7 @@ fn branch_reasons(
         found.reasons.push(leaf("branch", &branch.key, json!("completed"), json!(state.as_str())));
         let open = branch.modules.clone().find(|m| !standing.of(*m).done() && standing.of(*m) != State::Hidden);
         if let Some(m) = open {
-            found.act(Action::on(verb(env, m), &env.outline.module(m).key));
+            toward(env, standing, m, found);
         }
         found.never();
     }
@@ -265,9 +282,14 @@ fn branch_reasons(
         found.reasons.push(when.explain(env));
         when_actions(env, when, found);
     }
-    if route == Route::Learner {
-        let options = branches.iter().filter(|b| !chosen.contains(&b.key.as_str())).map(|b| b.key.clone()).collect();
-        found.act(Action { stage: Some(stage.key.clone()), branches: Some(options), ..Action::new("choose_branch") });
+    // Where one branch is taken and begun, the choice is made.
+    let begun = |branch: &CompiledBranch| {
+        branch.modules.clone().any(|m| env.facts.record(m).is_some_and(ModuleRecord::started))
+    };
+    let made = choose == Choose::One && branches.iter().any(|b| chosen.contains(&b.key.as_str()) && begun(b));
+    if route == Route::Learner && !made {
+        let branches = Some(vec![own.key.clone()]);
+        found.act(Action { stage: Some(stage.key.clone()), branches, ..Action::new("choose_branch") });
     }
 }
 
@@ -279,12 +301,21 @@ fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
         }
         Condition::Module(leaf) => match leaf.is {
             ModuleIs::Started | ModuleIs::Completed => found.act(Action::on("complete_module", &leaf.key)),
-            ModuleIs::Passed => found.act(Action::on("pass_module", &leaf.key)),
+            ModuleIs::Passed => attempt(env, &leaf.key, "pass_module", found),
             ModuleIs::Failed => {}
         },
-        Condition::Score(leaf) if leaf.at_least.is_some() => found.act(Action::on("pass_module", &leaf.module)),
-        Condition::Attempts(leaf) => found.act(Action::on("retake_module", &leaf.module)),
-        Condition::Date(_) | Condition::Elapsed(_) => {
+        Condition::Score(leaf) => {
+            let score = env.outline.ix(&leaf.module).and_then(|ix| env.facts.record(ix)).and_then(|r| r.score);
+            // A score that is too high already is not lowered by trying again.
+            if leaf.at_least.is_some_and(|least| score.is_none_or(|score| score < least)) {
+                attempt(env, &leaf.module, "pass_module", found);
+            }
+        }
+        Condition::Attempts(leaf) => attempt(env, &leaf.module, "retake_module", found),
+        Condition::Elapsed(leaf) if leaf.waits_for(env).is_some() => {
+            leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
+        }
+        Condition::Date(_) | Condition::Elapsed(_) | Condition::Inactive(_) | Condition::Not(_) => {
             if let Some(until) = when.opens_at(env) {
                 found.act(Action { until: Some(until), ..Action::new("wait") });
             }

@@ -120,6 +120,7 @@ pub struct Person {
 /// What a row of a plan does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SyncAction)]
 pub enum Action {
     /// A new user.
     Create,

@@ -1,6 +1,7 @@
 //! Use cases about attempts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -11,7 +12,8 @@ use super::store::{self, AttemptRow};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::learning::{self, AttemptResult};
+use crate::domain::learning::{self, AttemptResult, Changes};
+use crate::domain::outline::Compiled;
 use crate::domain::permission::Act;
 use crate::domain::quiz::{self, QuizContent};
 use crate::error::{AppError, AppResult, Code, Fault};
@@ -51,10 +53,24 @@ fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
     })
 }
 
-/// The quiz of an attempt. An upgrade may have taken it away; the attempt stays in the history but can be read no more.
-fn quiz_of<'a>(loaded: &'a Loaded, key: &str) -> AppResult<&'a QuizContent> {
-    let module = loaded.ix(key).map(|ix| loaded.outline.module(ix))?;
-    module.quiz().ok_or_else(|| AppError::not_found("attempt"))
+/// The outline with which an attempt began: an upgrade of the enrollment since then does not change what was asked.
+fn outline_of(conn: &mut Conn, loaded: &Loaded, attempt: &AttemptRow) -> AppResult<Arc<Compiled>> {
+    match attempt.revision_id.filter(|revision| loaded.row.revision_id != Some(*revision)) {
+        Some(revision) => state::outline(conn, revision),
+        None => Ok(Arc::clone(&loaded.outline)),
+    }
+}
+
+fn quiz_in<'a>(outline: &'a Compiled, key: &str) -> AppResult<&'a QuizContent> {
+    let module = outline.ix(key).map(|ix| outline.module(ix));
+    module.and_then(|module| module.quiz()).ok_or_else(|| AppError::not_found("attempt"))
+}
+
+/// An attempt with its quiz.
+fn shown(conn: &mut Conn, loaded: &Loaded, attempt: AttemptRow) -> AppResult<AttemptOut> {
+    let outline = outline_of(conn, loaded, &attempt)?;
+    let quiz = quiz_in(&outline, &attempt.module_key)?;
+    out(attempt, quiz)
 }
 
 /// Begins an attempt, or gives the one in progress again: a learner who lost the connection must not lose an attempt.
@@ -71,12 +87,12 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         && attempt.state == "in_progress"
     {
         if attempt.deadline.is_none_or(|deadline| deadline > ctx.now) {
-            return out(attempt, quiz_of(&loaded, key)?);
+            return shown(conn, &loaded, attempt);
         }
         finish(conn, ctx, &mut loaded, attempt)?;
     }
     learning::may_attempt(&loaded.outline, &loaded.facts, ix, ctx.now).map_err(refused)?;
-    let quiz = quiz_of(&loaded, key)?;
+    let quiz = quiz_in(&loaded.outline, key)?;
     let limit = quiz.time_limit_seconds.and_then(|s| TimeDelta::try_seconds(i64::try_from(s).ok()?));
     let attempt = AttemptRow {
         id: ctx.new_id(),
@@ -94,10 +110,11 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         score_percent: None,
         passed: None,
         version: 1,
+        revision_id: loaded.row.revision_id,
     };
     store::insert(conn, &attempt)?;
     let answer = out(attempt.clone(), quiz)?;
-    let outline = std::sync::Arc::clone(&loaded.outline);
+    let outline = Arc::clone(&loaded.outline);
     let changes = learning::attempt_started(&outline, loaded.facts_mut(), ix, attempt.id, ctx.now);
     let log = vec![
         loaded
@@ -132,8 +149,7 @@ fn find_to_write(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow,
 /// 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<AttemptOut> {
     let (attempt, loaded) = find_to_read(conn, ctx, id)?;
-    let quiz = quiz_of(&loaded, &attempt.module_key)?;
-    out(attempt, quiz)
+    shown(conn, &loaded, attempt)
 }
 
 /// A page of attempts at a quiz, oldest first.
@@ -149,9 +165,10 @@ pub fn list(
 ) -> AppResult<Rows<AttemptOut>> {
     let row = state::find(conn, ctx, enrollment, Act::ReadEnrollment)?;
     let loaded = load(conn, row)?;
-    let quiz = quiz_of(&loaded, key)?;
+    loaded.ix(key)?;
     let rows = store::list(conn, enrollment, key, page)?;
-    let items = rows.items.into_iter().map(|row| out(row, quiz)).collect::<AppResult<_>>()?;
+    // The outlines are kept in memory; a page spans few revisions.
+    let items = rows.items.into_iter().map(|row| shown(conn, &loaded, row)).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
 
@@ -179,7 +196,8 @@ pub fn answer(
 ) -> AppResult<AttemptOut> {
     let (mut attempt, loaded) = find_to_write(conn, ctx, id)?;
     conditions.require(attempt.version)?;
-    let quiz = quiz_of(&loaded, &attempt.module_key)?;
+    let outline = outline_of(conn, &loaded, &attempt)?;
+    let quiz = quiz_in(&outline, &attempt.module_key)?;
     let item = quiz
         .item(item_key)
         .ok_or_else(|| AppError::new(Code::NotFound, format!("The quiz has no item `{item_key}`.")))?;
@@ -207,17 +225,16 @@ pub fn answer(
 pub fn submit(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<SubmitOut> {
     let (attempt, mut loaded) = find_to_write(conn, ctx, id)?;
     if attempt.state != "in_progress" {
-        let quiz = quiz_of(&loaded, &attempt.module_key)?;
         let next = loaded.standing(ctx).next;
-        return Ok(SubmitOut { attempt: out(attempt, quiz)?, enrollment: loaded.brief()?, next, certificate_id: None });
+        let attempt = shown(conn, &loaded, attempt)?;
+        return Ok(SubmitOut { attempt, enrollment: loaded.brief()?, next, certificate_id: None });
     }
     finish(conn, ctx, &mut loaded, attempt)
 }
 
 fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptRow) -> AppResult<SubmitOut> {
-    let ix = loaded.ix(&attempt.module_key)?;
-    let outline = std::sync::Arc::clone(&loaded.outline);
-    let quiz = outline.module(ix).quiz().ok_or_else(|| AppError::not_found("attempt"))?;
+    let asked = outline_of(conn, loaded, &attempt)?;
+    let quiz = quiz_in(&asked, &attempt.module_key)?;
     let graded = quiz::grade(quiz, &answers_of(&attempt)?);
     // Whoever comes after the deadline has submitted at the deadline.
     let at = attempt.deadline.map_or(ctx.now, |deadline| deadline.min(ctx.now));
@@ -237,7 +254,11 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
         finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
         at,
     };
-    let changes = learning::attempt_finished(&outline, loaded.facts_mut(), ix, result);
+    // Where an upgrade took the quiz away, the attempt stays in the history and moves nothing.
+    let outline = Arc::clone(&loaded.outline);
+    let here = outline.ix(&attempt.module_key).filter(|ix| outline.module(*ix).quiz().is_some());
+    let changes =
+        here.map_or_else(Changes::default, |ix| learning::attempt_finished(&outline, loaded.facts_mut(), ix, result));
     let data = json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number,
         "score_percent": graded.score_percent, "counted_score_percent": result.counted_score,

@@ -29,6 +29,7 @@ pub struct AttemptRow {
     pub score_percent: Option<f64>,
     pub passed: Option<bool>,
     pub version: i64,
+    pub revision_id: Option<Uuid>,
 }
 
 pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<AttemptRow>> {
@@ -86,6 +87,7 @@ pub fn insert(conn: &mut Conn, row: &AttemptRow) -> AppResult<()> {
             attempts::started_at.eq(At(row.started_at)),
             attempts::deadline.eq(row.deadline.map(At)),
             attempts::version.eq(row.version),
+            attempts::revision_id.eq(row.revision_id.map(Id)),
         ))
         .execute(conn)?;
     Ok(())

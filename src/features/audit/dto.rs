@@ -1,5 +1,6 @@
 //! What comes in and goes out about the audit log.
 
+use crate::http::Ref;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,8 +68,9 @@ pub struct AuditQuery {
     pub via_client_id: Option<Uuid>,
     /// Only what happened to this resource.
     pub subject: Option<Uuid>,
-    /// Only what is about this person.
-    pub user_id: Option<Uuid>,
+    /// Only what is about this person: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub user_id: Option<Ref>,
     /// Only this action, such as `session.failed`.
     pub action: Option<String>,
     /// Only at or after this instant (RFC 3339).

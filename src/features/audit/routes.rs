@@ -36,7 +36,7 @@ pub async fn list_audit(
         Format::Ndjson
     } else {
         let ctx = caller.0;
-        let rows = state.db.read(move |conn| service::list(conn, &ctx, &filter.0, &page)).await?;
+        let rows = state.db.read(move |conn| service::list(conn, &ctx, filter.0, &page)).await?;
         return Answer::page(rows, &request).map(Either::Left);
     };
     service::authorise(&caller)?;

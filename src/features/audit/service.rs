@@ -8,6 +8,8 @@ use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::permission::{Act, Relation};
 use crate::error::AppResult;
+use crate::features::users;
+use crate::http::Ref;
 use crate::state::Ctx;
 
 /// Entries in one piece of an export.
@@ -49,9 +51,10 @@ pub fn authorise(ctx: &Ctx) -> AppResult<()> {
 ///
 /// # Errors
 /// 403.
-pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &AuditQuery, page: &PageRequest) -> AppResult<Rows<AuditEntry>> {
+pub fn list(conn: &mut Conn, ctx: &Ctx, mut filter: AuditQuery, page: &PageRequest) -> AppResult<Rows<AuditEntry>> {
     authorise(ctx)?;
-    let rows = store::page(conn, filter, page.after, page.fetch())?;
+    Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    let rows = store::page(conn, &filter, page.after, page.fetch())?;
     Ok(Rows::cut(rows, page, |row| row.id).map(out))
 }
 
@@ -65,7 +68,9 @@ pub fn piece(
     after: Option<Uuid>,
     format: Format,
 ) -> AppResult<Option<(String, Uuid)>> {
-    let rows = store::page(conn, filter, after, PIECE)?;
+    let mut filter = filter.clone();
+    Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    let rows = store::page(conn, &filter, after, PIECE)?;
     let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
     let mut text = String::new();
     for entry in rows.into_iter().map(out) {

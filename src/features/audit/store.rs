@@ -10,6 +10,7 @@ use crate::db::Conn;
 use crate::db::schema::events;
 use crate::db::types::{At, Id};
 use crate::error::AppResult;
+use crate::http::Ref;
 
 /// A row of `events`.
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
@@ -44,7 +45,7 @@ pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i6
     if let Some(subject) = filter.subject {
         query = query.filter(events::subject_id.eq(Id(subject)));
     }
-    if let Some(user) = filter.user_id {
+    if let Some(user) = filter.user_id.as_ref().and_then(Ref::id) {
         query = query.filter(events::user_id.eq(Id(user)));
     }
     if let Some(action) = &filter.action {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Faults;
 use crate::http::Input;
+use crate::http::Ref;
 use crate::http::shapes::{NeededRemark, Shape};
 
 /// A certificate.
@@ -59,10 +60,12 @@ pub struct CertificateQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only certificates of this user. Learners see their own only.
-    pub user_id: Option<Uuid>,
-    /// Only certificates of this course.
-    pub course_id: Option<Uuid>,
+    /// Only certificates of this user: an id or `ext:<external_id>`. Learners see their own only.
+    #[param(value_type = Option<String>)]
+    pub user_id: Option<Ref>,
+    /// Only certificates of this course: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub course_id: Option<Ref>,
 }
 
 /// Why a certificate is revoked.

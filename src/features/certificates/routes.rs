@@ -26,7 +26,7 @@ pub async fn list_certificates(
 ) -> AppResult<Answer> {
     let page = query::page(filter.0.limit, filter.0.after.as_deref())?;
     let (ctx, base) = (caller.0, state.public_url.clone());
-    let rows = state.db.read(move |conn| service::list(conn, &ctx, &filter.0, &page, &base)).await?;
+    let rows = state.db.read(move |conn| service::list(conn, &ctx, filter.0, &page, &base)).await?;
     Answer::page(rows, &request)
 }
 

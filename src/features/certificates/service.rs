@@ -108,10 +108,12 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, base: &str) -> AppResult<Certif
 pub fn list(
     conn: &mut Conn,
     ctx: &Ctx,
-    filter: &CertificateQuery,
+    mut filter: CertificateQuery,
     page: &PageRequest,
     base: &str,
 ) -> AppResult<Rows<CertificateOut>> {
+    Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    Ref::settle(&mut filter.course_id, |which| courses::id_of(conn, which))?;
     let sight = match &ctx.actor {
         Actor::User { id, grants } if !ctx.may(Act::ReadCertificate, &Relation::default()) => Sight::Own {
             user: *id,
@@ -126,7 +128,7 @@ pub fn list(
         },
         _ => Sight::All,
     };
-    Ok(store::list(conn, filter, &sight, page)?.map(|row| out(row, base)))
+    Ok(store::list(conn, &filter, &sight, page)?.map(|row| out(row, base)))
 }
 
 /// Revokes a certificate; its verification says so at once.

@@ -12,6 +12,7 @@ use crate::db::tree;
 use crate::db::types::{At, Id};
 use crate::db::units::people_of;
 use crate::error::AppResult;
+use crate::http::Ref;
 
 /// A row of `certificates`.
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
@@ -112,10 +113,10 @@ pub fn list(
     if let Some(after) = page.after {
         query = query.filter(certificates::id.gt(Id(after)));
     }
-    if let Some(user) = filter.user_id {
+    if let Some(user) = filter.user_id.as_ref().and_then(Ref::id) {
         query = query.filter(certificates::user_id.eq(Id(user)));
     }
-    if let Some(course) = filter.course_id {
+    if let Some(course) = filter.course_id.as_ref().and_then(Ref::id) {
         query = query.filter(certificates::course_id.eq(Id(course)));
     }
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))

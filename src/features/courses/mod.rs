@@ -10,7 +10,7 @@ mod store;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use outline::{compile_revision, publish, replace as replace_outline};
-pub use service::{any, create, find, ids_of, relation, revision, row, rows};
+pub use service::{any, create, find, id_of, ids_of, relation, revision, row, rows};
 pub use store::CourseRow;
 
 /// Registers the area's operations.

@@ -50,6 +50,14 @@ fn out(row: CourseRow, staff: bool) -> AppResult<CourseOut> {
     })
 }
 
+/// The id of the course that is meant, if there is one.
+///
+/// # Errors
+/// Database errors.
+pub fn id_of(conn: &mut Conn, which: &Ref) -> AppResult<Option<Uuid>> {
+    Ok(store::find(conn, which)?.map(|row| row.id))
+}
+
 /// Finds a course that the actor may see: staff see every one, others those that were published. Whoever may do what they came
 /// for sees it too: a machine that only enrols or only writes needs no scope beside.
 ///

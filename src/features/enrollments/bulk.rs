@@ -78,6 +78,11 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, input: EnrollmentBulkIn, dry_run: bool
             verdicts.refuse(*index, refusal);
             continue;
         }
+        if item.expires_at.is_some_and(|at| at <= ctx.now) {
+            let detail = "An enrollment cannot end before it begins.";
+            verdicts.refuse(*index, AppError::field("/expires_at", "in_past", detail));
+            continue;
+        }
         wanted.push(Wanted { course, user, cohort_start_at: item.cohort_start_at, expires_at: item.expires_at });
         places.push(*index);
     }

@@ -12,6 +12,7 @@ use crate::domain::path::{NextStep, Progress, StagePath, State};
 use crate::domain::upgrade::Dropped;
 use crate::error::Faults;
 use crate::http::Input;
+use crate::http::Ref;
 use crate::http::shapes::{Remark, Shape, UserRef};
 
 /// Where an enrollment is in its life.
@@ -190,10 +191,12 @@ pub struct EnrollmentQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only enrollments of this learner. Learners see their own only.
-    pub user_id: Option<Uuid>,
-    /// Only enrollments in this course.
-    pub course_id: Option<Uuid>,
+    /// Only enrollments of this learner: an id or `ext:<external_id>`. Learners see their own only.
+    #[param(value_type = Option<String>)]
+    pub user_id: Option<Ref>,
+    /// Only enrollments in this course: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub course_id: Option<Ref>,
     /// Only enrollments in this status.
     pub status: Option<Status>,
     /// Only enrollments changed at or after this instant (RFC 3339).

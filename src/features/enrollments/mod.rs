@@ -5,6 +5,7 @@
 
 mod bulk;
 pub mod dto;
+mod following;
 mod learning;
 mod mass;
 mod reading;
@@ -15,6 +16,7 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub use following::CONSUMER;
 pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
 pub use reading::next;

@@ -57,10 +57,11 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
     let learner = Arc::clone(&loaded.facts.learner);
     let mut facts = learning::rebuild(&outline, loaded.row.enrolled_at, loaded.row.cohort_start_at, events, past);
     facts.learner = learner;
-    loaded.facts = Arc::new(facts);
     if loaded.row.completed_at.is_some_and(|at| at > as_of) || loaded.row.ended_at.is_some_and(|at| at > as_of) {
         loaded.row.status = "active".into();
     }
+    facts.closed = state::closed(&loaded.row)?;
+    loaded.facts = Arc::new(facts);
     Ok(loaded)
 }
 

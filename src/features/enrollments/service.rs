@@ -1,14 +1,17 @@
 //! Use cases about an enrollment's life: seats, waitlist, approval, withdrawal.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::dto::{EnrollIn, EnrollmentOut, EnrollmentQuery, Status};
-use super::state::{self, find_locked};
+use super::state::{self, Loaded, find_locked};
 use super::store::{self, EnrollmentRow, Sight};
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::facts::Facts;
+use crate::domain::learning::Changes;
 use crate::domain::path;
 use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
@@ -78,6 +81,9 @@ fn admit(
     if !staff && (input.cohort_start_at.is_some() || input.expires_at.is_some()) {
         return Err(AppError::new(Code::Forbidden, "Only staff may set cohort_start_at and expires_at."));
     }
+    if input.expires_at.is_some_and(|at| at <= ctx.now) {
+        return Err(AppError::field("/expires_at", "in_past", "An enrollment cannot end before it begins."));
+    }
     match course.enrollment_policy.as_str() {
         "open" => Ok((Status::Active, "self")),
         "access_code" => {
@@ -143,7 +149,12 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     let revision =
         store::revision_id(conn, course.id, course.latest_revision)?.ok_or_else(|| AppError::not_found("revision"))?;
     let outline = state::outline(conn, revision)?;
-    let start = path::standing(&outline, &Facts::new(ctx.now, outline.module_count()), ctx.now);
+    let mut facts = Facts::new(ctx.now, outline.module_count());
+    facts.cohort_start_at = input.cohort_start_at;
+    if outline.needs.beyond_enrollment() {
+        facts.learner = Arc::new(state::load_learner(conn, user, &outline)?);
+    }
+    let start = path::standing(&outline, &facts, ctx.now);
     let row = EnrollmentRow {
         id: ctx.new_id(),
         course_id: course.id,
@@ -180,6 +191,12 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     let event = NewEvent::new("enrollment.created", "enrollment", row.id).course(course.id).user(user);
     let data = serde_json::json!({"status": row.status, "source": source, "generation": row.generation, "revision": row.revision});
     events::append(conn, ctx, vec![event.data(data)])?;
+    if status == Status::Active && start.complete {
+        // Whoever has tested out of everything is through before they begin.
+        let mut loaded = Loaded { row, outline, facts: Arc::new(facts) };
+        loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
+        return with_position(conn, loaded.row);
+    }
     with_position(conn, row)
 }
 
@@ -236,9 +253,11 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<EnrollmentOut> {
 pub fn list(
     conn: &mut Conn,
     ctx: &Ctx,
-    filter: &EnrollmentQuery,
+    mut filter: EnrollmentQuery,
     page: &PageRequest,
 ) -> AppResult<Rows<EnrollmentOut>> {
+    Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    Ref::settle(&mut filter.course_id, |which| courses::id_of(conn, which))?;
     let sight = match &ctx.actor {
         Actor::User { id, grants } if !ctx.may(Act::ReadEnrollment, &Relation::default()) => Sight::Own {
             user: *id,
@@ -253,8 +272,8 @@ pub fn list(
         },
         _ => Sight::All,
     };
-    let rows = store::list(conn, filter, &sight, page)?;
-    let items = rows.items.into_iter().map(out).collect::<AppResult<_>>()?;
+    let rows = store::list(conn, &filter, &sight, page)?;
+    let items = rows.items.into_iter().map(|row| out(state::lapsed(row, ctx))).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
 
@@ -269,8 +288,8 @@ pub fn list_of_course(
     mut filter: EnrollmentQuery,
     page: &PageRequest,
 ) -> AppResult<Rows<EnrollmentOut>> {
-    filter.course_id = Some(courses::find(conn, ctx, which, Act::ReadEnrollment)?.id);
-    list(conn, ctx, &filter, page)
+    filter.course_id = Some(Ref::Id(courses::find(conn, ctx, which, Act::ReadEnrollment)?.id));
+    list(conn, ctx, filter, page)
 }
 
 fn wrong_state(row: &EnrollmentRow, wanted: &str) -> AppError {
@@ -367,7 +386,9 @@ pub fn expire_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
         let done = state.db.write_here(move |conn| {
             let due = store::due_to_expire(conn, ctx.now, 50)?;
             for id in &due {
-                if let Some(mut row) = store::find_locked(conn, *id)? {
+                // Under the lock, it may have been completed meanwhile.
+                let live = |row: &EnrollmentRow| matches!(row.status.as_str(), "active" | "pending" | "waitlisted");
+                if let Some(mut row) = store::find_locked(conn, *id)?.filter(live) {
                     end(conn, &ctx, &mut row, Status::Expired, "enrollment.expired")?;
                 }
             }

@@ -74,7 +74,20 @@ fn authorize(conn: &mut Conn, ctx: &Ctx, row: &EnrollmentRow, act: Act) -> AppRe
 pub fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<EnrollmentRow> {
     let row = store::find(conn, id)?.ok_or_else(|| AppError::not_found("enrollment"))?;
     authorize(conn, ctx, &row, act)?;
-    Ok(row)
+    Ok(lapsed(row, ctx))
+}
+
+/// An enrollment whose time is up is expired from that instant on, also before the sweep has written it down.
+#[must_use]
+pub fn lapsed(mut row: EnrollmentRow, ctx: &Ctx) -> EnrollmentRow {
+    if let Some(at) = row.expires_at.filter(|at| *at <= ctx.now)
+        && matches!(row.status.as_str(), "active" | "pending" | "waitlisted")
+    {
+        row.status = Status::Expired.as_str().to_owned();
+        row.ended_at = Some(at);
+        row.waitlist_seq = None;
+    }
+    row
 }
 
 /// As [`find`], locked until the transaction ends.
@@ -84,7 +97,7 @@ pub fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<Enrollm
 pub fn find_locked(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<EnrollmentRow> {
     let row = store::find_locked(conn, id)?.ok_or_else(|| AppError::not_found("enrollment"))?;
     authorize(conn, ctx, &row, act)?;
-    Ok(row)
+    Ok(lapsed(row, ctx))
 }
 
 /// The outline of a revision.
@@ -121,7 +134,19 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
         let learner = load_learner(conn, row.user_id, &outline)?;
         Arc::make_mut(&mut facts).learner = Arc::new(learner);
     }
+    if let Some(status) = closed(&row)? {
+        Arc::make_mut(&mut facts).closed = Some(status);
+    }
     Ok(Loaded { row, outline, facts })
+}
+
+/// The status of an enrollment in which nothing can be learned.
+///
+/// # Errors
+/// As [`status`].
+pub fn closed(row: &EnrollmentRow) -> AppResult<Option<&'static str>> {
+    let status = status(row)?;
+    Ok((!matches!(status, Status::Active | Status::Completed)).then(|| status.as_str()))
 }
 
 fn load_facts(conn: &mut Conn, row: &EnrollmentRow, outline: &Compiled) -> AppResult<Facts> {

@@ -18,6 +18,7 @@ use crate::db::types::{At, Id};
 use crate::db::units::people_of;
 use crate::domain::facts::ModuleRecord;
 use crate::error::{AppError, AppResult};
+use crate::http::Ref;
 use crate::per_backend;
 
 /// A row of `enrollments`.
@@ -174,10 +175,10 @@ pub fn list(
     if let Some(after) = page.after {
         query = query.filter(enrollments::id.gt(Id(after)));
     }
-    if let Some(user) = filter.user_id {
+    if let Some(user) = filter.user_id.as_ref().and_then(Ref::id) {
         query = query.filter(enrollments::user_id.eq(Id(user)));
     }
-    if let Some(course) = filter.course_id {
+    if let Some(course) = filter.course_id.as_ref().and_then(Ref::id) {
         query = query.filter(enrollments::course_id.eq(Id(course)));
     }
     if let Some(status) = filter.status {
@@ -237,6 +238,21 @@ pub fn newest_of(conn: &mut Conn, people: &[Uuid], of_courses: &[Uuid]) -> AppRe
             enrollments::status,
             enrollments::generation,
         ))
+        .load(conn)?)
+}
+
+/// The active enrollments of these people, with their revisions.
+pub fn active_of(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    use diesel::NullableExpressionMethods;
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
+        .filter(enrollments::status.eq("active"))
+        .filter(enrollments::revision_id.is_not_null())
+        .order(enrollments::id)
+        .select((enrollments::id, enrollments::revision_id.assume_not_null()))
         .load(conn)?)
 }
 

@@ -18,7 +18,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use assignments::enroll_members;
 pub use dynamic::{evaluate_group, refresh};
-pub use service::{find, find_for};
+pub use service::{find, find_for, id_of};
 pub use store::GroupRow;
 
 /// Registers the area's operations.

@@ -53,6 +53,14 @@ pub fn relation(conn: &mut Conn, ctx: &Ctx, group: Uuid) -> AppResult<Relation> 
     Ok(roles_over(ctx, &above))
 }
 
+/// The id of the group that is meant, if there is one.
+///
+/// # Errors
+/// Database errors.
+pub fn id_of(conn: &mut Conn, which: &Ref) -> AppResult<Option<Uuid>> {
+    Ok(store::find(conn, which)?.map(|row| row.id))
+}
+
 /// Finds a group without asking who may see it; for other areas.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::permission::Role;
 use crate::error::Faults;
+use crate::http::Ref;
 use crate::http::shapes::{Attributes, Email, ExternalId, LanguageTag, Password, PersonName, Shape, TimeZone};
 use crate::http::{Input, Patch};
 
@@ -256,10 +257,12 @@ pub struct UserQuery {
     pub external_id: Option<String>,
     /// Only the user with this employee number.
     pub employee_number: Option<String>,
-    /// Only people of this unit or of one below it.
-    pub unit_id: Option<Uuid>,
-    /// Only the direct reports of this user.
-    pub manager_id: Option<Uuid>,
+    /// Only people of this unit, or of one below it: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub unit_id: Option<Ref>,
+    /// Only the direct reports of this user: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub manager_id: Option<Ref>,
     /// Only users changed at or after this instant (RFC 3339).
     pub updated_since: Option<DateTime<Utc>>,
 }

@@ -12,7 +12,7 @@ mod store;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use roles::keep_an_admin;
-pub use service::{any_but_one, create, ensure_admin, find, find_for, is_below, reach_for, relate};
+pub use service::{any_but_one, create, ensure_admin, find, find_for, id_of, is_below, reach_for, relate};
 
 pub use store::UserRow;
 

@@ -59,6 +59,14 @@ fn with_roles(conn: &mut Conn, row: UserRow) -> AppResult<UserOut> {
     out(row, &grants)
 }
 
+/// The id of whoever is meant, if anybody is.
+///
+/// # Errors
+/// Database errors.
+pub fn id_of(conn: &mut Conn, who: &Ref) -> AppResult<Option<Uuid>> {
+    Ok(store::find(conn, who)?.map(|row| row.id))
+}
+
 /// Finds a user without asking who may see them; for other areas.
 ///
 /// # Errors
@@ -173,7 +181,7 @@ pub fn me(conn: &mut Conn, ctx: &Ctx) -> AppResult<UserOut> {
 ///
 /// # Errors
 /// 403 for everyone else.
-pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
+pub fn list(conn: &mut Conn, ctx: &Ctx, mut filter: UserQuery, page: &PageRequest) -> AppResult<Rows<UserOut>> {
     let sight = match ctx.actor.user_id() {
         Some(id) if !ctx.actor.has_site_role(Role::Admin) => {
             let units = ctx.actor.units_for(Act::ReadUser);
@@ -188,7 +196,9 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &UserQuery, page: &PageRequest) 
             Sight::All
         }
     };
-    let rows = store::list(conn, filter, &sight, page)?;
+    Ref::settle(&mut filter.manager_id, |who| id_of(conn, who))?;
+    Ref::settle(&mut filter.unit_id, |which| groups::id_of(conn, which))?;
+    let rows = store::list(conn, &filter, &sight, page)?;
     outs(conn, rows)
 }
 

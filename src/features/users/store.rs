@@ -92,7 +92,7 @@ pub fn list(conn: &mut Conn, filter: &UserQuery, sight: &Sight, page: &PageReque
     if let Some(external) = &filter.external_id {
         query = query.filter(users::external_id.eq(external.clone()));
     }
-    if let Some(manager) = filter.manager_id {
+    if let Some(manager) = filter.manager_id.as_ref().and_then(Ref::id) {
         query = query.filter(users::manager_id.eq(Id(manager)));
     }
     match sight {
@@ -103,7 +103,7 @@ pub fn list(conn: &mut Conn, filter: &UserQuery, sight: &Sight, page: &PageReque
             query = query.filter(tree::is_below("users.id", *below).or(users::id.eq_any(people_of(units))));
         }
     }
-    if let Some(unit) = filter.unit_id {
+    if let Some(unit) = filter.unit_id.as_ref().and_then(Ref::id) {
         query = query.filter(users::id.eq_any(people_of(&[unit])));
     }
     if let Some(number) = &filter.employee_number {

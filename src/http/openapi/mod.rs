@@ -4,7 +4,11 @@
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value makes the member, and never panics on an object")]
 
 mod exact;
+mod paths;
 mod tidy;
+
+use self::paths::METHODS;
+pub use self::paths::Takes;
 
 use std::sync::OnceLock;
 
@@ -43,8 +47,7 @@ pub struct Problem {
 
 struct Document {
     text: String,
-    /// Path templates, split, with their methods.
-    paths: Vec<(Vec<String>, Vec<String>)>,
+    paths: Vec<paths::Template>,
 }
 
 static DOCUMENT: OnceLock<Document> = OnceLock::new();
@@ -60,7 +63,7 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
     DOCUMENT.get_or_init(|| {
         let mut document = serde_json::to_value(make()).unwrap_or(Value::Null);
         complete(&mut document);
-        let paths = templates(&document);
+        let paths = paths::templates(&document);
         // Of Swagger UI alone; it counts for 405 and not as API.
         if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
             paths.remove("/docs/token");
@@ -73,39 +76,13 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
 /// The methods that the document knows for this concrete path.
 #[must_use]
 pub fn methods_at(path: &str) -> Vec<String> {
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let fits = |template: &[String]| {
-        template.len() == parts.len()
-            && template.iter().zip(&parts).all(|(t, p)| (t.starts_with('{') && !p.is_empty()) || t == p)
-    };
-    let mut methods: Vec<String> = DOCUMENT
-        .get()
-        .into_iter()
-        .flat_map(|document| &document.paths)
-        .filter(|(template, _)| fits(template))
-        .flat_map(|(_, methods)| methods.clone())
-        .collect();
-    methods.sort_unstable();
-    methods.dedup();
-    methods
+    DOCUMENT.get().map(|document| paths::methods_at(&document.paths, path)).unwrap_or_default()
 }
 
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-
-fn templates(document: &Value) -> Vec<(Vec<String>, Vec<String>)> {
-    let Some(paths) = document.get("paths").and_then(Value::as_object) else { return Vec::new() };
-    paths
-        .iter()
-        .map(|(path, item)| {
-            let parts = path.trim_start_matches('/').split('/').map(str::to_owned).collect();
-            let methods = METHODS.iter().filter(|m| item.get(**m).is_some());
-            let mut methods: Vec<String> = methods.map(|m| m.to_ascii_uppercase()).collect();
-            if methods.iter().any(|m| m == "GET") {
-                methods.push("HEAD".into());
-            }
-            (parts, methods)
-        })
-        .collect()
+/// What the operation at this concrete path takes.
+#[must_use]
+pub fn operation_at(method: &str, path: &str) -> Option<Takes> {
+    paths::operation_at(&DOCUMENT.get()?.paths, method, path)
 }
 
 fn complete(document: &mut Value) {
@@ -184,9 +161,8 @@ fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> V
     if path.contains('{') {
         statuses.push(404);
     }
-    if has_query(operation) {
-        statuses.push(422);
-    }
+    // An unknown query parameter, or a body where none is taken.
+    statuses.push(422);
     match method {
         "post" => statuses.extend([400, 409, 422]),
         "put" | "patch" | "delete" => statuses.extend([409, 412]),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::as_conversions, reason = "small numbers")]
 
+mod explained;
 mod properties;
 mod styles;
 
