@@ -231,7 +231,11 @@ async fn upkeep(state: State) {
         ticks.tick().await;
         metrics::run_upkeep();
         let state = state.clone();
-        let done = web::block(move || system::restore_clock(&state)).await;
+        let done = web::block(move || {
+            system::restore_clock(&state)?;
+            state.tokens.keys.reload(&state.db)
+        })
+        .await;
         if let Ok(Err(error)) = done {
             log::error!("upkeep: {error}");
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cairn::app;
-use cairn::config::Config;
+use cairn::config::{Config, DatabaseUrl};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 #[global_allocator]
@@ -129,13 +129,17 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
         Command::Backup { to, settings } => {
             start_log(&settings.config);
-            let db = cairn::db::Db::open(&settings.config.database()?, 1)?;
-            db.backup(&to)?;
+            let url = existing(&settings.config)?;
+            if to.exists() {
+                return Err(format!("{} exists already; name a new file", to.display()).into());
+            }
+            cairn::db::Db::open(&url, 1)?.backup(&to)?;
             println!("copied to {}", to.display());
             Ok(())
         }
         Command::Keys { command: KeysCommand::Rotate(settings) } => {
             start_log(&settings.config);
+            existing(&settings.config)?;
             let state = app::open(settings.config)?;
             let now = state.clock.now();
             let kid = state.db.write_here(move |conn| cairn::auth::keys::rotate(conn, now))?;
@@ -144,6 +148,16 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The database, which these commands do not make.
+fn existing(config: &Config) -> Result<DatabaseUrl, Box<dyn std::error::Error>> {
+    match config.database()? {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            Err(format!("there is no database {} (DATABASE_URL)", path.display()).into())
+        }
+        url => Ok(url),
+    }
 }
 
 fn serve(config: Config) -> Outcome {

@@ -57,6 +57,20 @@ impl Keys {
         Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes up what another process did: `cairn keys rotate`, or a server that was started beside this one.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn reload(&self, db: &Db) -> AppResult<()> {
+        let known = self.get();
+        if let Some(set) = db.read_here(load_set)?
+            && (set.current != known.current || set.verifying.len() != known.verifying.len())
+        {
+            self.replace(set);
+        }
+        Ok(())
+    }
+
     /// Takes the keys as they were read again, after another process may have rotated them.
     pub fn replace(&self, set: KeySet) {
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);

@@ -131,6 +131,10 @@ pub fn count(request: &HttpRequest, state: &State, ctx: &Ctx) -> AppResult<()> {
 /// 429.
 pub fn count_address(request: &HttpRequest, state: &State) -> AppResult<()> {
     let limits = &state.limits;
+    // Probes and browsers' questions beforehand must never be told to wait.
+    if request.method() == Method::OPTIONS || matches!(request.path(), "/healthz" | "/readyz" | "/metrics") {
+        return Ok(());
+    }
     let log_in = request.method() == Method::POST
         && matches!(request.path(), "/v1/sessions" | "/v1/sessions/refresh" | "/docs/token")
         || request.path().starts_with("/oauth/");

@@ -33,7 +33,7 @@ pub(super) fn pool(url: &str, size: u32, statements: &Arc<AtomicU64>) -> AppResu
         .max_size(size.max(1))
         .min_idle(Some(1))
         .test_on_check_out(false)
-        .connection_timeout(Duration::from_secs(15))
+        .connection_timeout(Duration::from_secs(5))
         .connection_customizer(Box::new(Prepare { statements: Arc::clone(statements) }))
         .build(ConnectionManager::new(url))
         .map_err(AppError::internal)
@@ -43,6 +43,7 @@ fn checkout(pool: &Pool) -> AppResult<r2d2::PooledConnection<ConnectionManager<C
     pool.get().map_err(|e| {
         log::error!("no database connection: {e}");
         AppError::new(Code::Unavailable, "The database cannot be reached just now. Try again.")
+            .with_header(actix_web::http::header::RETRY_AFTER, "5")
     })
 }
 

@@ -99,7 +99,10 @@ pub fn examine(config: &Config) -> Report {
 }
 
 fn settings(config: &Config, report: &mut Report) {
-    report.ok("settings", "all of them can be read");
+    match crate::auth::outside::Outside::parse(config.access.trusted_issuers.as_deref()) {
+        Ok(_) => report.ok("settings", "all of them can be read"),
+        Err(error) => report.fail("settings", format!("CAIRN_TRUSTED_ISSUERS: {error}")),
+    }
     if config.sandbox {
         report.warn(
             "sandbox",

@@ -3,7 +3,7 @@
 //! A leaf whose target does not exist is false, also under `not`. Adding a leaf: a variant here, its arms in [`Condition::holds`]
 //! and [`Condition::explain`], its needs in `outline::compiled`, its check in `lint`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -353,6 +353,12 @@ fn seconds(n: u64) -> TimeDelta {
     TimeDelta::try_seconds(i64::try_from(n).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX)
 }
 
+/// The time as reasons tell it. A path that is asked for again within the minute is the same text, so its ETag holds.
+#[must_use]
+pub fn to_the_minute(at: Instant) -> Instant {
+    at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
+}
+
 /// `at + delta`, or the end of time.
 #[must_use]
 pub fn later(at: Instant, delta: TimeDelta) -> Instant {
@@ -601,11 +607,12 @@ impl Condition {
             Self::Date(leaf) => {
                 let holds =
                     leaf.from.is_none_or(|from| from <= env.now) && leaf.until.is_none_or(|until| env.now < until);
-                (holds.into(), json!(env.now))
+                (holds.into(), json!(to_the_minute(env.now)))
             }
             Self::Elapsed(leaf) => match leaf.begin(env) {
                 Some(begin) => {
-                    let passed = (env.now - begin).num_seconds().max(0);
+                    // To the minute, as below.
+                    let passed = (env.now - begin).num_minutes().max(0).saturating_mul(60);
                     ((later(begin, seconds(leaf.at_least_seconds)) <= env.now).into(), json!(passed))
                 }
                 None => (if leaf.target_exists(env) { Truth::False } else { Truth::Missing }, Value::Null),

@@ -210,16 +210,14 @@ fn describe_nearest(
         return;
     }
     let cost = |branch: &Vec<ValidationError<'_>>| -> (usize, usize) {
-        let outer = branch
-            .iter()
-            .filter(|e| match e.kind() {
-                ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. } => true,
-                ValidationErrorKind::Type { .. } => e.instance_path().as_str().len() == here,
-                ValidationErrorKind::Required { .. } => e.instance_path().as_str().len() == here,
-                _ => false,
-            })
-            .count();
-        (outer, branch.len())
+        let outer = branch.iter().map(|e| match e.kind() {
+            // The tag says which shape is meant, whatever is missing from it.
+            ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. } => 100,
+            ValidationErrorKind::Type { .. } if e.instance_path().as_str().len() == here => 10,
+            ValidationErrorKind::Required { .. } if e.instance_path().as_str().len() == here => 1,
+            _ => 0,
+        });
+        (outer.sum(), branch.len())
     };
     match context.iter().min_by_key(|branch| cost(branch)) {
         Some(branch) if !branch.is_empty() => {

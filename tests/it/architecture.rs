@@ -99,7 +99,10 @@ fn no_two_types_share_a_schema_name() {
                 (described, renamed) = (line.contains("ToSchema"), None);
             } else if let Some((_, name)) = line.split_once("schema(as = ") {
                 renamed = name.split([',', ')']).next().map(str::to_owned);
-            } else if described && (line.starts_with("pub struct ") || line.starts_with("pub enum ")) {
+            } else if described
+                && !line.contains('$')
+                && (line.starts_with("pub struct ") || line.starts_with("pub enum "))
+            {
                 let own = line.split([' ', '<', '(', '{']).nth(2).unwrap_or_default().to_owned();
                 homes.entry(renamed.take().unwrap_or(own)).or_default().push(file.clone());
                 described = false;

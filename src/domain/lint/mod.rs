@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::condition::{Condition, ElapsedSince, LevelLeaf, PointsLeaf};
+use super::facts::Instant;
 use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
@@ -37,7 +38,8 @@ pub struct LintReport {
 }
 
 impl LintReport {
-    fn error(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
+    /// Adds what prevents publishing.
+    pub fn error(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
         self.errors.push(Finding { code, pointer: pointer.into(), detail: detail.into() });
     }
 
@@ -145,9 +147,10 @@ fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) 
     }
 }
 
-/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`] and [`named_games`] that exist.
+/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`] and [`named_games`] that exist; whoever is to complete
+/// the course begins at `now`.
 #[must_use]
-pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid]) -> LintReport {
+pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid], now: Instant) -> LintReport {
     let mut report = LintReport::default();
     let modules = placed(outline);
     if outline.stages.is_empty() || modules.is_empty() {
@@ -163,7 +166,7 @@ pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid])
     shape::check(outline, style, mode, &modules, &mut report);
     if report.errors.is_empty() {
         let compiled = Compiled::new(outline.clone(), style);
-        witness::check(&compiled, &modules, &mut report);
+        witness::check(&compiled, &modules, now, &mut report);
     }
     report
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use super::{LintReport, Placed};
@@ -52,13 +52,10 @@ struct Walked {
     stuck: Vec<ModuleIx>,
 }
 
-/// A fixed instant: a course must be completable whenever it is started, except for its own dates, to which the walk jumps.
-const START: Instant = DateTime::UNIX_EPOCH;
-
 /// Whether some learner can complete the course.
 #[must_use]
-pub fn completable(outline: &Compiled) -> bool {
-    kinds(outline).into_iter().any(|kind| walk(outline, &kind).complete)
+pub fn completable(outline: &Compiled, now: Instant) -> bool {
+    kinds(outline).into_iter().any(|kind| walk(outline, &kind, now).complete)
 }
 
 fn kinds(outline: &Compiled) -> Vec<Kind> {
@@ -78,12 +75,13 @@ fn kinds(outline: &Compiled) -> Vec<Kind> {
     all
 }
 
-pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], report: &mut LintReport) {
+/// Walks begin now and jump to the course's own dates; what only the past could open nobody can open any more.
+pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], now: Instant, report: &mut LintReport) {
     let mut opened = BTreeSet::new();
     let mut complete = false;
     let mut stuck: Vec<ModuleIx> = Vec::new();
     for kind in kinds(outline) {
-        let walked = walk(outline, &kind);
+        let walked = walk(outline, &kind, now);
         complete |= walked.complete;
         opened.extend(walked.opened);
         if stuck.is_empty() {
@@ -107,8 +105,8 @@ pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], report: &mut Lin
     }
 }
 
-fn walk(outline: &Compiled, kind: &Kind) -> Walked {
-    let mut walker = Walker::new(outline, learner(outline, kind.profile), START);
+fn walk(outline: &Compiled, kind: &Kind, now: Instant) -> Walked {
+    let mut walker = Walker::new(outline, learner(outline, kind.profile, now), now);
     let mut opened = BTreeSet::new();
     let mut failed: BTreeSet<ModuleIx> = BTreeSet::new();
     // Each round does at least one thing; a module is done at most a few times.
@@ -199,7 +197,7 @@ fn jump(outline: &Compiled, walker: &mut Walker<'_>) -> bool {
 }
 
 /// A learner for whom conditions on what lies outside of the course hold, or do not, or one with nothing.
-fn learner(outline: &Compiled, profile: Profile) -> LearnerFacts {
+fn learner(outline: &Compiled, profile: Profile, now: Instant) -> LearnerFacts {
     let mut facts = LearnerFacts::default();
     outline.each_condition(|condition| {
         condition.each_signed_leaf(false, &mut |leaf, negated| {
@@ -222,7 +220,7 @@ fn learner(outline: &Compiled, profile: Profile) -> LearnerFacts {
                 }
                 Condition::Certificate(leaf) if wanted => facts.certificates.push(HeldCertificate {
                     course: leaf.course,
-                    issued_at: START,
+                    issued_at: now,
                     expires_at: None,
                     revoked: false,
                 }),

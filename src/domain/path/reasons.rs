@@ -4,10 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::engine::{Standing, release_at, review, standing};
 use super::{NextStep, State};
-use crate::domain::condition::{Condition, Env, LeafReason, ModuleIs, Reason};
+use crate::domain::condition::to_the_minute;
+use crate::domain::condition::{
+    CertificateLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf, Reason,
+};
 use crate::domain::facts::{Facts, Instant, ModuleRecord};
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
@@ -17,7 +21,8 @@ use crate::domain::outline::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"do": "complete_module", "module": "welcome"}))]
 pub struct Action {
-    /// `complete_module`, `pass_module`, `retake_module`, `choose_branch`, `wait` or `ask_instructor`.
+    /// `complete_module`, `pass_module`, `retake_module`, `choose_branch`, `enroll`, `complete_course`, `earn_badge`, `earn_points`,
+    /// `join_group`, `wait` or `ask_instructor`.
     pub r#do: &'static str,
     /// The module.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,6 +33,9 @@ pub struct Action {
     /// The branches to choose from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branches: Option<Vec<String>>,
+    /// The course, badge, game or group, for what lies outside of this course.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
     /// Until when to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<DateTime<Utc>>,
@@ -35,7 +43,11 @@ pub struct Action {
 
 impl Action {
     fn new(what: &'static str) -> Self {
-        Self { r#do: what, module: None, stage: None, branches: None, until: None }
+        Self { r#do: what, module: None, stage: None, branches: None, id: None, until: None }
+    }
+
+    fn about(what: &'static str, id: Uuid) -> Self {
+        Self { id: Some(id), ..Self::new(what) }
     }
 
     fn on(what: &'static str, module: &str) -> Self {
@@ -155,7 +167,7 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
         found.not_before(when.opens_at(env));
     }
     if let Some(at) = release_at(env, ix).filter(|at| *at > env.now) {
-        found.reasons.push(leaf("release", &module.key, json!(at), json!(env.now)));
+        found.reasons.push(leaf("release", &module.key, json!(at), json!(to_the_minute(env.now))));
         found.act(Action { until: Some(at), ..Action::new("wait") });
         found.not_before(Some(at));
     }
@@ -168,7 +180,7 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
         }
         match review.until {
             Some(until) => {
-                let wait = leaf("cooldown", &module.key, json!(until), json!(env.now));
+                let wait = leaf("cooldown", &module.key, json!(until), json!(to_the_minute(env.now)));
                 found.act(Action { until: Some(until), ..Action::new("wait") });
                 if work.is_empty() {
                     found.reasons.push(wait);
@@ -311,7 +323,16 @@ fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
                 attempt(env, &leaf.module, "pass_module", found);
             }
         }
-        Condition::Attempts(leaf) => attempt(env, &leaf.module, "retake_module", found),
+        Condition::Attempts(leaf) => attempt(env, &leaf.module, "pass_module", found),
+        Condition::Course(leaf) if leaf.is == CourseIs::Enrolled => found.act(Action::about("enroll", leaf.id)),
+        Condition::Course(CourseLeaf { id: course, .. }) | Condition::Certificate(CertificateLeaf { course, .. }) => {
+            found.act(Action::about("complete_course", *course));
+        }
+        Condition::Badge(leaf) => found.act(Action::about("earn_badge", leaf.id)),
+        Condition::Points(PointsLeaf { game, .. }) | Condition::Level(LevelLeaf { game, .. }) => {
+            found.act(Action::about("earn_points", *game));
+        }
+        Condition::Group(leaf) => found.act(Action::about("join_group", leaf.id)),
         Condition::Elapsed(leaf) if leaf.waits_for(env).is_some() => {
             leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
         }

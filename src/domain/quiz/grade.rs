@@ -43,11 +43,25 @@ pub struct Graded {
     pub items: Vec<GradedItem>,
 }
 
-/// Trims, makes runs of white space one space, and lower-cases unless case matters.
+/// The form in which texts are compared: composed by compatibility (NFKC, UAX #15), so that it does not matter how a keyboard makes
+/// an é or a full-width letter; typographic apostrophes, quotation marks and hyphens as the plain ones; white space as one space;
+/// and, unless case matters, without it (ß as ss).
 fn normal(text: &str, case_sensitive: bool) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let composed = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+    let plain: String = composed.chars().map(plain).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
     let text = words.join(" ");
-    if case_sensitive { text } else { text.to_lowercase() }
+    // Upper case first, for what has more letters there.
+    if case_sensitive { text } else { text.to_uppercase().to_lowercase() }
+}
+
+fn plain(c: char) -> char {
+    match c {
+        '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{2032}' | '`' | '\u{00B4}' => '\'',
+        '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' | '\u{2033}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        c => c,
+    }
 }
 
 /// Share of its points that an answer earns, 0 to 1; `None` for no answer.
@@ -177,6 +191,23 @@ mod tests {
             {"key": "c", "text": "C"}, {"key": "d", "text": "D"}]});
         item[extra.0] = extra.1;
         json!([item])
+    }
+
+    #[test]
+    fn texts_are_the_same_however_a_keyboard_makes_them() {
+        let same = [
+            ("l'été", "l’e\u{301}te\u{301}"),
+            ("straße", "STRASSE"),
+            ("on-line", "on\u{2010}line"),
+            ("abc 1", "  ＡＢＣ\u{a0}１ "),
+            ("\"x\"", "“x”"),
+        ];
+        for (accepted, given) in same {
+            assert_eq!(normal(accepted, false), normal(given, false));
+        }
+        assert_ne!(normal("Rust", true), normal("rust", true));
+        assert_eq!(normal("l'été", true), normal("l’e\u{301}te\u{301}", true));
+        assert_ne!(normal("resume", false), normal("résumé", false), "accents are part of a word");
     }
 
     #[test]

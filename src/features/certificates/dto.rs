@@ -88,7 +88,7 @@ impl Input for RevokeIn {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "valid": true, "status": "valid", "serial": "7Q2M-XK4D-9TRB-W3HN", "holder": "Ada Lovelace", "title": "From the classroom to asynchronous",
-    "issued_at": "2026-11-23T10:00:00Z", "expires_at": null, "revoked_at": null, "revoke_reason": null
+    "issued_at": "2026-11-23T10:00:00Z", "expires_at": null, "revoked_at": null
 }))]
 pub struct VerificationOut {
     /// Whether it is good now.
@@ -109,7 +109,4 @@ pub struct VerificationOut {
     /// When it was revoked.
     #[schema(required)]
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Why it was revoked.
-    #[schema(required)]
-    pub revoke_reason: Option<String>,
 }

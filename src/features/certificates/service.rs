@@ -181,6 +181,5 @@ pub fn verify(conn: &mut Conn, serial: &str, now: chrono::DateTime<chrono::Utc>)
         issued_at: row.issued_at,
         expires_at: row.expires_at,
         revoked_at: row.revoked_at,
-        revoke_reason: row.revoke_reason,
     })
 }

@@ -121,14 +121,19 @@ pub fn update_module(
 }
 
 /// What the linter says of an outline, with what it names outside of it looked up.
-fn check(conn: &mut Conn, row: &CourseRow, outline: &Outline) -> AppResult<LintReport> {
+fn check(conn: &mut Conn, ctx: &Ctx, row: &CourseRow, outline: &Outline) -> AppResult<LintReport> {
     let wanted = lint::named_courses(outline);
     let mut known = if wanted.is_empty() { Vec::new() } else { store::existing(conn, &wanted)? };
     let wanted = lint::named_games(outline);
     known.extend(if wanted.is_empty() { Vec::new() } else { games::existing(conn, &wanted)? });
     let wanted = lint::named_groups(outline);
     known.extend(if wanted.is_empty() { Vec::new() } else { store::existing_groups(conn, &wanted)? });
-    Ok(lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known))
+    let mut report = lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known, ctx.now);
+    if lint::named_courses(outline).contains(&row.id) {
+        let detail = "A condition asks for this very course; what it waits for comes only when the course is over.";
+        report.error("/stages", "own_course", detail);
+    }
+    Ok(report)
 }
 
 /// Lints the draft.
@@ -138,7 +143,7 @@ fn check(conn: &mut Conn, row: &CourseRow, outline: &Outline) -> AppResult<LintR
 pub fn lint_draft(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<LintReport> {
     let row = find_to_read(conn, ctx, which)?;
     let outline = parse(&store::draft(conn, row.id)?)?;
-    check(conn, &row, &outline)
+    check(conn, ctx, &row, &outline)
 }
 
 fn revision_out(row: RevisionRow) -> AppResult<RevisionOut> {
@@ -172,7 +177,7 @@ pub fn publish(
     }
     let text = store::draft(conn, row.id)?;
     let outline = parse(&text)?;
-    let report = check(conn, &row, &outline)?;
+    let report = check(conn, ctx, &row, &outline)?;
     if !report.errors.is_empty() {
         let faults = report.errors.iter().map(|f| Fault {
             pointer: f.pointer.clone(),
@@ -244,7 +249,7 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
     };
     let outline = parse(&text)?;
     if number.is_none() {
-        let report = check(conn, &row, &outline)?;
+        let report = check(conn, ctx, &row, &outline)?;
         if !report.errors.is_empty() {
             let faults = report.errors.iter().map(|f| Fault {
                 pointer: f.pointer.clone(),

@@ -149,14 +149,21 @@ impl<'a> Stage<'a> {
                 let reason = Some("Has taught this module herself.");
                 enrollments::grant(conn, &ctx, enrollment, module, Exception::Waive, reason)?;
             }
+            Deed::Begin(module) => self.learner(scene)?.begin(conn, &ctx, module)?,
+            Deed::Fail(module) => self.learner(scene)?.fail(conn, ctx, module)?,
             Deed::Learn { until, badly, branches } => {
-                let course = self.demo.courses.iter().find(|c| c.course.external_id.as_deref() == Some(scene.course));
-                let outline = &course.ok_or_else(|| missing(scene.course))?.outline;
-                let learner = Learner { outline, enrollment: self.enrollment(scene.who, scene)?, until, branches };
+                let learner = Learner { until, branches, ..self.learner(scene)? };
                 learner.learn(conn, ctx, badly)?;
             }
         }
         Ok(())
+    }
+
+    /// Whoever the scene is about, in its course.
+    fn learner(&self, scene: &Scene) -> AppResult<Learner<'a>> {
+        let course = self.demo.courses.iter().find(|c| c.course.external_id.as_deref() == Some(scene.course));
+        let outline = &course.ok_or_else(|| missing(scene.course))?.outline;
+        Ok(Learner { outline, enrollment: self.enrollment(scene.who, scene)?, until: "", branches: &[] })
     }
 
     fn enroll(
@@ -186,6 +193,28 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
+    fn begin(&self, conn: &mut Conn, ctx: &Ctx, key: &str) -> AppResult<()> {
+        let module = self.outline.find_module(key).ok_or_else(|| missing(key))?;
+        let id = ctx.new_id();
+        let event = match &module.content {
+            Content::Video(video) => {
+                let to_seconds = (video.duration_seconds / 3.0).round();
+                EventIn::Watched(WatchedEvent { id, module: key.into(), from_seconds: 0.0, to_seconds, at: None })
+            }
+            _ => EventIn::Opened(OpenedEvent { id, module: key.into(), at: None }),
+        };
+        enrollments::record(conn, ctx, self.enrollment, &[event], true).map(drop)
+    }
+
+    fn fail(&self, conn: &mut Conn, mut ctx: Ctx, key: &str) -> AppResult<()> {
+        let module = self.outline.find_module(key).ok_or_else(|| missing(key))?;
+        let limit = module.quiz().map_or(0, |quiz| quiz.max_attempts);
+        for _ in 0..limit {
+            self.quiz(conn, &mut ctx, module, false)?;
+        }
+        Ok(())
+    }
+
     fn learn(&self, conn: &mut Conn, mut ctx: Ctx, badly: &[&str]) -> AppResult<()> {
         let mut badly = badly.to_vec();
         for _ in 0..MOST_STEPS {

@@ -24,6 +24,10 @@ pub enum Deed {
         /// Branches taken where there is a choice; else the first that is offered.
         branches: &'static [&'static str],
     },
+    /// Begins a module and does not finish it.
+    Begin(&'static str),
+    /// Fails a quiz until no attempts are left.
+    Fail(&'static str),
     /// Gives somebody another try at a quiz, or frees them of a module.
     Excuse(&'static str, &'static str),
 }
@@ -127,7 +131,9 @@ pub const SCENES: &[Scene] = &[
     at(7, 9, SAMIR, HURDLES, Deed::Excuse(AMARA, "take-apart")),
     at(7, 10, AMARA, HURDLES, until("hurdle-inventory")),
     at(4, 8, INGRID, RANDOM, Deed::Enroll),
+    at(4, 9, INGRID, RANDOM, Deed::Fail("final")),
     at(3, 9, NOAH, AUTOPLAY, Deed::Enroll),
+    at(3, 10, NOAH, AUTOPLAY, Deed::Begin("welcome")),
     at(2, 9, NOAH, DYNAMIC, Deed::Enroll),
 ];
 

@@ -10,7 +10,7 @@ use super::store::{self, GrantRow, NewUser, Sight, UserRow};
 use crate::auth::passwords;
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
-use crate::db::{Conn, LockTable, lock_row};
+use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::organisation::may_be_changed_by_unit_admin;
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
@@ -545,6 +545,8 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
     let ctx = state.system();
     let email = input.email.clone();
     let made = state.db.write_here(move |conn| {
+        // Servers that start together on an empty database take turns.
+        lock_whole(conn, LockWhole::Admins)?;
         if store::any(conn)? { Ok(false) } else { create(conn, &ctx, input, Some(hash)).map(|_| true) }
     })?;
     if made && given.is_none() {

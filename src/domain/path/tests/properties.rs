@@ -295,7 +295,7 @@ proptest! {
     #[test]
     fn a_linted_course_can_be_completed(plan in plan(true)) {
         let outline = draw(&plan);
-        let report = lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[]);
+        let report = lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[], now());
         prop_assume!(report.errors.is_empty());
         let course = || Course::of(Compiled::new(outline.clone(), plan.style));
         let talents = [(false, 100.0), (true, 100.0), (false, 60.0), (true, 60.0)];
@@ -307,7 +307,7 @@ proptest! {
     #[test]
     fn next_is_never_empty_while_something_can_be_done(plan in plan(false), deeds in deeds()) {
         let outline = draw(&plan);
-        prop_assume!(lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[]).errors.is_empty());
+        prop_assume!(lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[], now()).errors.is_empty());
         let mut c = Course::of(Compiled::new(outline, plan.style));
         for deed in deeds {
             attempt_deed(&mut c, deed);
@@ -372,4 +372,8 @@ proptest! {
             }
         }
     }
+}
+
+fn now() -> Instant {
+    "2026-11-23T09:00:00Z".parse().unwrap()
 }
