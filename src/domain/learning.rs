@@ -630,13 +630,37 @@ pub fn rebuild(
                 record.started_at = record.started_at.or(Some(at));
             }
             Past::Exception(ix, exception, at) => drop(grant(outline, &mut facts, ix, exception, at)),
-            Past::Choice(choice) => facts.choices.push(choice),
+            Past::Choice(choice) => {
+                replace_choice(outline, &mut facts, &choice);
+                facts.choices.push(choice);
+            }
         }
     }
     for event in events {
         fold_past(outline, &mut facts, &event);
     }
     facts
+}
+
+/// Where one branch is taken at a time, a choice takes back those before it in whose branch nothing was begun, as [`choose`] does.
+fn replace_choice(outline: &Compiled, facts: &mut Facts, choice: &ChosenBranch) {
+    let stage = outline.stages.iter().find(|stage| stage.key == choice.stage).map(|stage| &stage.shape);
+    let Some(StageShape::Choice { choose, exclusive, .. }) = stage else { return };
+    if *choose != Choose::One && !exclusive {
+        return;
+    }
+    let kept: Vec<bool> = facts
+        .choices
+        .iter()
+        .map(|c| {
+            let begun = |mut range: std::ops::Range<ModuleIx>| {
+                range.any(|ix| facts.record(ix).is_some_and(ModuleRecord::started))
+            };
+            c.stage != choice.stage || branch_range(outline, &c.stage, &c.branch).is_some_and(begun)
+        })
+        .collect();
+    let mut kept = kept.into_iter();
+    facts.choices.retain(|_| kept.next().unwrap_or(true));
 }
 
 fn fold_past(outline: &Compiled, facts: &mut Facts, event: &LearningEvent) {

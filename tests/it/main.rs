@@ -38,6 +38,7 @@ mod organisation;
 mod outside_identity;
 mod people;
 mod privacy;
+mod promises;
 mod rate_limits;
 mod sessions;
 mod smoke;

@@ -144,6 +144,29 @@ fn every_body_has_an_example_that_fits_its_schema() {
 }
 
 #[test]
+fn every_answer_has_an_example_that_fits_its_schema() {
+    let document = document();
+    let mut faults = Vec::new();
+    for (method, path, op) in operations() {
+        for (status, response) in op["responses"].as_object().unwrap().iter().filter(|(s, _)| s.starts_with('2')) {
+            let Some(content) = response["content"].as_object() else { continue };
+            for (kind, media) in content.iter().filter(|(kind, _)| kind.contains("json")) {
+                let Some(example) = media.get("example") else {
+                    faults.push(format!("{method} {path} {status}: {kind} has no example"));
+                    continue;
+                };
+                let mut whole = media["schema"].clone();
+                whole["components"] = json!({"schemas": document["components"]["schemas"]});
+                if let Err(error) = jsonschema::validator_for(&whole).unwrap().validate(example) {
+                    faults.push(format!("{method} {path} {status}: {error} at {}", error.instance_path()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_no_component_is_idle() {
     let document = document();
     let mut found = HashSet::new();

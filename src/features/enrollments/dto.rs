@@ -214,6 +214,18 @@ pub struct AsOf {
 
 /// Where a learner stands, module by module, with the reasons for every lock.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "enrollment_id": "0199c0de-0000-7000-8000-000000000004", "course_id": "0199c0de-0000-7000-8000-000000000002", "revision": 3,
+    "style": "linear_hurdles", "status": "active", "progress": {"percent": 42.86, "done_weight": 3.0, "total_weight": 7.0},
+    "stages": [{"key": "start", "kind": "sequence", "state": "in_progress", "modules": [
+        {"key": "welcome", "title": "Welcome", "kind": "video", "role": "core", "state": "completed", "counts": true, "weight": 1.0,
+         "resume_at_seconds": 300.0, "score_percent": null},
+        {"key": "check", "title": "What do you know?", "kind": "quiz", "role": "hurdle", "state": "locked", "counts": true, "weight": 1.0,
+         "resume_at_seconds": null, "score_percent": 40.0,
+         "reasons": [{"leaf": "module", "key": "welcome", "required": "completed", "actual": "failed_hurdle_review", "met": false}],
+         "actions": [{"do": "complete_module", "module": "welcome"}], "opens_at": null}]}],
+    "next": [{"module": "welcome", "reason": "remedial", "autoplay": false}]
+}))]
 pub struct PathOut<'a> {
     /// The enrollment.
     pub enrollment_id: Uuid,
@@ -235,6 +247,8 @@ pub struct PathOut<'a> {
 
 /// What to do next, in order.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [{"module": "welcome", "reason": "continue", "autoplay": false},
+    {"stage": "tracks", "branches": ["case", "simulation"], "reason": "choose_branch"}]}))]
 pub struct NextOut {
     /// The steps.
     pub items: Vec<NextStep>,
@@ -361,10 +375,12 @@ impl EventIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventBatch {
-    /// 1 to 500 events, in any order.
-    #[schema(min_items = 1, max_items = 500)]
-    pub events: Vec<EventIn>,
+    /// 1 to 500 events, in any order. Each is read by itself, so that one that cannot be read does not hold up the others.
+    #[schema(min_items = 1, max_items = 500, value_type = Vec<EventIn>)]
+    pub events: Vec<Value>,
 }
+
+impl Input for EventIn {}
 
 /// One learning event, or several.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -14,9 +14,10 @@ use crate::domain::outline::{Compiled, ModuleIx};
 use crate::domain::path;
 use crate::domain::permission::Act;
 use crate::domain::upgrade;
-use crate::error::{AppError, AppResult, Code, Fault};
+use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::features::courses;
 use crate::http::Conditions;
+use crate::http::body::from_value;
 use crate::state::Ctx;
 
 /// Turns a refusal of the domain into an error: 403 for what is locked, 409 for what a state forbids, 422 for what makes no sense.
@@ -115,6 +116,34 @@ pub(super) fn stored_events(
             Ok(LearningEvent { id, module, at, what })
         })
         .collect()
+}
+
+/// Applies a batch of learning events as they were sent; also one that cannot be read gets a verdict, by its id.
+///
+/// # Errors
+/// 403, 404, 409; 422 naming the events whose id cannot be read.
+pub fn record_batch(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: Vec<Value>) -> AppResult<EventsOut> {
+    let mut faults = Faults::new();
+    let mut unreadable: Vec<(usize, EventResult)> = Vec::new();
+    let mut events = Vec::with_capacity(input.len());
+    for (n, value) in input.into_iter().enumerate() {
+        let named = value.get("id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
+        match (named, from_value::<EventIn>(value)) {
+            (_, Ok(event)) => events.push(event),
+            (Some(named), Err(error)) => unreadable.push((n, rejected(named, &error))),
+            (None, Err(error)) => {
+                for fault in error.errors() {
+                    faults.add(format!("/events/{n}{}", fault.pointer), fault.code.clone(), fault.detail.clone());
+                }
+            }
+        }
+    }
+    faults.finish()?;
+    let mut out = record(conn, ctx, id, &events, false)?;
+    for (n, verdict) in unreadable {
+        out.results.insert(n.min(out.results.len()), verdict);
+    }
+    Ok(out)
 }
 
 /// Applies learning events; each gets its own verdict.

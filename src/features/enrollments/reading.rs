@@ -26,6 +26,14 @@ fn load_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<Loaded> {
     load(conn, row)
 }
 
+/// A `branch.chosen` event's data.
+#[derive(serde::Deserialize)]
+struct ChoiceMade {
+    stage: String,
+    branch: String,
+    auto: bool,
+}
+
 /// The enrollment as it was at a past instant, folded again from what was stored.
 fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> AppResult<Loaded> {
     let mut loaded = load_to_read(conn, ctx, id)?;
@@ -38,10 +46,10 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
     let outline = Arc::clone(&loaded.outline);
     let events = stored_events(conn, id, &outline, &[], Some(as_of))?;
     let mut past = Vec::new();
-    for (stage, branch, at, auto) in store::choices(conn, id)? {
-        if at <= as_of {
-            past.push(Past::Choice(ChosenBranch { stage, branch, at, auto }));
-        }
+    // Choices that were changed later stand in the event log alone.
+    for (data, at) in store::choices_made(conn, id, as_of)? {
+        let choice: ChoiceMade = serde_json::from_value(data).map_err(AppError::internal)?;
+        past.push(Past::Choice(ChosenBranch { stage: choice.stage, branch: choice.branch, at, auto: choice.auto }));
     }
     for (key, kind, amount, at) in store::overrides(conn, id, as_of)? {
         let Some(ix) = outline.ix(&key) else { continue };

@@ -81,9 +81,6 @@ fn admit(
     if !staff && (input.cohort_start_at.is_some() || input.expires_at.is_some()) {
         return Err(AppError::new(Code::Forbidden, "Only staff may set cohort_start_at and expires_at."));
     }
-    if input.expires_at.is_some_and(|at| at <= ctx.now) {
-        return Err(AppError::field("/expires_at", "in_past", "An enrollment cannot end before it begins."));
-    }
     match course.enrollment_policy.as_str() {
         "open" => Ok((Status::Active, "self")),
         "access_code" => {
@@ -124,6 +121,9 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
         }
     };
     let (mut status, source) = admit(conn, ctx, &course, user, input)?;
+    if input.expires_at.is_some_and(|at| at <= ctx.now) {
+        return Err(AppError::field("/expires_at", "in_past", "An enrollment cannot end before it begins."));
+    }
     match course.status.as_str() {
         "published" => {}
         "archived" => return Err(closed("The course is archived and takes no new enrollments.")),

@@ -589,6 +589,18 @@ pub fn choices(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<ChoiceRow>> {
         .load(conn)?)
 }
 
+/// Every choice that was made up to an instant, also those changed later, from the event log, in order.
+pub fn choices_made(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<(Value, DateTime<Utc>)>> {
+    use crate::db::schema::events;
+    Ok(events::table
+        .filter(events::subject_id.eq(Id(enrollment)))
+        .filter(events::kind.eq("branch.chosen"))
+        .filter(events::at.le(At(until)))
+        .order(events::seq)
+        .select((events::data, events::at))
+        .load(conn)?)
+}
+
 pub fn insert_choices(conn: &mut Conn, enrollment: Uuid, rows: &[ChoiceRow]) -> AppResult<()> {
     let rows: Vec<_> = rows
         .iter()

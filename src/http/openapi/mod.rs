@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value makes the member, and never panics on an object")]
 
 mod exact;
+mod examples;
 mod paths;
 mod tidy;
 
@@ -111,6 +112,7 @@ fn complete(document: &mut Value) {
             }
         }
     }
+    examples::complete(document);
 }
 
 /// One shared response per status, listing the codes that it can carry.
@@ -149,6 +151,9 @@ fn security_schemes() -> Value {
     })
 }
 
+/// What single operations can answer besides.
+const ALSO: [(&str, u16); 3] = [("get_league", 409), ("get_game_report", 409), ("set_game_preferences", 404)];
+
 /// Statuses that an operation can answer because of its method, path and security.
 fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16> {
     let mut statuses = vec![429, 500, 503];
@@ -163,6 +168,8 @@ fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> V
     }
     // An unknown query parameter, or a body where none is taken.
     statuses.push(422);
+    let id = operation.get("operationId").and_then(Value::as_str);
+    statuses.extend(ALSO.iter().filter(|(of, _)| id == Some(of)).map(|(_, status)| *status));
     match method {
         "post" => statuses.extend([400, 409, 422]),
         "put" | "patch" | "delete" => statuses.extend([409, 412]),

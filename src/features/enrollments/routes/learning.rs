@@ -30,7 +30,7 @@ pub async fn record_events(
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let outcome = match body.input {
             EventsIn::One(event) => service::record(conn, ctx, *id, &[event], true)?,
-            EventsIn::Batch(batch) => service::record(conn, ctx, *id, &batch.events, false)?,
+            EventsIn::Batch(batch) => service::record_batch(conn, ctx, *id, batch.events)?,
         };
         Answer::ok(&outcome)
     })
