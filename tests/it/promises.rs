@@ -129,7 +129,7 @@ both! {
         learner.post(&format!("/v1/enrollments/{enrollment}/upgrade"), json!({})).expect(200);
 
         let old = learner.get(&format!("/v1/attempts/{graded}")).expect(200);
-        assert_eq!((&old["items"][0]["prompt"], &old["results"][0]["item"]), (&json!("Old?"), &json!("q")));
+        assert_eq!((&old["items"][0]["prompt"], &old["results"][0]["key"]), (&json!("Old?"), &json!("q")));
         learner.put(&format!("/v1/attempts/{open}/answers/q"), json!({"answer": right()["q"]})).expect(200);
         let done = learner.post(&format!("/v1/attempts/{open}/submit"), json!({})).expect(200);
         assert_eq!(done["score_percent"], 100.0, "the running attempt is about the old questions");
