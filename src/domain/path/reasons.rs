@@ -1,5 +1,7 @@
 //! Why a module is locked, what opens it, and when it opens by itself.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use super::engine::{Standing, release_at, review, standing};
 use super::{NextStep, State};
 use crate::domain::condition::{Condition, Env, LeafReason, ModuleIs, Reason};
 use crate::domain::facts::{Facts, Instant};
+use crate::domain::mastery::coverage::suggest;
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
 };
@@ -284,6 +287,19 @@ fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
         },
         Condition::Score(leaf) if leaf.at_least.is_some() => found.act(Action::on("pass_module", &leaf.module)),
         Condition::Attempts(leaf) => found.act(Action::on("retake_module", &leaf.module)),
+        Condition::Competency(leaf) => {
+            let done = |ix: ModuleIx| env.facts.record(ix).is_some_and(|r| r.completed_at.is_some());
+            let completed: BTreeSet<String> = (0..env.outline.module_count())
+                .filter(|ix| done(*ix))
+                .map(|ix| env.outline.module(ix).key.clone())
+                .collect();
+            let helps = suggest(leaf.id, &env.outline.alignments, &completed);
+            for key in helps.into_iter().filter(|key| !completed.contains(*key)) {
+                if let Some(ix) = env.outline.ix(key) {
+                    found.act(Action::on(verb(env, ix), key));
+                }
+            }
+        }
         Condition::Date(_) | Condition::Elapsed(_) => {
             if let Some(until) = when.opens_at(env) {
                 found.act(Action { until: Some(until), ..Action::new("wait") });

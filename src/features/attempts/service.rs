@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::dto::{AttemptOut, AttemptState, SubmitOut};
+use super::dto::{AttemptCorrection, AttemptOut, AttemptState, SubmitOut};
 use super::store::{self, AttemptRow};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::learning::{self, AttemptResult};
+use crate::domain::mastery::proof;
 use crate::domain::permission::Act;
 use crate::domain::quiz::{self, QuizContent};
 use crate::error::{AppError, AppResult, Code, Fault};
@@ -20,7 +21,7 @@ use crate::features::enrollments::state::{self, Loaded, find_locked, load, requi
 use crate::http::Conditions;
 use crate::state::{Ctx, State};
 
-fn answers_of(row: &AttemptRow) -> AppResult<BTreeMap<String, Value>> {
+pub(super) fn answers_of(row: &AttemptRow) -> AppResult<BTreeMap<String, Value>> {
     serde_json::from_str(&row.answers).map_err(AppError::internal)
 }
 
@@ -28,12 +29,23 @@ fn seed(row: &AttemptRow) -> u64 {
     row.seed.cast_unsigned()
 }
 
-fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
+/// What a person changed of the grade.
+pub(super) fn correction_of(row: &AttemptRow) -> AppResult<Option<AttemptCorrection>> {
+    row.correction.as_deref().map(|text| serde_json::from_str(text).map_err(AppError::internal)).transpose()
+}
+
+pub(super) fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
     let answers = answers_of(&row)?;
     let graded = row.state == "graded";
+    let correction = correction_of(&row)?;
     Ok(AttemptOut {
         items: quiz.view(seed(&row)),
-        results: if graded { quiz::grade(quiz, &answers).items } else { Vec::new() },
+        results: if graded {
+            quiz::grade_corrected(quiz, &answers, correction.as_ref().map(|c| c.grade()).as_ref()).items
+        } else {
+            Vec::new()
+        },
+        correction,
         answers,
         id: row.id,
         enrollment_id: row.enrollment_id,
@@ -52,7 +64,7 @@ fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
 }
 
 /// The quiz of an attempt. An upgrade may have taken it away; the attempt stays in the history but can be read no more.
-fn quiz_of<'a>(loaded: &'a Loaded, key: &str) -> AppResult<&'a QuizContent> {
+pub(super) fn quiz_of<'a>(loaded: &'a Loaded, key: &str) -> AppResult<&'a QuizContent> {
     let module = loaded.ix(key).map(|ix| loaded.outline.module(ix))?;
     module.quiz().ok_or_else(|| AppError::not_found("attempt"))
 }
@@ -94,6 +106,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         score_percent: None,
         passed: None,
         version: 1,
+        correction: None,
     };
     store::insert(conn, &attempt)?;
     let answer = out(attempt.clone(), quiz)?;
@@ -238,6 +251,11 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
         at,
     };
     let changes = learning::attempt_finished(&outline, loaded.facts_mut(), ix, result);
+    let proofs = proof::of_attempt(outline.module(ix), &graded.shares, graded.score_percent);
+    if !proofs.is_empty() {
+        let work = loaded.work("attempt", attempt.id, &attempt.module_key, at, proofs);
+        loaded.works.push(work);
+    }
     let data = json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number,
         "score_percent": graded.score_percent, "counted_score_percent": result.counted_score,

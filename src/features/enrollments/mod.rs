@@ -19,7 +19,8 @@ pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
 pub use reading::next;
 pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
-pub use store::EnrollmentRow;
+pub use state::refresh;
+pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

@@ -13,11 +13,13 @@ use crate::clock;
 use crate::db::Conn;
 use crate::domain::facts::{ChosenBranch, CourseFact, Facts, GroupFact, HeldCertificate, LearnerFacts};
 use crate::domain::learning::Changes;
+use crate::domain::mastery::proof::{self, Proof};
 use crate::domain::outline::{Compiled, ModuleIx};
 use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
+use crate::features::competencies::{self, Work};
 use crate::features::{certificates, courses, games, users};
 use crate::state::Ctx;
 
@@ -47,6 +49,12 @@ pub struct Loaded {
     pub outline: Arc<Compiled>,
     /// What is known of the learner.
     pub facts: Arc<Facts>,
+    /// What graded work of this call proves; written with the rest.
+    pub works: Vec<Work>,
+    /// Graded work, by id and module, whose evidence this call takes back.
+    pub withdrawn: Option<(Uuid, String)>,
+    /// Whether a completion that does not hold any more is taken back: when a grade was corrected.
+    pub reopens: bool,
 }
 
 /// How the actor stands to an enrollment; asks for the chain of managers only when nothing else allows the act.
@@ -121,7 +129,7 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
         let learner = load_learner(conn, row.user_id, &outline)?;
         Arc::make_mut(&mut facts).learner = Arc::new(learner);
     }
-    Ok(Loaded { row, outline, facts })
+    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
 }
 
 fn load_facts(conn: &mut Conn, row: &EnrollmentRow, outline: &Compiled) -> AppResult<Facts> {
@@ -172,6 +180,7 @@ pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResul
             .collect();
     }
     games::load_facts(conn, user, needs, &mut learner)?;
+    competencies::load_facts(conn, user, needs, &mut learner)?;
     if !needs.groups.is_empty() {
         learner.groups = store::groups_of(conn, user, &needs.groups)?
             .into_iter()
@@ -258,6 +267,7 @@ impl Loaded {
                 changes.chosen.iter().map(|c| (c.stage.clone(), c.branch.clone(), c.at, c.auto)).collect();
             store::insert_choices(conn, self.row.id, &rows)?;
         }
+        let proved = self.prove(conn, ctx, changes, &mut log)?;
         let standing = self.standing(ctx);
         let mut certificate_id = None;
         self.row.percent = standing.progress.percent;
@@ -268,6 +278,9 @@ impl Loaded {
             self.row.started_at = Some(ctx.now);
         }
         let completes = standing.complete && self.row.status == Status::Active.as_str();
+        if self.reopens && !standing.complete {
+            self.reopen(conn, ctx, &mut log)?;
+        }
         if completes {
             self.row.status = Status::Completed.as_str().to_owned();
             self.row.completed_at = Some(ctx.now);
@@ -289,7 +302,85 @@ impl Loaded {
             super::service::promote_waiting(conn, ctx, self.row.course_id)?;
         }
         FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
+        refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
+    }
+
+    /// Writes what this call's work proves, and lets the path know. Answers whose mastery changed. In a course that assesses no
+    /// competency it costs nothing.
+    fn prove(
+        &mut self,
+        conn: &mut Conn,
+        ctx: &Ctx,
+        changes: &Changes,
+        log: &mut Vec<NewEvent>,
+    ) -> AppResult<Vec<Uuid>> {
+        let mut reckoned = Vec::new();
+        if let Some((source, module)) = self.withdrawn.take() {
+            reckoned.push(competencies::withdraw(conn, ctx, self.row.user_id, source, &module)?);
+        }
+        let mut works = std::mem::take(&mut self.works);
+        for ix in &changes.completed {
+            let module = self.outline.module(*ix);
+            let at = self.facts.record(*ix).and_then(|record| record.completed_at);
+            let proofs = if at.is_some() { proof::of_completion(module) } else { Vec::new() };
+            if !proofs.is_empty() {
+                works.push(self.work("module", self.row.id, &module.key, at.unwrap_or(ctx.now), proofs));
+            }
+        }
+        if !works.is_empty() {
+            reckoned.push(competencies::prove(conn, ctx, self.row.user_id, &works)?);
+        }
+        let mut changed = Vec::new();
+        for one in reckoned {
+            let course = self.row.course_id;
+            log.extend(one.events.into_iter().map(|event| event.course(course)));
+            for (id, value) in one.changed {
+                if self.facts.learner.competency(id).is_some() {
+                    let learner = Arc::make_mut(&mut self.facts_mut().learner);
+                    learner.competencies.iter_mut().filter(|f| f.competency == id).for_each(|f| f.mastery = value);
+                }
+                changed.push(id);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// A piece of work in this enrollment.
+    #[must_use]
+    pub fn work(
+        &self,
+        kind: &'static str,
+        id: Uuid,
+        module: &str,
+        at: chrono::DateTime<chrono::Utc>,
+        proofs: Vec<Proof>,
+    ) -> Work {
+        Work {
+            kind,
+            id,
+            course: Some(self.row.course_id),
+            enrollment: Some(self.row.id),
+            module: Some(module.to_owned()),
+            at,
+            proofs,
+            note: None,
+        }
+    }
+
+    /// Takes a completion back, with its certificate; not once the learner has enrolled again.
+    fn reopen(&mut self, conn: &mut Conn, ctx: &Ctx, log: &mut Vec<NewEvent>) -> AppResult<()> {
+        let newest = store::newest(conn, self.row.course_id, self.row.user_id)?;
+        if self.row.status != Status::Completed.as_str() || newest.is_none_or(|(id, ..)| id != self.row.id) {
+            return Ok(());
+        }
+        self.row.status = Status::Active.as_str().to_owned();
+        self.row.completed_at = None;
+        let undone: Vec<Uuid> =
+            events::of_subject(conn, self.row.id, &["course.completed"])?.into_iter().map(|(id, ..)| id).collect();
+        log.push(self.event("enrollment.reopened").data(json!({"undoes": undone})));
+        log.extend(certificates::withdraw(conn, ctx, self.row.id, "A grade was corrected.")?);
+        Ok(())
     }
 
     /// Raises the version and draws a new tag.
@@ -320,9 +411,29 @@ impl Loaded {
         };
         log.extend(changes.started.iter().map(|ix| self.event("module.started").data(module(ix))));
         log.extend(changes.completed.iter().map(|ix| self.event("module.completed").data(done(ix))));
+        log.extend(changes.reopened.iter().map(|ix| self.event("module.reopened").data(module(ix))));
         let branch = |c: &ChosenBranch| json!({"stage": c.stage, "branch": c.branch, "auto": c.auto});
         log.extend(changes.chosen.iter().map(|c| self.event("branch.chosen").data(branch(c))));
     }
+}
+
+/// Brings along those of somebody's enrollments whose conditions ask about competencies that changed: progress, and completion
+/// with its certificate. Few people have more than a handful, and nobody's competencies change in bulk.
+///
+/// # Errors
+/// Database errors.
+pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, changed: &[Uuid], except: Option<Uuid>) -> AppResult<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    for row in store::asking(conn, user, changed)?.into_iter().filter(|row| Some(row.id) != except) {
+        let mut loaded = load(conn, row)?;
+        let standing = loaded.standing(ctx);
+        if standing.complete || standing.progress != progress(&loaded.row) {
+            loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
+        }
+    }
+    Ok(())
 }
 
 /// The status of an enrollment.
