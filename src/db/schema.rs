@@ -893,6 +893,7 @@ diesel::table! {
         title -> Text,
         description -> Text,
         source -> Nullable<Text>,
+        source_title -> Nullable<Text>,
         creator -> Nullable<Text>,
         source_version -> Nullable<Text>,
         edition -> Integer,

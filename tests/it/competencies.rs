@@ -95,6 +95,15 @@ both! {
         assert_eq!(list.iter().find(|c| c["key"] == "NUM").unwrap()["id"], top["id"]);
         assert_eq!(list.len(), 2);
         assert_eq!(app.admin().all(&format!("/v1/competencies?framework_id={id}&include_retired=true")).len(), 3);
+        // A title that somebody changed here stays, and the package is still known.
+        app.admin().patch(&format!("/v1/frameworks/{id}"), json!({"title": "Ours"})).expect(200);
+        let known = import(app, "application/json", "", &serde_json::to_vec(&next).unwrap()).expect(200);
+        assert_eq!((&known["framework"]["id"], &known["framework"]["title"]), (&json!(id), &json!("Ours")));
+        // Another framework under the same identifier is another framework.
+        let mut other = next.clone();
+        other["CFDocument"]["title"] = json!("Sciences");
+        let made = import(app, "application/json", "?dry_run=true", &serde_json::to_vec(&other).unwrap()).expect(200);
+        assert_eq!((&made["added"], &made["retired"]), (&json!(2), &json!(0)));
         let versions = app.admin().all(&format!("/v1/frameworks/{id}/versions"));
         assert_eq!(versions.iter().map(|v| v["label"].as_str().unwrap()).collect::<Vec<_>>(), ["1", "2"]);
 
@@ -103,7 +112,7 @@ both! {
             assert_eq!(out["CFDocument"]["identifier"], package["CFDocument"]["identifier"]);
             assert!(out["CFItems"][0]["uri"].as_str().unwrap().contains(folder));
             assert_eq!(out["CFDocument"]["caseVersion"], if query.is_empty() { Value::Null } else { json!("1.1") });
-            let back = import(app, "application/json", "?dry_run=true", &out.body).expect(200);
+            let back = import(app, "application/json", &format!("?dry_run=true&framework_id={id}"), &out.body).expect(200);
             assert_eq!((&back["unchanged"], &back["changed"]), (&json!(2), &json!(0)), "what leaves comes back the same");
         }
     }
@@ -221,6 +230,20 @@ both! {
         app.work();
         let value = mastery(&ada, ada.id(), &c)["mastery"].as_f64().unwrap();
         assert!((value - 0.655).abs() < 1e-9, "{value}");
+    }
+
+    fn evidence_that_comes_at_the_same_time_is_counted_once_each(app) {
+        let c = competency(app, "average");
+        let ada = app.user("ada");
+        let (path, admin) = (format!("/v1/users/{}/evidence", ada.id()), app.admin().clone());
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (path, admin, c) = (&path, admin.clone(), &c);
+                scope.spawn(move || admin.post(path, json!({"competency_id": c, "score": f64::from(n % 2)})).expect(201));
+            }
+        });
+        let detail = mastery(&ada, ada.id(), &c);
+        assert_eq!((&detail["mastery"], &detail["evidence_count"]), (&json!(0.5), &json!(8)));
     }
 
     fn parents_roll_up_to_the_top(app) {

@@ -129,6 +129,10 @@ both! {
         assert_eq!(ada.states(&there)["known"], "waived");
         let seen = ada.get(&format!("/v1/enrollments/{there}")).expect(200);
         assert_eq!(seen["status"], "completed", "the other course is complete in the same transaction");
+        let bea = app.user("bea");
+        app.admin().post(&format!("/v1/users/{}/evidence", bea.id()), json!({"competency_id": c, "score": 1})).expect(201);
+        let made = bea.post(&format!("/v1/courses/{skipping}/enrollments"), json!({})).expect(201);
+        assert_eq!(made["status"], "completed", "and for whoever comes with it");
     }
 
     fn a_corrected_grade_takes_back_what_hung_on_it_and_gives_it_back(app) {
@@ -165,6 +169,20 @@ both! {
         assert!(app.admin().get(&format!("/v1/certificates/{certificate}")).expect(200)["revoked_at"].is_null());
         assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.9);
         assert_eq!(told(app, "competency.mastered").len(), 2);
+    }
+
+    fn a_correction_of_earlier_work_does_not_count_as_the_latest(app) {
+        let c = competency(app, "latest");
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&c], json!({}))])]}));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        let first = ada.attempt(&e, "q", &right()).id();
+        ada.attempt(&e, "q", &wrong());
+        assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.0);
+        app.admin().patch(&format!("/v1/attempts/{first}"), json!({"score_percent": 60, "reason": "Late look."})).expect(200);
+        let detail = mastery(&ada, ada.id(), &c);
+        assert_eq!(detail["mastery"], 0.0, "what was submitted last stays the latest, whenever the other was graded");
+        assert_eq!(detail["evidence"].as_array().unwrap().iter().map(|p| p["score"].as_f64().unwrap()).collect::<Vec<_>>(), [0.6, 0.0]);
     }
 
     fn a_deleted_attempt_is_as_if_it_had_never_been(app) {
@@ -332,6 +350,9 @@ both! {
             ada.open(&e, "warm").expect(200);
             let (n, _) = app.statements(|| ada.open(&e, "read").expect(200));
             assert!(n <= 8, "{what}: {n} statements");
+            let attempt = ada.post(&format!("/v1/enrollments/{e}/modules/q/attempts"), json!({})).expect(201).id();
+            let (n, _) = app.statements(|| ada.post(&format!("/v1/attempts/{attempt}/submit"), json!({})).expect(200));
+            assert!(n <= 17, "{what}, a quiz that proves something: {n} statements");
         }
     }
 }

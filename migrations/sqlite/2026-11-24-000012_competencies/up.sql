@@ -1,10 +1,11 @@
--- Frameworks of competencies. `source` is the identifier where it comes from; `edition` counts imports and `framework_versions` tells
--- what each of them changed.
+-- Frameworks of competencies. `source` and `source_title` are its identifier and name where it comes from; `edition` counts imports
+-- and `framework_versions` tells what each of them changed.
 CREATE TABLE frameworks (
     id TEXT NOT NULL,
     title TEXT NOT NULL,
     description TEXT NOT NULL,
-    source TEXT UNIQUE,
+    source TEXT,
+    source_title TEXT,
     creator TEXT,
     source_version TEXT,
     edition INTEGER NOT NULL,
@@ -15,6 +16,7 @@ CREATE TABLE frameworks (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (id)
 ) STRICT;
+CREATE UNIQUE INDEX frameworks_by_source ON frameworks (source, source_title);
 CREATE INDEX frameworks_by_update ON frameworks (updated_at, id);
 
 CREATE TABLE framework_versions (

@@ -417,6 +417,24 @@ impl Loaded {
     }
 }
 
+/// Lets a new enrollment know what its learner masters already: progress, and completion when all of it is tested out. Costs nothing
+/// in a course that asks about no competency.
+///
+/// # Errors
+/// Database errors.
+pub fn settle_new(conn: &mut Conn, ctx: &Ctx, row: EnrollmentRow) -> AppResult<EnrollmentRow> {
+    let Some(revision) = row.revision_id.filter(|_| row.status == Status::Active.as_str()) else { return Ok(row) };
+    if outline(conn, revision)?.needs.competencies.is_empty() {
+        return Ok(row);
+    }
+    let mut loaded = load(conn, row)?;
+    let standing = loaded.standing(ctx);
+    if standing.complete || standing.progress != progress(&loaded.row) {
+        loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
+    }
+    Ok(loaded.row)
+}
+
 /// Brings along those of somebody's enrollments whose conditions ask about competencies that changed: progress, and completion
 /// with its certificate. Few people have more than a handful, and nobody's competencies change in bulk.
 ///

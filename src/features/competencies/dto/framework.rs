@@ -229,7 +229,8 @@ pub struct FrameworkQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// The framework that this is a newer version of. When absent, a CASE package that was imported before is known by its document.
+    /// The framework that this is a newer version of. When absent, a CASE package that was imported before is known
+    /// by its document's identifier and title.
     pub framework_id: Option<Uuid>,
     /// What the framework is called; needed for CSV, whose rows do not say.
     pub title: Option<String>,

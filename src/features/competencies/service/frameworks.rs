@@ -81,6 +81,7 @@ pub(super) fn blank(ctx: &Ctx, title: &str) -> FrameworkRow {
         title: title.trim().to_owned(),
         description: String::new(),
         source: None,
+        source_title: None,
         creator: None,
         source_version: None,
         edition: 1,

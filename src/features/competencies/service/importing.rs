@@ -285,7 +285,7 @@ pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) ->
     require(ctx, Act::WriteFramework)?;
     let target = match (query.framework_id, &draft.source) {
         (Some(id), _) => Some(id),
-        (None, Some(source)) => store::frameworks::of_source(conn, source)?,
+        (None, Some(source)) => store::frameworks::of_source(conn, source, &draft.title)?,
         (None, None) => None,
     };
     let found = target.map(|id| find_for_change(conn, ctx, id)).transpose()?;
@@ -301,7 +301,13 @@ pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) ->
     row.source = draft.source.clone().or(row.source);
     row.creator = draft.creator.clone().or(row.creator);
     row.source_version = draft.version.clone().or(row.source_version);
-    row.title.clone_from(&draft.title);
+    // A title that somebody changed here stays.
+    if row.source_title.as_ref().is_none_or(|title| *title == row.title) {
+        row.title.clone_from(&draft.title);
+    }
+    if draft.source.is_some() {
+        row.source_title = Some(draft.title.clone());
+    }
     let same = !new && merged.rows.is_empty();
     let dry_run = query.dry_run.unwrap_or(false);
     if !new && !same {

@@ -18,6 +18,7 @@ pub struct FrameworkRow {
     pub title: String,
     pub description: String,
     pub source: Option<String>,
+    pub source_title: Option<String>,
     pub creator: Option<String>,
     pub source_version: Option<String>,
     pub edition: i32,
@@ -48,9 +49,10 @@ pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<FrameworkRow>> {
     Ok(row.get_result(conn).optional()?)
 }
 
-/// The id of the framework that came from this source.
-pub fn of_source(conn: &mut Conn, source: &str) -> AppResult<Option<Uuid>> {
-    Ok(frameworks::table.filter(frameworks::source.eq(source)).select(frameworks::id).first(conn).optional()?)
+/// The id of the framework that came from this source under this title.
+pub fn of_source(conn: &mut Conn, source: &str, title: &str) -> AppResult<Option<Uuid>> {
+    let row = frameworks::table.filter(frameworks::source.eq(source)).filter(frameworks::source_title.eq(title));
+    Ok(row.select(frameworks::id).first(conn).optional()?)
 }
 
 pub fn list(
@@ -76,6 +78,7 @@ pub fn insert(conn: &mut Conn, row: &FrameworkRow) -> diesel::QueryResult<()> {
             frameworks::title.eq(&row.title),
             frameworks::description.eq(&row.description),
             frameworks::source.eq(row.source.as_deref()),
+            frameworks::source_title.eq(row.source_title.as_deref()),
             frameworks::creator.eq(row.creator.as_deref()),
             frameworks::source_version.eq(row.source_version.as_deref()),
             frameworks::edition.eq(row.edition),
@@ -96,6 +99,7 @@ pub fn update(conn: &mut Conn, row: &FrameworkRow) -> diesel::QueryResult<()> {
             frameworks::title.eq(&row.title),
             frameworks::description.eq(&row.description),
             frameworks::source.eq(row.source.as_deref()),
+            frameworks::source_title.eq(row.source_title.as_deref()),
             frameworks::creator.eq(row.creator.as_deref()),
             frameworks::source_version.eq(row.source_version.as_deref()),
             frameworks::edition.eq(row.edition),
