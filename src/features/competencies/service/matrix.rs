@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::domain::mastery::matrix::Heat;
+use crate::domain::mastery::{Level, level_of};
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
 use crate::features::competencies::dto::{MatrixColumn, MatrixOut, MatrixQuery, MatrixRow};
@@ -48,7 +49,8 @@ pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page:
             levels: vec![None; shown.len()],
         })
         .collect();
-    for (user, competency, value, level) in store::matrix::cells(conn, &people, &shown)? {
+    let levels = columns.iter().map(|row| super::json(&row.levels)).collect::<AppResult<Vec<Vec<Level>>>>()?;
+    for (user, competency, value) in store::matrix::cells(conn, &people, &shown)? {
         let (Some(row), Some(column)) = (row_of.get(&user).and_then(|n| items.get_mut(*n)), at.get(&competency)) else {
             continue;
         };
@@ -56,7 +58,8 @@ pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page:
             *cell = value;
         }
         if let Some(cell) = row.levels.get_mut(*column) {
-            *cell = level;
+            // What a value reaches is known here, and a name less to read for each cell.
+            *cell = levels.get(*column).and_then(|all| level_of(value, all)).map(|level| level.name.clone());
         }
     }
     let competencies = columns

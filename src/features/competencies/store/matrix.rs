@@ -34,14 +34,14 @@ pub fn learners(conn: &mut Conn, course: Uuid, group: Option<Uuid>, page: &PageR
     Ok(Rows::cut(query.load(conn)?, page, |row: &Learner| row.0))
 }
 
-/// A cell: learner, competency, mastery, level.
-pub type Cell = (Uuid, Uuid, Option<f64>, Option<String>);
+/// A cell: learner, competency, mastery.
+pub type Cell = (Uuid, Uuid, Option<f64>);
 
 /// What these people master of these competencies.
 pub fn cells(conn: &mut Conn, people: &[Uuid], columns: &[Uuid]) -> AppResult<Vec<Cell>> {
     Ok(mastery::table
         .filter(mastery::user_id.eq_any(ids(people)))
         .filter(mastery::competency_id.eq_any(ids(columns)))
-        .select((mastery::user_id, mastery::competency_id, mastery::value, mastery::level))
+        .select((mastery::user_id, mastery::competency_id, mastery::value))
         .load(conn)?)
 }
