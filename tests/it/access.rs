@@ -243,6 +243,7 @@ fn competencies() -> Vec<Row> {
             world.app.admin().put(&path, json!({"at_least": 0.8})).ok();
         }),
         row("list_behind", read, TEACHERS),
+        row("list_enrollment_targets", &["competencies:read", "enrollments:read"], WATCHERS).seen_by(&[]),
         row("get_course_mastery", read, TEACHERS),
         row("list_mastery", read, MENTORS).seen_by(&[]),
         row("get_mastery", read, MENTORS).seen_by(&[]),

@@ -234,6 +234,8 @@ both! {
         assert_eq!((&list[0]["user_id"], &list[0]["behind_days"], &list[0]["mastery"]), (&json!(ada.id()), &json!(6), &Value::Null));
         assert_eq!(list[0]["suggested_modules"], json!(["lesson", "q"]));
         assert_eq!(ada.states(&e)["rescue"], "hidden");
+        let own = ada.get(&format!("/v1/enrollments/{e}/targets")).expect(200)["items"][0].clone();
+        assert_eq!((&own["met"], &own["behind_days"], &own["suggested_modules"]), (&json!(false), &json!(6), &json!(["lesson", "q"])));
 
         app.advance(DAY);
         assert_eq!(crossings(), 1);
@@ -300,6 +302,8 @@ both! {
         let expert = json!({"revision": 1, "learner": {"mastery": {basics.as_str(): 1.0}}, "steps": [{"pass": {"module": "entry", "score_percent": 100}}]});
         let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), expert).expect(200);
         assert_eq!((&out["states"]["lesson"], &out["states"]["help"]), (&json!("waived"), &json!("hidden")));
+        let unknown = json!({"steps": [{"prove": {"competency": "0199c0de-0000-7000-8000-000000000001", "score": 1}}]});
+        assert_eq!(app.admin().post(&format!("/v1/courses/{course}/simulate"), unknown).faults(), ["/steps"]);
         let after = app.state.db.read_here(|conn| Ok(events::table.count().get_result::<i64>(conn)?)).unwrap();
         assert_eq!(before, after);
     }

@@ -1,7 +1,7 @@
 //! Competencies: frameworks, what graded work proves, mastery that follows from it, who is behind, goals, practice.
 //!
 //! * `domain::mastery` has the formulas; nothing there knows a database.
-//! * `service::evidence` is the one way into evidence and mastery. It runs in the transaction of the graded work, so that the answer to
+//! * `service::reckoning` is the one way into evidence and mastery. It runs in the transaction of the graded work, so that the answer to
 //!   the call that proved mastery shows what it opened.
 //! * `service::behind` is the job that tells of those who fall behind.
 //!
@@ -15,7 +15,7 @@ mod store;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use service::behind::tell_due;
-pub use service::evidence::{JOB, Reckoned, Work, prove, reckon_all, withdraw};
+pub use service::reckoning::{JOB, Reckoned, Work, prove, reckon_all, withdraw};
 pub use service::{existing, for_simulation, index_revision, load_facts};
 
 /// Registers the area's operations.
@@ -45,6 +45,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::target::set_target)
         .service(routes::target::delete_target)
         .service(routes::target::list_behind)
+        .service(routes::target::list_enrollment_targets)
         .service(routes::goal::create_goal)
         .service(routes::goal::list_goals)
         .service(routes::goal::get_goal)

@@ -14,7 +14,7 @@ use crate::domain::lint::{self, LintReport};
 use crate::domain::outline::{Compiled, Module, Outline};
 use crate::domain::permission::Act;
 use crate::domain::simulate::{self, Script, Simulation};
-use crate::error::{AppError, AppResult, Code, Fault};
+use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::events::{self, NewEvent};
 use crate::features::{competencies, games};
 use crate::http::{Conditions, Ref};
@@ -264,7 +264,13 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
         }
     }
     let compiled = Compiled::new(outline, named(&style)?);
-    let known = competencies::for_simulation(conn, row.id, &compiled, &simulate::named_competencies(script))?;
+    let named = simulate::named_competencies(script);
+    let known = competencies::for_simulation(conn, row.id, &compiled, &named)?;
+    let mut faults = Faults::new();
+    for id in named.iter().filter(|id| known.iter().all(|competency| competency.id != **id)) {
+        faults.add("/steps", "unknown_competency", format!("There is no competency {id}."));
+    }
+    faults.finish()?;
     Ok(simulate::play(&compiled, script, &known, ctx.now))
 }
 

@@ -180,7 +180,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     let event = NewEvent::new("enrollment.created", "enrollment", row.id).course(course.id).user(user);
     let data = serde_json::json!({"status": row.status, "source": source, "generation": row.generation, "revision": row.revision});
     events::append(conn, ctx, vec![event.data(data)])?;
-    let row = state::settle_new(conn, ctx, row)?;
+    let row = super::proving::settle_new(conn, ctx, row)?;
     with_position(conn, row)
 }
 

@@ -190,6 +190,10 @@ pub struct FrameworkOut {
 
 /// A version of a framework: what an import changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "0199c0de-0000-7000-8000-0000000000f2", "number": 2, "label": "2027", "added": 3, "changed": 1, "retired": 0, "made_by": null,
+    "made_at": "2026-11-24T09:00:00Z"
+}))]
 pub struct FrameworkVersionOut {
     /// Its id.
     pub id: Uuid,
@@ -263,6 +267,12 @@ pub struct CasePackageIn {
 
 /// What an import did, or would do.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "framework": {"id": "0199c0de-0000-7000-8000-0000000000f1", "title": "Mathematics", "description": "", "source": "a33fc64e-5c40-11e7-82c4-3d54268aa9ee",
+        "creator": "A school board", "source_version": "2", "edition": 2, "competency_count": 28, "created_by": null,
+        "created_at": "2026-11-24T09:00:00Z", "updated_at": "2026-11-24T09:00:00Z"},
+    "added": 1, "changed": 2, "unchanged": 25, "retired": 0, "left_out": ["1 associations of type precedes"], "dry_run": false
+}))]
 pub struct ImportOut {
     /// The framework as it is now; with `dry_run` as it would be.
     pub framework: FrameworkOut,
@@ -304,6 +314,11 @@ pub struct ExportQuery {
 
 /// A CASE package (1EdTech Competencies and Academic Standards Exchange).
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "CFDocument": {"identifier": "a33fc64e-5c40-11e7-82c4-3d54268aa9ee", "uri": "https://lms.example/ims/case/v1p0/CFDocuments/a33fc64e-5c40-11e7-82c4-3d54268aa9ee", "title": "Mathematics"},
+    "CFItems": [{"identifier": "3d8cdec5-83d6-49b4-9300-91a824c59758", "uri": "https://lms.example/ims/case/v1p0/CFItems/3d8cdec5-83d6-49b4-9300-91a824c59758", "fullStatement": "Counts to 20"}],
+    "CFAssociations": []
+}))]
 pub struct CasePackageOut {
     /// The framework.
     #[serde(rename = "CFDocument")]

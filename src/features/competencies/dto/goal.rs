@@ -212,6 +212,12 @@ pub struct GapOut {
 
 /// A learner's goal with the gap.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "goal_id": "0199c0de-0000-7000-8000-0000000000aa", "title": "Team lead", "assigned_at": "2026-11-24T09:00:00Z", "met_percent": 0.0, "requirements": [
+        {"competency_id": "0199c0de-0000-7000-8000-0000000000c1", "key": "listen", "title": "Listen actively", "at_least": 0.8, "mastery": 0.5, "gap": 0.3,
+         "met": false, "due_at": null, "behind_days": null, "courses": [
+            {"course_id": "0199c0de-0000-7000-8000-0000000000a1", "title": "Customer care", "teaches": true, "assesses": true}]}]
+}))]
 pub struct UserGoalOut {
     /// The goal.
     pub goal_id: Uuid,

@@ -48,6 +48,16 @@ pub struct MasteryOut {
 
 /// Mastery with its provenance: everything that made the value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "competency_id": "0199c0de-0000-7000-8000-0000000000c1", "framework_id": "0199c0de-0000-7000-8000-0000000000f1", "key": "listen",
+    "title": "Listen actively", "mastery": 0.5, "level": null, "mastered": false, "mastered_at": null, "evidence_count": 1,
+    "updated_at": "2026-11-24T09:00:00Z", "method": "average", "params": {}, "formula": "sum(w·s) / sum(w)", "order_by": "submitted_at",
+    "mastered_at_least": 0.8, "rollup": null, "children": [], "evidence": [
+        {"id": "0199c0de-0000-7000-8000-0000000000d1", "competency_id": "0199c0de-0000-7000-8000-0000000000c1", "score": 0.5, "weight": 4.0,
+         "at": "2026-11-24T09:00:00Z", "recorded_at": "2026-11-24T09:00:00Z", "note": null,
+         "source": {"kind": "attempt", "id": "0199c0de-0000-7000-8000-0000000000b1", "course_id": "0199c0de-0000-7000-8000-0000000000a1",
+                    "enrollment_id": "0199c0de-0000-7000-8000-0000000000e1", "module": "check"}}]
+}))]
 pub struct MasteryDetail {
     /// The value.
     #[serde(flatten)]

@@ -60,6 +60,11 @@ impl Input for PracticeIn {}
 
 /// What an answer in practice came to.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "score": 1.0, "result": "right", "feedback": [], "next": {
+        "module": "check", "item": {"key": "q2", "type": "true_false", "prompt": "Praise works in public.", "points": 1.0},
+        "ability": 0.62, "answers": 7, "chance": 0.74}
+}))]
 pub struct PracticeResult {
     /// Share of the points, 0 to 1.
     pub score: f64,

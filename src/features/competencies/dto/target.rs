@@ -83,9 +83,51 @@ pub struct TargetOut {
 
 /// The targets of a course.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [
+    {"competency_id": "0199c0de-0000-7000-8000-0000000000c1", "at_least": 0.8, "level": null, "due_at": null, "due_days": 14, "behind_days": 7,
+     "updated_at": "2026-11-24T09:00:00Z"}]}))]
 pub struct TargetList {
     /// Each of them, by competency; a course has at most 200.
     pub items: Vec<TargetOut>,
+}
+
+/// What a course requires of its learner, and how far that is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EnrollmentTargetOut {
+    /// The competency.
+    pub competency_id: Uuid,
+    /// Its key.
+    pub key: String,
+    /// What it says.
+    pub title: String,
+    /// The mastery that is required.
+    pub at_least: f64,
+    /// The level by whose name it was given.
+    #[schema(required)]
+    pub level: Option<String>,
+    /// How far the learner has come.
+    #[schema(required)]
+    pub mastery: Option<f64>,
+    /// Whether that is enough.
+    pub met: bool,
+    /// When it is due for this learner.
+    #[schema(required)]
+    pub due_at: Option<DateTime<Utc>>,
+    /// Whole days since, while it is unmet.
+    #[schema(required)]
+    pub behind_days: Option<i64>,
+    /// Modules that would help, the most useful first; none when it is met.
+    pub suggested_modules: Vec<String>,
+}
+
+/// What a course requires of its learner.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [
+    {"competency_id": "0199c0de-0000-7000-8000-0000000000c1", "key": "listen", "title": "Listen actively", "at_least": 0.8, "level": null,
+     "mastery": 0.4, "met": false, "due_at": "2026-12-08T09:00:00Z", "behind_days": null, "suggested_modules": ["listening", "practice"]}]}))]
+pub struct EnrollmentTargets {
+    /// Each target, by competency.
+    pub items: Vec<EnrollmentTargetOut>,
 }
 
 /// Filters of those who are behind.

@@ -1,4 +1,4 @@
-//! `/v1/courses/{course_id}/targets` and `/behind`.
+//! `/v1/courses/{course_id}/targets` and `/behind`, `/v1/enrollments/{enrollment_id}/targets`.
 
 use actix_web::{HttpRequest, delete, get, put, web};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::error::AppResult;
-use crate::features::competencies::dto::{BehindOut, BehindQuery, TargetIn, TargetList, TargetOut};
+use crate::features::competencies::dto::{BehindOut, BehindQuery, EnrollmentTargets, TargetIn, TargetList, TargetOut};
 use crate::features::competencies::service::targets as service;
 use crate::http::answer::Page;
 use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
@@ -89,4 +89,21 @@ pub async fn list_behind(
     let ctx = caller.0;
     let rows = state.db.read(move |conn| service::behind(conn, &ctx, &path, &filter.0, &page)).await?;
     Answer::page(rows, &request)
+}
+
+/// List a learner's targets
+///
+/// What the course requires of this learner and by when, how far they have come, and the modules that would help. Scope: `competencies:read`, with which clients need `enrollments:read`.
+#[utoipa::path(tag = "competencies", operation_id = "list_enrollment_targets", params(("enrollment_id" = Uuid, Path)),
+    responses((status = 200, description = "The targets; all of them.", body = EnrollmentTargets)),
+    security(("user" = []), ("client" = ["competencies:read", "enrollments:read"]), ("bearer" = [])))]
+#[get("/v1/enrollments/{enrollment_id}/targets")]
+pub async fn list_enrollment_targets(
+    caller: Caller<need::CompetenciesRead>,
+    state: Anyone,
+    path: web::Path<Uuid>,
+) -> AppResult<Answer> {
+    let ctx = caller.0;
+    let found = state.db.read(move |conn| service::of_enrollment(conn, &ctx, *path)).await?;
+    Answer::ok(&found)
 }

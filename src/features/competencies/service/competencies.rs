@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::frameworks::{find_for_change, save};
 use super::importing::{new_row, threshold};
-use super::{Competency, evidence, require, text};
+use super::{Competency, reckoning, require, text};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::mastery::{Method, Params};
@@ -224,14 +224,14 @@ pub fn update(
         (own, row.parent_id, row.required, row.points.to_bits(), row.retired_at.is_some())
     };
     if reckons(&before) != reckons(&row) {
-        evidence::enqueue(conn, ctx, id, None)?;
+        reckoning::enqueue(conn, ctx, id, None)?;
         // What it left behind and what it comes to are reckoned too.
         for parent in [before.parent_id, row.parent_id]
             .into_iter()
             .flatten()
             .filter(|p| before.parent_id != row.parent_id || *p != id)
         {
-            evidence::enqueue(conn, ctx, parent, None)?;
+            reckoning::enqueue(conn, ctx, parent, None)?;
         }
     }
     let data = json!({"framework_id": row.framework_id, "key": row.key});

@@ -9,6 +9,7 @@ pub mod importing;
 pub mod matrix;
 pub mod practice;
 pub mod reading;
+pub mod reckoning;
 pub mod targets;
 
 use std::collections::HashMap;

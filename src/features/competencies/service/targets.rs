@@ -11,10 +11,13 @@ use crate::db::page::{Cursor, PageRequest, Rows};
 use crate::domain::condition::Required;
 use crate::domain::mastery::behind::behind_days;
 use crate::domain::mastery::coverage::suggest;
+use crate::domain::mastery::reaches;
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
-use crate::features::competencies::dto::{BehindOut, BehindQuery, TargetIn, TargetList, TargetOut};
+use crate::features::competencies::dto::{
+    BehindOut, BehindQuery, EnrollmentTargetOut, EnrollmentTargets, TargetIn, TargetList, TargetOut,
+};
 use crate::features::competencies::store::competencies::CompetencyRow;
 use crate::features::competencies::store::targets::{BehindRow, TargetRow};
 use crate::features::competencies::store::{self};
@@ -131,6 +134,45 @@ pub fn remove(conn: &mut Conn, ctx: &Ctx, which: &Ref, competency: Uuid) -> AppR
     }
     let data = json!({"competency_id": competency});
     events::append(conn, ctx, vec![NewEvent::new("target.removed", "course", course.id).course(course.id).data(data)])
+}
+
+/// What a course requires of one learner, how far that is, and what would help.
+///
+/// # Errors
+/// 404.
+pub fn of_enrollment(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid) -> AppResult<EnrollmentTargets> {
+    let row = enrollments::state::find(conn, ctx, enrollment, Act::ReadEnrollment)?;
+    let targets = store::targets::of_scopes(conn, &[row.course_id])?;
+    let (since, user) = (row.enrolled_at, row.user_id);
+    let wanted: Vec<Uuid> = targets.iter().map(|target| target.competency_id).collect();
+    let known = store::evidence::with_mastery(conn, user, &wanted)?;
+    let loaded = if row.revision_id.is_some() { Some(enrollments::state::load(conn, row)?) } else { None };
+    let help = |competency: Uuid| -> Vec<String> {
+        let Some(loaded) = &loaded else { return Vec::new() };
+        let done = |ix: usize| loaded.facts.record(ix).is_some_and(|record| record.completed_at.is_some());
+        let modules = loaded.outline.modules.iter().enumerate().filter(|(ix, _)| done(*ix));
+        let completed: BTreeSet<String> = modules.map(|(_, module)| module.key.clone()).collect();
+        suggest(competency, &loaded.outline.alignments, &completed).into_iter().take(10).map(str::to_owned).collect()
+    };
+    let items = targets.into_iter().filter_map(|target| {
+        let (competency, mastery) = known.iter().find(|(row, _)| row.id == target.competency_id)?;
+        let mastery = mastery.as_ref().and_then(|row| row.value);
+        let met = mastery.is_some_and(|value| reaches(value, target.at_least));
+        let due_at = due(target.due_at, target.due_days).map(|due| due.instant(since));
+        Some(EnrollmentTargetOut {
+            competency_id: competency.id,
+            key: competency.key.clone(),
+            title: competency.title.clone(),
+            at_least: target.at_least,
+            level: target.level,
+            mastery,
+            met,
+            due_at,
+            behind_days: due_at.and_then(|due| behind_days(mastery, target.at_least, due, ctx.now)),
+            suggested_modules: if met { Vec::new() } else { help(competency.id) },
+        })
+    });
+    Ok(EnrollmentTargets { items: items.collect() })
 }
 
 /// Modules that would help each of these, by position.
