@@ -111,6 +111,10 @@ both! {
         assert_eq!(access(average, a, "help")["state"], "hidden");
         assert_eq!(access(average, a, "help")["reasons"][0]["not"]["actual"]["mastery"], 0.5);
         let (expert, x, _) = &paths[2];
+        // What was known before anything was proved.
+        let made = expert.get(&format!("/v1/enrollments/{x}")).expect(200)["created_at"].as_str().unwrap().to_owned();
+        let then = expert.get(&format!("/v1/enrollments/{x}/modules/lesson/access?as_of={made}")).expect(200);
+        assert_eq!(then["state"], "locked");
         assert_eq!(access(expert, x, "lesson")["state"], "waived");
         assert_eq!(access(expert, x, "drill")["state"], "not_chosen");
         assert_eq!(mastery(expert, expert.id(), &basics)["mastered"], true);

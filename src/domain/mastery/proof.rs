@@ -83,6 +83,7 @@ pub fn turn(before: Option<f64>, after: Option<f64>, threshold: f64) -> Turn {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -116,6 +117,22 @@ mod tests {
         };
         assert_eq!(of_completion(&module("assesses")), [Proof { competency: A, score: 1.0, weight: 2.0 }]);
         assert!(of_completion(&module("teaches")).is_empty());
+    }
+
+    proptest! {
+        /// A proof lies between the worst and the best item, and weighs as much as they do together.
+        #[test]
+        fn proofs_lie_within_their_items(items in prop::collection::vec((0.0f64..=1.0, 0.01f64..10.0), 1..12)) {
+            let list: Vec<_> = items.iter().enumerate().map(|(n, (_, weight))| json!({"key": format!("q{n}"), "type": "true_false",
+                "prompt": "?", "answer": true, "competencies": [{"id": A, "weight": weight}]})).collect();
+            let module: Module = serde_json::from_value(json!({"key": "q", "title": "Q", "kind": "quiz", "content": {"items": list}})).unwrap();
+            let shares: Vec<f64> = items.iter().map(|(share, _)| *share).collect();
+            let proofs = of_attempt(&module, &shares, 0.0);
+            prop_assert_eq!(proofs.len(), 1);
+            let (low, high) = shares.iter().fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
+            prop_assert!(proofs[0].score >= low - 1e-9 && proofs[0].score <= high + 1e-9);
+            prop_assert!((proofs[0].weight - items.iter().map(|(_, w)| w).sum::<f64>()).abs() < 1e-9);
+        }
     }
 
     #[test]

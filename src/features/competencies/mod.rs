@@ -16,7 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use service::behind::tell_due;
 pub use service::reckoning::{JOB, Reckoned, Work, prove, reckon_all, withdraw};
-pub use service::{existing, for_simulation, index_revision, load_facts};
+pub use service::{as_of, existing, for_simulation, index_revision, load_facts};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

@@ -18,6 +18,7 @@ use crate::domain::path::{self, Access, State};
 use crate::domain::permission::Act;
 use crate::domain::quiz;
 use crate::error::{AppError, AppResult, Code};
+use crate::features::competencies;
 use crate::state::Ctx;
 
 fn load_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<Loaded> {
@@ -53,7 +54,10 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
         past.push(Past::Exception(ix, exception, at));
     }
     past.extend(past_attempts(conn, &loaded, as_of)?);
-    let learner = Arc::clone(&loaded.facts.learner);
+    let mut learner = Arc::clone(&loaded.facts.learner);
+    if !learner.competencies.is_empty() {
+        competencies::as_of(conn, loaded.row.user_id, Arc::make_mut(&mut learner), as_of)?;
+    }
     let mut facts = learning::rebuild(&outline, loaded.row.enrolled_at, loaded.row.cohort_start_at, events, past);
     facts.learner = learner;
     loaded.facts = Arc::new(facts);

@@ -14,6 +14,7 @@ pub mod targets;
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::store::competencies::CompetencyRow;
@@ -22,7 +23,7 @@ use crate::db::Conn;
 use crate::domain::facts::{CompetencyFact, LearnerFacts};
 use crate::domain::mastery::behind::Due;
 use crate::domain::mastery::rollup::Rollup;
-use crate::domain::mastery::{Level, Method, Params};
+use crate::domain::mastery::{Evidence, Level, Method, Params};
 use crate::domain::outline::{Compiled, FactNeeds};
 use crate::domain::permission::{Act, Relation};
 use crate::domain::simulate::KnownCompetency;
@@ -64,7 +65,7 @@ impl Competency {
 }
 
 /// When it is due, if it is.
-fn due(due_at: Option<chrono::DateTime<chrono::Utc>>, due_days: Option<i32>) -> Option<Due> {
+fn due(due_at: Option<DateTime<Utc>>, due_days: Option<i32>) -> Option<Due> {
     due_at.map(Due::At).or_else(|| Some(Due::DaysAfterEnrollment(u32::try_from(due_days?).ok()?)))
 }
 
@@ -114,6 +115,31 @@ pub fn load_facts(conn: &mut Conn, user: Uuid, needs: &FactNeeds, learner: &mut 
         }
     }
     learner.competencies = facts;
+    Ok(())
+}
+
+/// Puts in place of a learner's mastery what it was at a past instant, by the evidence that was written down until then. A value that
+/// rolls up from others stays what it is now.
+///
+/// # Errors
+/// Database errors.
+pub fn as_of(conn: &mut Conn, user: Uuid, learner: &mut LearnerFacts, at: DateTime<Utc>) -> AppResult<()> {
+    let ids: Vec<Uuid> = learner.competencies.iter().map(|fact| fact.competency).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = store::competencies::find_many(conn, &ids)?;
+    let evidence = store::evidence::of_until(conn, user, &ids, at)?;
+    for competency in rows.into_iter().map(Competency::read) {
+        let competency = competency?;
+        let own: Vec<Evidence> = evidence
+            .iter()
+            .filter(|(_, id, ..)| *id == competency.row.id)
+            .map(|(id, _, score, weight, at)| Evidence { id: *id, score: *score, weight: *weight, at: *at })
+            .collect();
+        let facts = learner.competencies.iter_mut().filter(|fact| fact.competency == competency.row.id);
+        facts.filter(|_| competency.rollup.is_none()).for_each(|fact| fact.mastery = competency.method.mastery(&own));
+    }
     Ok(())
 }
 

@@ -69,7 +69,6 @@ pub fn save(conn: &mut Conn, rows: &[EvidenceRow]) -> AppResult<()> {
                 evidence::score.eq(excluded(evidence::score)),
                 evidence::weight.eq(excluded(evidence::weight)),
                 evidence::at.eq(excluded(evidence::at)),
-                evidence::recorded_at.eq(excluded(evidence::recorded_at)),
             ))
             .execute(c))?;
     }
@@ -84,6 +83,16 @@ pub fn of(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Short>> {
     Ok(evidence::table
         .filter(evidence::user_id.eq(Id(user)))
         .filter(evidence::competency_id.eq_any(ids(list)))
+        .select((evidence::id, evidence::competency_id, evidence::score, evidence::weight, evidence::at))
+        .load(conn)?)
+}
+
+/// The same, of what was written down until an instant.
+pub fn of_until(conn: &mut Conn, user: Uuid, list: &[Uuid], until: DateTime<Utc>) -> AppResult<Vec<Short>> {
+    Ok(evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .filter(evidence::competency_id.eq_any(ids(list)))
+        .filter(evidence::recorded_at.le(At(until)))
         .select((evidence::id, evidence::competency_id, evidence::score, evidence::weight, evidence::at))
         .load(conn)?)
 }
