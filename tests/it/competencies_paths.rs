@@ -137,6 +137,13 @@ both! {
         app.admin().post(&format!("/v1/users/{}/evidence", bea.id()), json!({"competency_id": c, "score": 1})).expect(201);
         let made = bea.post(&format!("/v1/courses/{skipping}/enrollments"), json!({})).expect(201);
         assert_eq!(made["status"], "completed", "and for whoever comes with it");
+        app.admin().patch(&format!("/v1/courses/{skipping}"), json!({"enrollment_policy": "approval"})).expect(200);
+        let cyn = app.user("cyn");
+        app.admin().post(&format!("/v1/users/{}/evidence", cyn.id()), json!({"competency_id": c, "score": 1})).expect(201);
+        let asked = cyn.post(&format!("/v1/courses/{skipping}/enrollments"), json!({})).expect(201);
+        assert_eq!(asked["status"], "pending");
+        let approved = app.admin().post(&format!("/v1/enrollments/{}/approve", asked.id()), json!({})).expect(200);
+        assert_eq!(approved["status"], "completed", "also once it is approved");
     }
 
     fn a_corrected_grade_takes_back_what_hung_on_it_and_gives_it_back(app) {

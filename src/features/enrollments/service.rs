@@ -313,6 +313,7 @@ pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) ->
     }
     row.facts_tag = clock::random_number()?;
     store_change(conn, ctx, &mut row, "enrollment.approved")?;
+    let row = super::proving::settle_new(conn, ctx, row)?;
     with_position(conn, row)
 }
 
