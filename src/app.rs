@@ -22,8 +22,8 @@ use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::events::dispatch::{Consumer, Dispatcher};
 use crate::features::{
-    attempts, audit, certificates, clients, courses, enrollments, games, groups, oauth, privacy, sessions, sync,
-    system, users,
+    attempts, audit, certificates, clients, competencies, courses, enrollments, games, groups, oauth, privacy,
+    sessions, sync, system, users,
 };
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
@@ -38,6 +38,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     groups::register(config);
     sync::register(config);
     certificates::register(config);
+    competencies::register(config);
     games::register(config);
     sessions::register(config);
     oauth::register(config);
@@ -63,6 +64,8 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
+        JobKind { name: "tell_who_is_behind", every_seconds: every(300), run: competencies::tell_due },
+        JobKind { name: competencies::JOB, every_seconds: None, run: competencies::reckon_all },
         JobKind { name: "forget_expired_tokens", every_seconds: every(3600), run: oauth::forget_expired },
     ]
 }
@@ -102,6 +105,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
         (name = "learning", description = "Enrollments, paths, learning events, choices."),
         (name = "quizzes", description = "Attempts and answers."),
         (name = "certificates", description = "Proof of completion."),
+        (name = "competencies", description = "Frameworks, mastery and its evidence, targets, goals, practice."),
         (name = "games", description = "Points, badges, leaderboards, teams."),
         (name = "operation", description = "Health, metrics, the sandbox clock.")
     )

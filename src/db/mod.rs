@@ -230,6 +230,8 @@ pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::Qu
             LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR UPDATE",
             LockTable::SyncPlans => "SELECT 1 FROM sync_plans WHERE id = $1 FOR UPDATE",
             LockTable::Groups => "SELECT 1 FROM groups WHERE id = $1 FOR UPDATE",
+            LockTable::Frameworks => "SELECT 1 FROM frameworks WHERE id = $1 FOR UPDATE",
+            LockTable::Goals => "SELECT 1 FROM goals WHERE id = $1 FOR UPDATE",
         };
         sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
     }
@@ -247,6 +249,20 @@ pub fn lock_whole(conn: &mut Conn, what: LockWhole) -> diesel::QueryResult<()> {
             LockWhole::Admins => 0x6164_6d69_6e73_i64,
         };
         sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(key).execute(pg)?;
+    }
+    Ok(())
+}
+
+/// Queues up behind whoever reckons this person's mastery until the transaction ends on Postgres: the value is made of all evidence,
+/// also of what another transaction is just writing. Nothing on SQLite, whose writer is alone.
+///
+/// # Errors
+/// Database errors.
+pub fn lock_mastery(conn: &mut Conn, user: uuid::Uuid) -> diesel::QueryResult<()> {
+    if let Conn::Pg(pg) = conn {
+        sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))")
+            .bind::<diesel::sql_types::Text, _>(user.to_string())
+            .execute(pg)?;
     }
     Ok(())
 }
@@ -279,6 +295,10 @@ pub enum LockTable {
     SyncPlans,
     /// One group with its condition.
     Groups,
+    /// One framework with its competencies.
+    Frameworks,
+    /// One goal with its requirements.
+    Goals,
 }
 
 /// True for statements that open, close or name a transaction, which no budget counts.

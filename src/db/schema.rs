@@ -390,6 +390,7 @@ diesel::table! {
         passed -> Nullable<Bool>,
         version -> BigInt,
         revision_id -> Nullable<SqlId>,
+        correction -> Nullable<Text>,
     }
 }
 
@@ -884,6 +885,221 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    frameworks (id) {
+        id -> SqlId,
+        title -> Text,
+        description -> Text,
+        source -> Nullable<Text>,
+        source_title -> Nullable<Text>,
+        creator -> Nullable<Text>,
+        source_version -> Nullable<Text>,
+        edition -> Integer,
+        competency_count -> Integer,
+        version -> BigInt,
+        created_by -> Nullable<SqlId>,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    framework_versions (id) {
+        id -> SqlId,
+        framework_id -> SqlId,
+        number -> Integer,
+        label -> Nullable<Text>,
+        added -> Integer,
+        changed -> Integer,
+        retired -> Integer,
+        made_by -> Nullable<SqlId>,
+        made_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    competencies (id) {
+        id -> SqlId,
+        framework_id -> SqlId,
+        parent_id -> Nullable<SqlId>,
+        key -> Text,
+        title -> Text,
+        title_key -> Text,
+        description -> Nullable<Text>,
+        code -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        position -> Integer,
+        method -> Text,
+        params -> Text,
+        levels -> Text,
+        rollup -> Nullable<Text>,
+        required -> Bool,
+        points -> Double,
+        mastered_at_least -> Double,
+        retired_at -> Nullable<SqlInstant>,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    evidence (id) {
+        id -> SqlId,
+        user_id -> SqlId,
+        competency_id -> SqlId,
+        score -> Double,
+        weight -> Double,
+        at -> SqlInstant,
+        source_kind -> Text,
+        source_id -> SqlId,
+        course_id -> Nullable<SqlId>,
+        enrollment_id -> Nullable<SqlId>,
+        module_key -> Nullable<Text>,
+        note -> Nullable<Text>,
+        made_by -> Nullable<SqlId>,
+        recorded_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    mastery (user_id, competency_id) {
+        user_id -> SqlId,
+        competency_id -> SqlId,
+        value -> Nullable<Double>,
+        level -> Nullable<Text>,
+        evidence_count -> Integer,
+        mastered_at -> Nullable<SqlInstant>,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    revision_competencies (competency_id, revision_id, touch) {
+        competency_id -> SqlId,
+        revision_id -> SqlId,
+        touch -> Text,
+        course_id -> SqlId,
+        weight -> Double,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    competency_targets (id) {
+        id -> SqlId,
+        scope_kind -> Text,
+        scope_id -> SqlId,
+        competency_id -> SqlId,
+        at_least -> Double,
+        level -> Nullable<Text>,
+        due_at -> Nullable<SqlInstant>,
+        due_days -> Nullable<Integer>,
+        behind_days -> Integer,
+        version -> BigInt,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    behind_marks (target_id, user_id) {
+        target_id -> SqlId,
+        user_id -> SqlId,
+        told_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    goals (id) {
+        id -> SqlId,
+        title -> Text,
+        description -> Text,
+        version -> BigInt,
+        created_by -> Nullable<SqlId>,
+        created_at -> SqlInstant,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    goal_learners (goal_id, user_id) {
+        goal_id -> SqlId,
+        user_id -> SqlId,
+        assigned_by -> Nullable<SqlId>,
+        assigned_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    practice_abilities (user_id, course_id) {
+        user_id -> SqlId,
+        course_id -> SqlId,
+        logit -> Double,
+        answers -> Integer,
+        updated_at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    practice_items (course_id, module_key, item_key) {
+        course_id -> SqlId,
+        module_key -> Text,
+        item_key -> Text,
+        logit -> Double,
+        answers -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    practice_answers (id) {
+        id -> SqlId,
+        enrollment_id -> SqlId,
+        module_key -> Text,
+        item_key -> Text,
+        score -> Double,
+        at -> SqlInstant,
+    }
+}
+
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -891,3 +1107,26 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(enrollments -> courses (course_id));
 diesel::joinable!(certificates -> users (user_id));
 diesel::joinable!(attempts -> enrollments (enrollment_id));
+diesel::joinable!(competencies -> frameworks (framework_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    frameworks,
+    competencies,
+    evidence,
+    mastery,
+    revision_competencies,
+    competency_targets,
+    behind_marks,
+    goals,
+    goal_learners,
+);
+diesel::allow_tables_to_appear_in_same_query!(competency_targets, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(competencies, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(competencies, course_revisions);
+diesel::allow_tables_to_appear_in_same_query!(mastery, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(goal_learners, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(behind_marks, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(revision_competencies, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(revision_competencies, courses);
+diesel::allow_tables_to_appear_in_same_query!(revision_competencies, course_revisions);
+diesel::allow_tables_to_appear_in_same_query!(goal_learners, users);
+diesel::allow_tables_to_appear_in_same_query!(goal_learners, group_members);

@@ -3,12 +3,15 @@
 //! A leaf whose target does not exist is false, also under `not`. Adding a leaf: a variant here, its arms in [`Condition::holds`]
 //! and [`Condition::explain`], its needs in `outline::compiled`, its check in `lint`.
 
+mod competency;
+
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::competency::{BehindLeaf, CompetencyLeaf, Required};
 use super::facts::{Facts, Instant};
 use super::outline::Compiled;
 
@@ -42,6 +45,10 @@ pub enum Condition {
     Points(PointsLeaf),
     /// The learner has reached a level of a game.
     Level(LevelLeaf),
+    /// The learner has reached a mastery or a level of a competency.
+    Competency(CompetencyLeaf),
+    /// The learner is so many days behind on a competency.
+    Behind(BehindLeaf),
     /// The learner is in a group, or in a unit or one below it.
     Group(GroupLeaf),
     /// A profile attribute is so.
@@ -482,6 +489,7 @@ impl Condition {
                 let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
                 Some(later(last, TimeDelta::days(leaf.days.into())))
             }
+            Self::Behind(leaf) => leaf.begins(&env.facts.learner),
             _ => None,
         }
     }
@@ -517,6 +525,8 @@ impl Condition {
             Self::Badge(leaf) => ("badge", Some(leaf.id.to_string()), json!("held")),
             Self::Points(leaf) => ("points", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
             Self::Level(leaf) => ("level", Some(leaf.game.to_string()), json!({"at_least": leaf.at_least})),
+            Self::Competency(leaf) => ("competency", Some(leaf.id.to_string()), json!({"at_least": leaf.at_least})),
+            Self::Behind(leaf) => ("behind", Some(leaf.competency.to_string()), json!({"days": leaf.days})),
             Self::Group(leaf) => ("group", Some(leaf.id.to_string()), json!("member")),
             Self::Attribute(leaf) => {
                 ("attribute", Some(leaf.name.clone()), json!({"op": leaf.op, "value": leaf.value}))
@@ -599,6 +609,8 @@ impl Condition {
                 Some(fact) => ((fact.level >= leaf.at_least).into(), json!(fact.level)),
                 None => (Truth::Missing, Value::Null),
             },
+            Self::Competency(leaf) => leaf.judge(&env.facts.learner),
+            Self::Behind(leaf) => leaf.judge(&env.facts.learner, env.now),
             Self::Group(leaf) => match env.facts.learner.groups.iter().find(|fact| fact.group == leaf.id) {
                 Some(fact) => (fact.member.into(), json!(if fact.member { "member" } else { "none" })),
                 None => (Truth::Missing, Value::Null),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::intervals::Intervals;
+use super::mastery::Level;
 use super::outline::ModuleIx;
 
 /// An instant in UTC.
@@ -174,6 +175,19 @@ pub struct GroupFact {
     pub member: bool,
 }
 
+/// How far the learner has come in a competency that exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompetencyFact {
+    /// The competency.
+    pub competency: Uuid,
+    /// Mastery, 0 to 1; `None` while nothing can be said.
+    pub mastery: Option<f64>,
+    /// Its levels.
+    pub levels: Vec<Level>,
+    /// When which mastery is due, from courses and goals.
+    pub dues: Vec<(Instant, f64)>,
+}
+
 /// What is known of the learner beyond this enrollment; only what the outline's [`super::outline::FactNeeds`] name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearnerFacts {
@@ -189,9 +203,17 @@ pub struct LearnerFacts {
     pub badges: Vec<BadgeFact>,
     /// Games asked about, those that do not exist left out.
     pub games: Vec<GameFact>,
+    /// Competencies asked about, those that do not exist left out.
+    pub competencies: Vec<CompetencyFact>,
 }
 
 impl LearnerFacts {
+    /// How far the learner has come in a competency.
+    #[must_use]
+    pub fn competency(&self, id: Uuid) -> Option<&CompetencyFact> {
+        self.competencies.iter().find(|fact| fact.competency == id)
+    }
+
     /// What the learner has in a game.
     #[must_use]
     pub fn game(&self, game: Uuid) -> Option<&GameFact> {

@@ -100,6 +100,8 @@ pub struct Changes {
     pub chosen: Vec<ChosenBranch>,
     /// Choices taken back: stage and branch.
     pub unchosen: Vec<(String, String)>,
+    /// Modules that are not completed any more, since a grade was corrected.
+    pub reopened: Vec<ModuleIx>,
 }
 
 /// Settles the time of an event: not before the enrollment, not after now.
@@ -483,6 +485,41 @@ pub fn attempt_finished(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, res
     }
     facts.last_event_at = Some(facts.last_event_at.map_or(result.at, |last| last.max(result.at)));
     remember(outline, &before, facts, touched, result.at)
+}
+
+/// The attempts at a quiz are others than before: one was deleted, or its grade corrected. The record is made again from those that
+/// count now; `granted_at` is when staff said that the module is done, which stays.
+pub fn attempts_changed(
+    outline: &Compiled,
+    facts: &mut Facts,
+    ix: ModuleIx,
+    results: &[AttemptResult],
+    granted_at: Option<Instant>,
+    now: Instant,
+) -> Changes {
+    let before = facts.clone();
+    let completion = outline.module(ix).completion();
+    let record = facts.record_mut(ix);
+    (record.attempts, record.score, record.passed_at, record.failed_at) = (0, None, None, None);
+    record.completed_at = granted_at;
+    for result in results {
+        record.attempts = result.finished;
+        record.score = Some(result.counted_score);
+        if result.passed {
+            record.passed_at = record.passed_at.or(Some(result.at));
+            record.failed_at = None;
+        } else if record.passed_at.is_none() {
+            record.failed_at = Some(result.at);
+        }
+        if record.completed_at.is_none() && fulfilled(completion, record, None) {
+            record.completed_at = Some(result.at);
+        }
+    }
+    let done = |facts: &Facts| facts.record(ix).is_some_and(|r| r.completed_at.is_some() || r.waived_at.is_some());
+    let reopened = done(&before) && !done(facts);
+    let mut changes = remember(outline, &before, facts, BTreeSet::from([ix]), now);
+    changes.reopened.extend(reopened.then_some(ix));
+    changes
 }
 
 /// What staff grant.

@@ -299,6 +299,28 @@ pub enum Act {
     WriteGame,
     /// Correct points, give and revoke badges, review flags, see who hides behind a pseudonym.
     RefereeGame,
+    /// Read frameworks and competencies.
+    ReadFramework,
+    /// Create, import, change and delete frameworks and competencies.
+    WriteFramework,
+    /// Read what a course covers and requires.
+    ReadCoverage,
+    /// Set what a course requires, and by when.
+    WriteTarget,
+    /// Read somebody's mastery, evidence and goals; in a course, that of its learners.
+    ReadMastery,
+    /// Record evidence by one's own judgement, and take it back.
+    RecordEvidence,
+    /// Read goals.
+    ReadGoal,
+    /// See who has a goal.
+    ReadGoalLearners,
+    /// Create, change and delete goals.
+    WriteGoal,
+    /// Give a goal to somebody and take it away.
+    AssignGoal,
+    /// Correct the grade of an attempt, or delete it.
+    CorrectGrade,
     /// Move the sandbox clock.
     MoveClock,
     /// Read and export who did what.
@@ -364,6 +386,17 @@ impl Act {
             Self::WriteGame => rule(Some(Scope::GamesWrite), &[Author, Instructor], false, false),
             Self::RefereeGame => rule(Some(Scope::GamesWrite), &[Instructor], false, false),
             Self::RevokeCertificate => rule(None, &[], false, false),
+            Self::ReadFramework | Self::ReadGoal => rule(Some(Scope::CompetenciesRead), EVERYONE, false, false),
+            Self::WriteFramework => rule(Some(Scope::CompetenciesWrite), &[Author], false, false),
+            Self::ReadCoverage => rule(Some(Scope::CompetenciesRead), &[Author, Instructor], false, false),
+            Self::WriteTarget | Self::WriteGoal => {
+                rule(Some(Scope::CompetenciesWrite), &[Author, Instructor], false, false)
+            }
+            Self::ReadMastery => rule(Some(Scope::CompetenciesRead), &[Instructor], true, true),
+            Self::RecordEvidence => rule(Some(Scope::CompetenciesWrite), &[Instructor], false, false),
+            Self::ReadGoalLearners => rule(Some(Scope::CompetenciesRead), &[Instructor, Manager], false, false),
+            Self::AssignGoal => rule(Some(Scope::CompetenciesWrite), &[Instructor], false, true),
+            Self::CorrectGrade => rule(Some(Scope::AssessmentWrite), &[Instructor], false, false),
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Simulation: a hypothetical learner walks through an outline, step by step, and nothing is written.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::facts::{Facts, Instant, LearnerFacts};
+use super::facts::{CompetencyFact, Facts, Instant, LearnerFacts};
 use super::learning::{self, AttemptResult, Exception, Refusal};
+use super::mastery::behind::Due;
+use super::mastery::proof::{self, Proof};
+use super::mastery::{Evidence, Level, Method};
 use super::outline::{Compiled, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
 
@@ -26,6 +31,8 @@ pub enum Step {
     Choose(ChooseStep),
     /// Staff waive this module.
     Waive(String),
+    /// A result from elsewhere says something about a competency.
+    Prove(ProveStep),
     /// Time passes.
     AdvanceSeconds(u64),
 }
@@ -39,6 +46,23 @@ pub struct QuizResult {
     /// The score in percent; 100 for passed and 0 for failed when absent.
     #[serde(default)]
     pub score_percent: Option<f64>,
+    /// What it proves of competencies that the quiz assesses, 0 to 1 by id; the score for those that are absent.
+    #[serde(default)]
+    pub proves: BTreeMap<Uuid, f64>,
+}
+
+/// Evidence from elsewhere.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProveStep {
+    /// The competency.
+    pub competency: Uuid,
+    /// 0 to 1.
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    pub score: f64,
+    /// How much it counts; 1 when absent.
+    #[serde(default)]
+    pub weight: Option<f64>,
 }
 
 /// A branch to choose.
@@ -75,6 +99,22 @@ pub struct HypotheticalLearner {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
+    /// What they master already, 0 to 1 by competency.
+    #[serde(default)]
+    pub mastery: BTreeMap<Uuid, f64>,
+}
+
+/// A competency as the simulation knows it.
+#[derive(Debug, Clone)]
+pub struct KnownCompetency {
+    /// Which.
+    pub id: Uuid,
+    /// How results combine.
+    pub method: Method,
+    /// Its levels.
+    pub levels: Vec<Level>,
+    /// When which mastery is due in the course.
+    pub dues: Vec<(Due, f64)>,
 }
 
 /// What a step did.
@@ -91,6 +131,9 @@ pub struct StepOutcome {
     pub closed: Vec<String>,
     /// Modules that were completed or waived.
     pub completed: Vec<String>,
+    /// Mastery that it changed, by competency.
+    #[schema(value_type = BTreeMap<Uuid, f64>)]
+    pub mastery: BTreeMap<Uuid, f64>,
     /// Progress after it.
     pub progress: Progress,
     /// What is next after it.
@@ -116,7 +159,7 @@ pub struct Simulation {
     pub steps: Vec<StepOutcome>,
     /// State of each module in the end.
     #[schema(value_type = Object)]
-    pub states: std::collections::BTreeMap<String, State>,
+    pub states: BTreeMap<String, State>,
     /// Progress in the end.
     pub progress: Progress,
     /// Whether the course is complete.
@@ -132,6 +175,9 @@ pub struct Walker<'a> {
     pub facts: Facts,
     /// Their time.
     pub now: Instant,
+    methods: HashMap<Uuid, Method>,
+    evidence: HashMap<Uuid, Vec<Evidence>>,
+    pieces: u128,
 }
 
 fn unknown(key: &str) -> Refusal {
@@ -144,7 +190,47 @@ impl<'a> Walker<'a> {
     pub fn new(outline: &'a Compiled, learner: LearnerFacts, now: Instant) -> Self {
         let mut facts = Facts::new(now, outline.module_count());
         facts.learner = Arc::new(learner);
-        Self { outline, facts, now }
+        Self { outline, facts, now, methods: HashMap::new(), evidence: HashMap::new(), pieces: 0 }
+    }
+
+    /// Someone of whose competencies more is known.
+    #[must_use]
+    pub fn with_competencies(mut self, known: &[KnownCompetency], mastery: &BTreeMap<Uuid, f64>) -> Self {
+        let now = self.now;
+        for competency in known {
+            self.methods.insert(competency.id, competency.method);
+            let fact = CompetencyFact {
+                competency: competency.id,
+                mastery: mastery.get(&competency.id).copied(),
+                levels: competency.levels.clone(),
+                dues: competency.dues.iter().map(|(due, at_least)| (due.instant(now), *at_least)).collect(),
+            };
+            Arc::make_mut(&mut self.facts.learner).competencies.push(fact);
+        }
+        self
+    }
+
+    /// Adds evidence; what was mastered before counts as the first piece. Without a known method the best result counts.
+    pub fn prove(&mut self, proof: Proof) {
+        let before = self.facts.learner.competency(proof.competency).and_then(|fact| fact.mastery);
+        let (now, method) = (self.now, self.methods.get(&proof.competency).copied().unwrap_or(Method::Highest));
+        let all = self.evidence.entry(proof.competency).or_default();
+        if let (true, Some(score)) = (all.is_empty(), before) {
+            all.push(Evidence { id: Uuid::nil(), score, weight: 1.0, at: Instant::UNIX_EPOCH });
+        }
+        self.pieces = self.pieces.saturating_add(1);
+        let id = Uuid::from_u128(self.pieces);
+        all.push(Evidence { id, score: proof.score, weight: proof.weight, at: now });
+        let mastery = method.mastery(all);
+        let learner = Arc::make_mut(&mut self.facts.learner);
+        if let Some(fact) = learner.competencies.iter_mut().find(|fact| fact.competency == proof.competency) {
+            fact.mastery = mastery;
+        }
+    }
+
+    fn masteries(&self) -> BTreeMap<Uuid, f64> {
+        let all = self.facts.learner.competencies.iter();
+        all.filter_map(|fact| fact.mastery.map(|value| (fact.competency, value))).collect()
     }
 
     /// Where they stand.
@@ -171,6 +257,7 @@ impl<'a> Walker<'a> {
         }
         learning::grant(self.outline, &mut self.facts, ix, Exception::Complete, self.now);
         self.facts.last_event_at = Some(self.now);
+        proof::of_completion(self.outline.module(ix)).into_iter().for_each(|proof| self.prove(proof));
         Ok(())
     }
 
@@ -179,6 +266,10 @@ impl<'a> Walker<'a> {
     /// # Errors
     /// When it may not be attempted.
     pub fn attempt(&mut self, ix: ModuleIx, score: f64) -> Result<(), Refusal> {
+        self.attempt_proving(ix, score, &BTreeMap::new())
+    }
+
+    fn attempt_proving(&mut self, ix: ModuleIx, score: f64, proves: &BTreeMap<Uuid, f64>) -> Result<(), Refusal> {
         learning::may_attempt(self.outline, &self.facts, ix, self.now)?;
         let quiz = self.outline.module(ix).quiz();
         let passed = quiz.is_some_and(|quiz| score + 1e-9 >= quiz.pass_percent);
@@ -191,6 +282,12 @@ impl<'a> Walker<'a> {
             ix,
             AttemptResult { passed, counted_score, finished, at: self.now },
         );
+        let module = self.outline.module(ix);
+        let shares = vec![score / 100.0; quiz.map_or(0, |quiz| quiz.items.len())];
+        for mut proof in proof::of_attempt(module, &shares, score) {
+            proof.score = proves.get(&proof.competency).copied().unwrap_or(proof.score).clamp(0.0, 1.0);
+            self.prove(proof);
+        }
         Ok(())
     }
 
@@ -210,8 +307,19 @@ impl<'a> Walker<'a> {
     fn play(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
             Step::Complete(key) => self.complete(self.ix(key)?),
-            Step::Pass(result) => self.attempt(self.ix(&result.module)?, result.score_percent.unwrap_or(100.0)),
-            Step::Fail(result) => self.attempt(self.ix(&result.module)?, result.score_percent.unwrap_or(0.0)),
+            Step::Pass(result) => {
+                let score = result.score_percent.unwrap_or(100.0);
+                self.attempt_proving(self.ix(&result.module)?, score, &result.proves)
+            }
+            Step::Fail(result) => {
+                let score = result.score_percent.unwrap_or(0.0);
+                self.attempt_proving(self.ix(&result.module)?, score, &result.proves)
+            }
+            Step::Prove(step) => {
+                let weight = step.weight.filter(|weight| *weight > 0.0).unwrap_or(1.0);
+                self.prove(Proof { competency: step.competency, score: step.score.clamp(0.0, 1.0), weight });
+                Ok(())
+            }
             Step::Choose(choose) => self.choose(&choose.stage, &choose.branch),
             Step::Waive(key) => {
                 let ix = self.ix(key)?;
@@ -228,15 +336,26 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Plays a script.
+/// Competencies that a script names.
 #[must_use]
-pub fn play(outline: &Compiled, script: &Script, now: Instant) -> Simulation {
+pub fn named_competencies(script: &Script) -> Vec<Uuid> {
+    let proved = script.steps.iter().filter_map(|step| match step {
+        Step::Prove(step) => Some(step.competency),
+        _ => None,
+    });
+    proved.chain(script.learner.mastery.keys().copied()).collect()
+}
+
+/// Plays a script; `known` are the competencies that the outline and the script name.
+#[must_use]
+pub fn play(outline: &Compiled, script: &Script, known: &[KnownCompetency], now: Instant) -> Simulation {
     let learner = LearnerFacts { attributes: script.learner.attributes.clone(), ..LearnerFacts::default() };
-    let mut walker = Walker::new(outline, learner, now);
+    let mut walker = Walker::new(outline, learner, now).with_competencies(known, &script.learner.mastery);
     let keys = |list: Vec<ModuleIx>| list.into_iter().map(|ix| outline.module(ix).key.clone()).collect::<Vec<_>>();
     let mut before = walker.standing();
     let mut steps = Vec::new();
     for (n, step) in script.steps.iter().enumerate() {
+        let mastered = walker.masteries();
         let refused = walker.play(step).err().map(|r| RefusedStep {
             code: r.code,
             detail: r.detail,
@@ -254,6 +373,7 @@ pub fn play(outline: &Compiled, script: &Script, now: Instant) -> Simulation {
             opened: changed(|was, is| !was.open() && is.open()),
             closed: changed(|was, is| was.open() && !is.open()),
             completed: changed(|was, is| !was.done() && is.done()),
+            mastery: walker.masteries().into_iter().filter(|(id, value)| mastered.get(id) != Some(value)).collect(),
             progress: after.progress,
             next: after.next.clone(),
         });

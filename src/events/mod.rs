@@ -204,6 +204,19 @@ pub fn after(conn: &mut Conn, seq: i64, limit: i64) -> AppResult<Vec<Event>> {
     Ok(rows.into_iter().map(Event::from).collect())
 }
 
+/// Events of some kinds that happened to a resource, in order: id, kind, details.
+///
+/// # Errors
+/// Database errors.
+pub fn of_subject(conn: &mut Conn, subject: Uuid, kinds: &[&str]) -> AppResult<Vec<(Uuid, String, Value)>> {
+    Ok(events::table
+        .filter(events::subject_id.eq(Id(subject)))
+        .filter(events::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
+        .order(events::seq)
+        .select((events::id, events::kind, events::data))
+        .load(conn)?)
+}
+
 /// Ids of the events of one kind that happened to these resources.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod audit;
 pub mod certificates;
 pub mod clients;
+pub mod competencies;
 pub mod courses;
 pub mod enrollments;
 pub mod games;

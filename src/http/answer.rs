@@ -86,18 +86,22 @@ impl Answer {
         let answer = Self::ok(&Page { items: rows.items, next: rows.next })?;
         Ok(match next {
             None => answer,
-            Some(cursor) => {
-                let mut kept: String = request
-                    .query_string()
-                    .split('&')
-                    .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
-                    .flat_map(|pair| [pair, "&"])
-                    .collect();
-                kept.push_str("after=");
-                kept.push_str(&cursor);
-                answer.header("link", &format!("<{}?{kept}>; rel=\"next\"", request.path()))
-            }
+            Some(cursor) => answer.header("link", &Self::next_link(request, &cursor)),
         })
+    }
+
+    /// The `Link` to the next page, for answers of another form too.
+    #[must_use]
+    pub fn next_link(request: &HttpRequest, cursor: &str) -> String {
+        let mut kept: String = request
+            .query_string()
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
+            .flat_map(|pair| [pair, "&"])
+            .collect();
+        kept.push_str("after=");
+        kept.push_str(cursor);
+        format!("<{}?{kept}>; rel=\"next\"", request.path())
     }
 
     /// Adds a header.

@@ -21,6 +21,8 @@ mod audit;
 mod authoring;
 mod badges;
 mod bulk;
+mod competencies;
+mod competencies_paths;
 mod demo;
 mod enrollments;
 mod games;

@@ -37,6 +37,7 @@ both! {
     fn every_read_that_the_document_knows(app) {
         let world = World::new(app);
         world.add_client();
+        world.add_competencies();
         world.approve();
         world.complete();
         world.set("module_key", "check".into());

@@ -478,6 +478,10 @@ impl PointRule {
                 Condition::Attempts(_) | Condition::Elapsed(_) | Condition::Inactive(_) => {
                     add("where", "leaf_not_possible", "`attempts`, `elapsed` and `inactive` make no sense here.");
                 }
+                Condition::Competency(_) | Condition::Behind(_) => {
+                    let detail = "Use the events competency.mastered and competency.behind.";
+                    add("where", "leaf_not_possible", detail);
+                }
                 Condition::Attribute(leaf) => {
                     let fits = match leaf.op {
                         AttributeOp::Exists => leaf.value.is_none(),

@@ -1,5 +1,6 @@
 //! The linter: what an outline must be before learners may meet it. Errors prevent publishing, warnings do not.
 
+mod competencies;
 mod shape;
 mod witness;
 
@@ -15,6 +16,7 @@ use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
 
+pub use self::competencies::{asked_competencies, named_competencies, unknown_levels};
 pub use self::witness::completable;
 
 /// Something that the linter found.
@@ -147,8 +149,8 @@ fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) 
     }
 }
 
-/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`] and [`named_games`] that exist; whoever is to complete
-/// the course begins at `now`.
+/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`], [`named_games`] and [`named_competencies`] that exist;
+/// whoever is to complete the course begins at `now`.
 #[must_use]
 pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid], now: Instant) -> LintReport {
     let mut report = LintReport::default();
@@ -162,6 +164,7 @@ pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid],
         module(placed, &mut report);
     }
     references(outline, &modules, known, &mut report);
+    competencies::links(&modules, known, &mut report);
     cycles(&modules, &mut report);
     shape::check(outline, style, mode, &modules, &mut report);
     if report.errors.is_empty() {
@@ -355,6 +358,7 @@ fn references(outline: &Outline, modules: &[Placed<'_>], known: &[Uuid], report:
                 );
             }
             leaf_faults(leaf, &by_key, known, &at, report);
+            competencies::leaf(leaf, known, &at, report);
         });
     });
     for placed in modules {

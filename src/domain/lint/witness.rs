@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{LintReport, Placed};
-use crate::domain::condition::{AttributeLeaf, AttributeOp, Condition, CourseIs};
-use crate::domain::facts::{BadgeFact, CourseFact, GameFact, GroupFact, HeldCertificate, Instant, LearnerFacts};
+use crate::domain::condition::{AttributeLeaf, AttributeOp, Condition, CourseIs, Required};
+use crate::domain::facts::{
+    BadgeFact, CompetencyFact, CourseFact, GameFact, GroupFact, HeldCertificate, Instant, LearnerFacts,
+};
+use crate::domain::mastery::Level;
 use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
 use crate::domain::path::{self, NextStep, State};
 use crate::domain::simulate::Walker;
@@ -201,7 +205,8 @@ fn learner(outline: &Compiled, profile: Profile, now: Instant) -> LearnerFacts {
     let mut facts = LearnerFacts::default();
     outline.each_condition(|condition| {
         condition.each_signed_leaf(false, &mut |leaf, negated| {
-            playing(&mut facts, leaf, profile != Profile::Blank && (profile == Profile::Fitting) != negated);
+            let favoured = profile != Profile::Blank && (profile == Profile::Fitting) != negated;
+            playing(&mut facts, leaf, favoured, now);
         });
     });
     if profile == Profile::Blank {
@@ -250,12 +255,41 @@ fn attribute(leaf: &AttributeLeaf, holds: bool) -> Option<Value> {
     }
 }
 
-/// Badges and games exist for everyone; only the favoured have something in them.
-fn playing(facts: &mut LearnerFacts, leaf: &Condition, favoured: bool) {
+fn competency(facts: &mut LearnerFacts, id: Uuid) -> &mut CompetencyFact {
+    let at = facts.competencies.iter().position(|fact| fact.competency == id).unwrap_or_else(|| {
+        let fact = CompetencyFact { competency: id, mastery: None, levels: Vec::new(), dues: Vec::new() };
+        facts.competencies.push(fact);
+        facts.competencies.len().saturating_sub(1)
+    });
+    #[expect(clippy::indexing_slicing, reason = "found or pushed just now")]
+    &mut facts.competencies[at]
+}
+
+/// Badges, games and competencies exist for everyone; only the favoured have something in them.
+fn playing(facts: &mut LearnerFacts, leaf: &Condition, favoured: bool, now: Instant) {
     let (game, points, level) = match leaf {
         Condition::Badge(leaf) => return facts.badges.push(BadgeFact { badge: leaf.id, held: favoured }),
         Condition::Points(leaf) => (leaf.game, leaf.at_least, 0),
         Condition::Level(leaf) => (leaf.game, 0, leaf.at_least),
+        Condition::Competency(leaf) => {
+            let fact = competency(facts, leaf.id);
+            if let Required::Level(name) = &leaf.at_least
+                && fact.levels.iter().all(|level| level.name != *name)
+            {
+                fact.levels.push(Level { name: name.clone(), at_least: 0.8 });
+            }
+            fact.mastery = favoured.then_some(1.0);
+            return;
+        }
+        Condition::Behind(leaf) => {
+            // Everybody proves what they can; who is not favoured is held to a mastery that nobody reaches.
+            let fact = competency(facts, leaf.competency);
+            return if favoured {
+                fact.mastery = Some(1.0)
+            } else {
+                fact.dues = vec![(now - TimeDelta::days(40_000), 2.0)]
+            };
+        }
         _ => return,
     };
     let (points, level) = if favoured { (points, level) } else { (0, 0) };

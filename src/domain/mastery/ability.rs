@@ -1,7 +1,7 @@
 //! Practice mode: the learner's ability, estimated answer by answer, and the item that fits it.
 //!
 //! The model is the Elo rating system as it is used in adaptive practice: R. Pelánek, "Applications of the Elo rating system in
-//! adaptive educational systems", Computers & Education 98 (2016), 169–179. The chance of a right answer is that of the Rasch
+//! adaptive educational systems", Computers & Education 98 (2016), 169–179, doi:10.1016/j.compedu.2016.03.017. The chance of a right answer is that of the Rasch
 //! model, `σ(ability − difficulty)`, with the guessing of a choice of k options as `1/k + (1 − 1/k)·σ`. After an answer,
 //! `ability += U(n)·(score − chance)` and the difficulty moves the other way, where `U(n) = a / (1 + b·n)` shrinks with the number
 //! of answers already seen.

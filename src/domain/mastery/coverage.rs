@@ -2,17 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How a module touches a competency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Touch {
     /// It explains it.
     Teaches,
     /// Its graded work leaves evidence of it.
     Assesses,
+}
+
+impl Touch {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Teaches => "teaches",
+            Self::Assesses => "assesses",
+        }
+    }
 }
 
 /// A module is aligned to a competency.

@@ -61,6 +61,7 @@ pub enum Method {
 /// Numbers of a method; what is absent has its default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MasteryParams, example = json!({"rate": 0.65}))]
 pub struct Params {
     /// `decaying_average`: how far the newest result moves the value; 0.65 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,6 +212,7 @@ fn mean<'a>(results: impl Iterator<Item = &'a Evidence>) -> Option<f64> {
 /// A named threshold of a competency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CompetencyLevel, example = json!({"name": "mastered", "at_least": 0.8}))]
 pub struct Level {
     /// What it is called.
     pub name: String,

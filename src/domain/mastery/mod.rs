@@ -3,7 +3,9 @@
 pub mod ability;
 pub mod behind;
 pub mod coverage;
+pub mod matrix;
 pub mod method;
+pub mod proof;
 pub mod rollup;
 
 pub use self::method::{Evidence, Fault, Level, Method, Params, level_of, reaches};

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Choose, CompleteWhen, Module, Order, Outline, Release, Route, Stage, Style};
 use crate::domain::condition::Condition;
+use crate::domain::mastery::coverage::Alignment;
 
 /// Position of a module in [`Compiled::modules`].
 pub type ModuleIx = usize;
@@ -72,6 +73,10 @@ pub struct FactNeeds {
     pub games: Vec<Uuid>,
     /// Membership of these groups.
     pub groups: Vec<Uuid>,
+    /// Mastery of these competencies.
+    pub competencies: Vec<Uuid>,
+    /// Due dates of these competencies beside their mastery.
+    pub dues: Vec<Uuid>,
 }
 
 impl FactNeeds {
@@ -95,13 +100,23 @@ impl FactNeeds {
             Condition::Badge(leaf) => self.badges.push(leaf.id),
             Condition::Points(leaf) => self.games.push(leaf.game),
             Condition::Level(leaf) => self.games.push(leaf.game),
+            Condition::Competency(leaf) => self.competencies.push(leaf.id),
+            Condition::Behind(leaf) => self.dues.push(leaf.competency),
             _ => {}
         }
     }
 
     /// Leaves each id once.
     fn sort(&mut self) {
-        for list in [&mut self.certificates, &mut self.courses, &mut self.badges, &mut self.games, &mut self.groups] {
+        for list in [
+            &mut self.certificates,
+            &mut self.courses,
+            &mut self.badges,
+            &mut self.games,
+            &mut self.groups,
+            &mut self.competencies,
+            &mut self.dues,
+        ] {
             let mut seen = HashSet::new();
             list.retain(|id| seen.insert(*id));
         }
@@ -110,7 +125,15 @@ impl FactNeeds {
     /// True when something must be read about the learner each time.
     #[must_use]
     pub fn beyond_enrollment(&self) -> bool {
-        let lists = [&self.certificates, &self.courses, &self.badges, &self.games, &self.groups];
+        let lists = [
+            &self.certificates,
+            &self.courses,
+            &self.badges,
+            &self.games,
+            &self.groups,
+            &self.competencies,
+            &self.dues,
+        ];
         self.attributes || lists.iter().any(|list| !list.is_empty())
     }
 }
@@ -130,6 +153,8 @@ pub struct Compiled {
     pub remediation: Vec<Vec<ModuleIx>>,
     /// What must be loaded.
     pub needs: FactNeeds,
+    /// Which competencies its modules teach and assess.
+    pub alignments: Vec<Alignment>,
     /// Whether any state depends on the time.
     pub time_sensitive: bool,
     index: HashMap<String, ModuleIx>,
@@ -185,7 +210,9 @@ impl Compiled {
                     .map_or_else(Vec::new, |q| q.remediation.iter().filter_map(|k| index.get(k).copied()).collect())
             })
             .collect();
+        let alignments = modules.iter().flat_map(Module::alignments).collect();
         let mut compiled = Self {
+            alignments,
             style,
             complete_when,
             modules,
@@ -208,7 +235,11 @@ impl Compiled {
                 needs.add(leaf);
                 timed |= matches!(
                     leaf,
-                    Condition::Inactive(_) | Condition::Certificate(_) | Condition::Date(_) | Condition::Elapsed(_)
+                    Condition::Inactive(_)
+                        | Condition::Certificate(_)
+                        | Condition::Date(_)
+                        | Condition::Elapsed(_)
+                        | Condition::Behind(_)
                 );
             });
         });

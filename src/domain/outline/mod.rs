@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 pub use self::compiled::{Compiled, CompiledBranch, CompiledStage, FactNeeds, ModuleIx, StageShape};
 pub use self::content::{Completion, Content, MAX_KEY, ModuleKind, valid_key};
 use super::condition::Condition;
+use super::mastery::coverage::{Alignment, Touch};
 
 /// The shape and behaviour of a course's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -285,6 +286,27 @@ pub struct Module {
     /// How long it takes, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_seconds: Option<u64>,
+    /// Competencies that it teaches or assesses. The items of a quiz may name theirs beside; what they say of a competency goes
+    /// before what is said here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub competencies: Vec<ModuleCompetency>,
+}
+
+/// A competency that a module is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"id": "0199c0de-0000-7000-8000-0000000000c1", "weight": 1.0, "touch": "teaches"}))]
+pub struct ModuleCompetency {
+    /// The competency.
+    pub id: uuid::Uuid,
+    /// How much the module is about it; more than 0, 1 when absent.
+    #[serde(default = "one")]
+    #[schema(default = 1.0)]
+    pub weight: f64,
+    /// When absent, quizzes and assignments assess and everything else teaches. Completing a module that assesses and is no quiz
+    /// leaves evidence of a full score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touch: Option<Touch>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -324,6 +346,8 @@ struct RawModule {
     release: Option<Release>,
     #[serde(default)]
     estimated_seconds: Option<u64>,
+    #[serde(default)]
+    competencies: Vec<ModuleCompetency>,
 }
 
 impl TryFrom<RawModule> for Module {
@@ -345,6 +369,7 @@ impl TryFrom<RawModule> for Module {
             weight: raw.weight,
             release: raw.release,
             estimated_seconds: raw.estimated_seconds,
+            competencies: raw.competencies,
         })
     }
 }
@@ -361,6 +386,35 @@ impl Module {
             ModuleKind::LiveSession => Completion::Attended(true),
             _ => Completion::Viewed(true),
         })
+    }
+
+    /// How it touches competencies: by itself, and by the items of its quiz, whose weights add up.
+    #[must_use]
+    pub fn alignments(&self) -> Vec<Alignment> {
+        let mut all: Vec<Alignment> = Vec::new();
+        let mut add = |competency, weight, touch| match all
+            .iter_mut()
+            .find(|a: &&mut Alignment| a.competency == competency && a.touch == touch)
+        {
+            Some(known) => known.weight += weight,
+            None => all.push(Alignment { module: self.key.clone(), competency, weight, touch }),
+        };
+        let items = self.quiz().map(|quiz| quiz.items.as_slice()).unwrap_or_default();
+        for link in items.iter().flat_map(|item| item.common().competencies) {
+            add(link.id, link.weight, Touch::Assesses);
+        }
+        let by_item: Vec<uuid::Uuid> =
+            items.iter().flat_map(|item| item.common().competencies).map(|link| link.id).collect();
+        for link in &self.competencies {
+            let touch = link.touch.unwrap_or(match self.kind {
+                ModuleKind::Quiz | ModuleKind::Assignment => Touch::Assesses,
+                _ => Touch::Teaches,
+            });
+            if touch == Touch::Teaches || !by_item.contains(&link.id) {
+                add(link.id, link.weight, touch);
+            }
+        }
+        all
     }
 
     /// The quiz, if it is one.

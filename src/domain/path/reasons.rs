@@ -1,5 +1,7 @@
 //! Why a module is locked, what opens it, and when it opens by itself.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +15,7 @@ use crate::domain::condition::{
     CertificateLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf, Reason,
 };
 use crate::domain::facts::{Facts, Instant, ModuleRecord};
+use crate::domain::mastery::coverage::suggest;
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
 };
@@ -115,6 +118,10 @@ fn actual_of(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Value {
     }
 }
 
+fn verb(env: Env<'_>, ix: ModuleIx) -> &'static str {
+    if env.outline.module(ix).quiz().is_some() { "pass_module" } else { "complete_module" }
+}
+
 /// What gets a module done: what its own state asks for, not more than a learner can do.
 fn toward(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected) {
     let asks = standing.of(ix) == State::Failed
@@ -123,8 +130,7 @@ fn toward(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
         // Modules only ever wait for those before them here, so this ends.
         explain(env, standing, ix).actions.into_iter().for_each(|action| found.act(action));
     } else {
-        let verb = if env.outline.module(ix).quiz().is_some() { "pass_module" } else { "complete_module" };
-        found.act(Action::on(verb, &env.outline.module(ix).key));
+        found.act(Action::on(verb(env, ix), &env.outline.module(ix).key));
     }
 }
 
@@ -335,6 +341,19 @@ fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
         Condition::Group(leaf) => found.act(Action::about("join_group", leaf.id)),
         Condition::Elapsed(leaf) if leaf.waits_for(env).is_some() => {
             leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
+        }
+        Condition::Competency(leaf) => {
+            let done = |ix: ModuleIx| env.facts.record(ix).is_some_and(|r| r.completed_at.is_some());
+            let completed: BTreeSet<String> = (0..env.outline.module_count())
+                .filter(|ix| done(*ix))
+                .map(|ix| env.outline.module(ix).key.clone())
+                .collect();
+            let helps = suggest(leaf.id, &env.outline.alignments, &completed);
+            for key in helps.into_iter().filter(|key| !completed.contains(*key)) {
+                if let Some(ix) = env.outline.ix(key) {
+                    found.act(Action::on(verb(env, ix), key));
+                }
+            }
         }
         Condition::Date(_) | Condition::Elapsed(_) | Condition::Inactive(_) | Condition::Not(_) => {
             if let Some(until) = when.opens_at(env) {

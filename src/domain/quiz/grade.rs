@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -41,6 +41,19 @@ pub struct Graded {
     pub passed: bool,
     /// Each item.
     pub items: Vec<GradedItem>,
+    /// Share of its points that each item earned, 0 to 1, in the order of the quiz; penalties left out.
+    pub shares: Vec<f64>,
+}
+
+/// What a person changed of an attempt's grade.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Correction {
+    /// Points of items, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub points: BTreeMap<String, f64>,
+    /// The score of the whole, in percent; stands above the items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_percent: Option<f64>,
 }
 
 /// The form in which texts are compared: composed by compatibility (NFKC, UAX #15), so that it does not matter how a keyboard makes
@@ -65,7 +78,8 @@ fn plain(c: char) -> char {
 }
 
 /// Share of its points that an answer earns, 0 to 1; `None` for no answer.
-fn share(item: &Item, answer: Option<&Value>) -> Option<f64> {
+#[must_use]
+pub fn share(item: &Item, answer: Option<&Value>) -> Option<f64> {
     let answer = answer.filter(|a| !a.is_null())?;
     let full = |right: bool| if right { 1.0 } else { 0.0 };
     Some(match item {
@@ -112,16 +126,29 @@ fn round4(n: f64) -> f64 {
 /// Grades an attempt; what the quiz's review policy does not allow to be seen is left out.
 #[must_use]
 pub fn grade(quiz: &QuizContent, answers: &BTreeMap<String, Value>) -> Graded {
+    grade_corrected(quiz, answers, None)
+}
+
+/// [`grade`], with what a person changed of it.
+#[must_use]
+pub fn grade_corrected(
+    quiz: &QuizContent,
+    answers: &BTreeMap<String, Value>,
+    correction: Option<&Correction>,
+) -> Graded {
     let (mut points, mut max_points) = (0.0, 0.0);
+    let mut shares = Vec::with_capacity(quiz.items.len());
     let mut items = Vec::with_capacity(quiz.items.len());
     for item in &quiz.items {
         let common = item.common();
         let answer = answers.get(common.key);
-        let share = share(item, answer);
-        let penalty = if share == Some(0.0) { common.penalty } else { 0.0 };
+        let by_hand = correction.and_then(|c| c.points.get(common.key)).copied();
+        let share = by_hand.map(|p| (p / common.points).clamp(0.0, 1.0)).or_else(|| share(item, answer));
+        let penalty = if share == Some(0.0) && by_hand.is_none() { common.penalty } else { 0.0 };
         let earned = (share.unwrap_or(0.0) * common.points - penalty).max(0.0);
         points += earned;
         max_points += common.points;
+        shares.push(share.unwrap_or(0.0));
         let result = match share {
             None => "blank",
             Some(s) if s >= 1.0 => "right",
@@ -146,13 +173,20 @@ pub fn grade(quiz: &QuizContent, answers: &BTreeMap<String, Value>) -> Graded {
             feedback,
         });
     }
-    let score_percent = if max_points > 0.0 { round4(points / max_points * 100.0) } else { 0.0 };
+    let mut score_percent = if max_points > 0.0 { round4(points / max_points * 100.0) } else { 0.0 };
+    if let Some(percent) = correction.and_then(|c| c.score_percent) {
+        // Nobody said which items it was, so all of them bear it alike.
+        score_percent = percent;
+        points = max_points * percent / 100.0;
+        shares.fill(percent / 100.0);
+    }
     Graded {
         points: round4(points),
         max_points,
         score_percent,
         passed: score_percent + 1e-9 >= quiz.pass_percent,
         items,
+        shares,
     }
 }
 

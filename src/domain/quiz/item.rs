@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::shuffle;
 use crate::domain::outline::valid_key;
@@ -11,8 +12,8 @@ use crate::domain::outline::valid_key;
 #[serde(deny_unknown_fields)]
 pub struct CompetencyLink {
     /// The competency.
-    pub id: String,
-    /// How much the item says about it; 1 when absent.
+    pub id: Uuid,
+    /// How much the item says about it; more than 0, 1 when absent.
     #[serde(default = "one")]
     #[schema(default = 1.0)]
     pub weight: f64,
@@ -110,7 +111,7 @@ macro_rules! items {
             #[must_use]
             pub fn common(&self) -> Common<'_> {
                 match self {
-                    $(Self::$name(i) => Common { key: &i.key, prompt: &i.prompt, points: i.points, penalty: i.penalty, feedback: i.feedback.as_ref() },)+
+                    $(Self::$name(i) => Common { key: &i.key, prompt: &i.prompt, points: i.points, penalty: i.penalty, feedback: i.feedback.as_ref(), competencies: &i.competencies, difficulty: i.difficulty },)+
                 }
             }
         }
@@ -134,6 +135,10 @@ pub struct Common<'a> {
     pub penalty: f64,
     /// What is said after an answer.
     pub feedback: Option<&'a Feedback>,
+    /// What it evaluates.
+    pub competencies: &'a [CompetencyLink],
+    /// How hard it is, as the author sees it, 0 to 1.
+    pub difficulty: Option<f64>,
 }
 
 items! {

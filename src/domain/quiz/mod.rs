@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::check::{AnswerFault, check_answer};
-pub use self::grade::{Graded, GradedItem, counted_score, grade};
+pub use self::grade::{Correction, Graded, GradedItem, counted_score, grade, grade_corrected, share};
 pub use self::item::{Choice, ChoiceView, CompetencyLink, Feedback, Item, ItemView, Scoring, Tolerance};
 use super::outline::valid_key;
 
@@ -47,6 +47,9 @@ pub struct QuizContent {
     /// What may be seen after submitting.
     #[serde(default, skip_serializing_if = "is_default")]
     pub review: Review,
+    /// Whether learners may practise its items one by one, chosen by their estimated ability.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub practice: bool,
 }
 
 fn sixty() -> f64 {
@@ -148,6 +151,19 @@ impl QuizContent {
             }
             if common.penalty < 0.0 {
                 add(format!("{at}/penalty"), "out_of_range", "A penalty cannot be negative.");
+            }
+            let mut evaluated = std::collections::HashSet::new();
+            for (c, link) in common.competencies.iter().enumerate() {
+                if !(link.weight > 0.0 && link.weight <= 1000.0) {
+                    add(
+                        format!("{at}/competencies/{c}/weight"),
+                        "out_of_range",
+                        "A weight lies above 0 and up to 1,000.",
+                    );
+                }
+                if !evaluated.insert(link.id) {
+                    add(format!("{at}/competencies/{c}/id"), "duplicate_competency", "This competency is named twice.");
+                }
             }
             for (pointer, code, detail) in item.faults() {
                 add(format!("{at}{pointer}"), code, detail);

@@ -9,9 +9,11 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::domain::path::NextStep;
-use crate::domain::quiz::{GradedItem, ItemView};
+use crate::domain::quiz::{Correction, GradedItem, ItemView};
+use crate::error::Faults;
 use crate::features::enrollments::dto::EnrollmentBrief;
 use crate::http::Input;
+use crate::http::shapes::{NeededRemark, Shape};
 
 /// Nothing needs to be said to begin an attempt.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -49,7 +51,7 @@ pub enum AttemptState {
     "number": 1, "state": "in_progress", "started_at": "2026-11-23T09:30:00Z", "deadline": null, "submitted_at": null,
     "items": [{"key": "q1", "type": "single_choice", "prompt": "Which mode needs no common time?", "points": 1.0,
                "choices": [{"key": "b", "text": "In person"}, {"key": "a", "text": "Self-paced"}]}],
-    "answers": {}, "points": null, "max_points": null, "score_percent": null, "passed": null, "results": []
+    "answers": {}, "points": null, "max_points": null, "score_percent": null, "passed": null, "results": [], "correction": null
 }))]
 pub struct AttemptOut {
     /// Its id.
@@ -89,9 +91,67 @@ pub struct AttemptOut {
     pub passed: Option<bool>,
     /// What each item earned, as far as the review policy shows it; empty until graded.
     pub results: Vec<GradedItem>,
+    /// What a person changed of the grade.
+    #[schema(required)]
+    pub correction: Option<AttemptCorrection>,
     /// Version for the ETag.
     #[serde(skip)]
     pub version: i64,
+}
+
+/// What a person changed of a grade, and why.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptCorrection {
+    /// Points of items, by key.
+    #[serde(default)]
+    pub points: BTreeMap<String, f64>,
+    /// The score of the whole, in percent.
+    #[serde(default)]
+    #[schema(required)]
+    pub score_percent: Option<f64>,
+    /// Why.
+    pub reason: String,
+    /// The user or client who did it.
+    #[schema(required)]
+    pub corrected_by: Option<Uuid>,
+    /// When.
+    pub corrected_at: DateTime<Utc>,
+}
+
+impl AttemptCorrection {
+    /// What it does to the grade.
+    #[must_use]
+    pub fn grade(&self) -> Correction {
+        Correction { points: self.points.clone(), score_percent: self.score_percent }
+    }
+}
+
+/// A corrected grade: points of items, or the score of the whole. It stands in place of an earlier correction.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"points": {"q1": 1}, "reason": "The wording of the question was wrong."}))]
+pub struct CorrectIn {
+    /// Points of items, by key: 0 to what the item is worth.
+    #[serde(default)]
+    pub points: Option<BTreeMap<String, f64>>,
+    /// Or the score of the whole, 0 to 100 percent; what items prove is then this score for each of them.
+    #[serde(default)]
+    #[schema(minimum = 0.0, maximum = 100.0)]
+    pub score_percent: Option<f64>,
+    /// Why; 1 to 1,000 characters.
+    #[schema(value_type = NeededRemark)]
+    pub reason: String,
+}
+
+impl Input for CorrectIn {
+    fn check(&self, faults: &mut Faults) {
+        NeededRemark::check(&self.reason, "/reason", faults);
+        let percent = self.score_percent.is_none_or(|n| (0.0..=100.0).contains(&n));
+        faults.ensure(percent, "/score_percent", "out_of_range", "A score lies between 0 and 100 percent.");
+        let items = self.points.as_ref().is_some_and(|points| !points.is_empty());
+        let one = items != self.score_percent.is_some();
+        faults.ensure(one, "/points", "contradiction", "Say either points or score_percent.");
+    }
 }
 
 /// A graded attempt and what it brought about.

@@ -1,5 +1,6 @@
-//! Quiz attempts: begun, answered, submitted, graded. The answers' key never leaves the server.
+//! Quiz attempts: begun, answered, submitted, graded, corrected. The answers' key never leaves the server.
 
+mod correcting;
 pub mod dto;
 mod routes;
 mod service;
@@ -16,5 +17,7 @@ pub fn register(config: &mut ServiceConfig<'_>) {
         .service(routes::list_attempts)
         .service(routes::get_attempt)
         .service(routes::answer_item)
-        .service(routes::submit_attempt);
+        .service(routes::submit_attempt)
+        .service(routes::correct_attempt)
+        .service(routes::delete_attempt);
 }

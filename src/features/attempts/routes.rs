@@ -1,10 +1,10 @@
 //! `/v1/enrollments/{enrollment_id}/modules/{module_key}/attempts`, `/v1/attempts`.
 
-use actix_web::{HttpRequest, get, post, put, web};
+use actix_web::{HttpRequest, delete, get, patch, post, put, web};
 use uuid::Uuid;
 
-use super::dto::{AnswerIn, AttemptIn, AttemptOut, AttemptQuery, SubmitOut};
-use super::service;
+use super::dto::{AnswerIn, AttemptIn, AttemptOut, AttemptQuery, CorrectIn, SubmitOut};
+use super::{correcting, service};
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::error::AppResult;
@@ -109,6 +109,50 @@ pub async fn submit_attempt(
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
         let outcome = service::submit(conn, ctx, *id)?;
         Ok(Answer::ok(&outcome)?.etag(outcome.attempt.version))
+    })
+    .await
+}
+
+/// Correct a grade
+///
+/// The points of items, or the score of the whole. What counts for the quiz, progress, mastery and what hung on them follow at once, also backwards: a completion that does not hold any more is taken back with its certificate. Scope: `assessment:write`. Role: admin or instructor.
+#[utoipa::path(tag = "quizzes", operation_id = "correct_attempt", params(("attempt_id" = Uuid, Path)),
+    request_body(content((CorrectIn = "application/merge-patch+json"), (CorrectIn = "application/json"))),
+    responses((status = 200, description = "The corrected attempt and what it brought about.", body = SubmitOut, headers(("ETag" = String)))),
+    security(("user" = []), ("client" = ["assessment:write"]), ("bearer" = [])))]
+#[patch("/v1/attempts/{attempt_id}")]
+pub async fn correct_attempt(
+    caller: Caller<need::AssessmentWrite>,
+    state: Anyone,
+    retry: Retry,
+    conditions: Conditions,
+    id: web::Path<Uuid>,
+    body: Body<CorrectIn>,
+) -> AppResult<Answer> {
+    commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
+        let outcome = correcting::correct(conn, ctx, *id, body.input, &conditions)?;
+        Ok(Answer::ok(&outcome)?.etag(outcome.attempt.version))
+    })
+    .await
+}
+
+/// Delete an attempt
+///
+/// As if it had never been: it counts no more, the learner may take it again, and what it proved is gone, with what hung on it. Scope: `assessment:write`. Role: admin or instructor.
+#[utoipa::path(tag = "quizzes", operation_id = "delete_attempt", params(("attempt_id" = Uuid, Path)),
+    responses((status = 204, description = "Gone.")),
+    security(("user" = []), ("client" = ["assessment:write"]), ("bearer" = [])))]
+#[delete("/v1/attempts/{attempt_id}")]
+pub async fn delete_attempt(
+    caller: Caller<need::AssessmentWrite>,
+    state: Anyone,
+    retry: Retry,
+    conditions: Conditions,
+    id: web::Path<Uuid>,
+) -> AppResult<Answer> {
+    commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
+        correcting::delete(conn, ctx, *id, &conditions)?;
+        Ok(Answer::no_content())
     })
     .await
 }

@@ -7,12 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::dto::{AttemptOut, AttemptState, SubmitOut};
+use super::dto::{AttemptCorrection, AttemptOut, AttemptState, SubmitOut};
 use super::store::{self, AttemptRow};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::learning::{self, AttemptResult, Changes};
+use crate::domain::mastery::proof;
 use crate::domain::outline::Compiled;
 use crate::domain::permission::Act;
 use crate::domain::quiz::{self, QuizContent};
@@ -22,7 +23,7 @@ use crate::features::enrollments::state::{self, Loaded, find_locked, load, requi
 use crate::http::Conditions;
 use crate::state::{Ctx, State};
 
-fn answers_of(row: &AttemptRow) -> AppResult<BTreeMap<String, Value>> {
+pub(super) fn answers_of(row: &AttemptRow) -> AppResult<BTreeMap<String, Value>> {
     serde_json::from_str(&row.answers).map_err(AppError::internal)
 }
 
@@ -30,12 +31,23 @@ fn seed(row: &AttemptRow) -> u64 {
     row.seed.cast_unsigned()
 }
 
-fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
+/// What a person changed of the grade.
+pub(super) fn correction_of(row: &AttemptRow) -> AppResult<Option<AttemptCorrection>> {
+    row.correction.as_deref().map(|text| serde_json::from_str(text).map_err(AppError::internal)).transpose()
+}
+
+pub(super) fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
     let answers = answers_of(&row)?;
     let graded = row.state == "graded";
+    let correction = correction_of(&row)?;
     Ok(AttemptOut {
         items: quiz.view(seed(&row)),
-        results: if graded { quiz::grade(quiz, &answers).items } else { Vec::new() },
+        results: if graded {
+            quiz::grade_corrected(quiz, &answers, correction.as_ref().map(|c| c.grade()).as_ref()).items
+        } else {
+            Vec::new()
+        },
+        correction,
         answers,
         id: row.id,
         enrollment_id: row.enrollment_id,
@@ -54,14 +66,14 @@ fn out(row: AttemptRow, quiz: &QuizContent) -> AppResult<AttemptOut> {
 }
 
 /// The outline with which an attempt began: an upgrade of the enrollment since then does not change what was asked.
-fn outline_of(conn: &mut Conn, loaded: &Loaded, attempt: &AttemptRow) -> AppResult<Arc<Compiled>> {
+pub(super) fn outline_of(conn: &mut Conn, loaded: &Loaded, attempt: &AttemptRow) -> AppResult<Arc<Compiled>> {
     match attempt.revision_id.filter(|revision| loaded.row.revision_id != Some(*revision)) {
         Some(revision) => state::outline(conn, revision),
         None => Ok(Arc::clone(&loaded.outline)),
     }
 }
 
-fn quiz_in<'a>(outline: &'a Compiled, key: &str) -> AppResult<&'a QuizContent> {
+pub(super) fn quiz_in<'a>(outline: &'a Compiled, key: &str) -> AppResult<&'a QuizContent> {
     let module = outline.ix(key).map(|ix| outline.module(ix));
     module.and_then(|module| module.quiz()).ok_or_else(|| AppError::not_found("attempt"))
 }
@@ -111,6 +123,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         passed: None,
         version: 1,
         revision_id: loaded.row.revision_id,
+        correction: None,
     };
     store::insert(conn, &attempt)?;
     let answer = out(attempt.clone(), quiz)?;
@@ -259,6 +272,15 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
     let here = outline.ix(&attempt.module_key).filter(|ix| outline.module(*ix).quiz().is_some());
     let changes =
         here.map_or_else(Changes::default, |ix| learning::attempt_finished(&outline, loaded.facts_mut(), ix, result));
+    let proofs = here.map_or_else(Vec::new, |_| {
+        // What was proved is what the questions of then were aligned to.
+        let module = asked.ix(&attempt.module_key).map(|ix| asked.module(ix));
+        module.map_or_else(Vec::new, |module| proof::of_attempt(module, &graded.shares, graded.score_percent))
+    });
+    if !proofs.is_empty() {
+        let work = loaded.work("attempt", attempt.id, &attempt.module_key, at, proofs);
+        loaded.works.push(work);
+    }
     let data = json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number,
         "score_percent": graded.score_percent, "counted_score_percent": result.counted_score,

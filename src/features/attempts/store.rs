@@ -30,6 +30,7 @@ pub struct AttemptRow {
     pub passed: Option<bool>,
     pub version: i64,
     pub revision_id: Option<Uuid>,
+    pub correction: Option<String>,
 }
 
 pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<AttemptRow>> {
@@ -60,6 +61,25 @@ pub fn scores(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Vec<
         .select(attempts::score_percent)
         .load(conn)?;
     Ok(scores.into_iter().flatten().collect())
+}
+
+/// A finished attempt: when it was submitted, its score, whether it passed.
+pub type Finished = (Option<DateTime<Utc>>, Option<f64>, Option<bool>);
+
+/// The finished attempts at a quiz, in order.
+pub fn finished(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Vec<Finished>> {
+    Ok(attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::module_key.eq(module))
+        .filter(attempts::state.eq("graded"))
+        .order(attempts::number)
+        .select((attempts::submitted_at, attempts::score_percent, attempts::passed))
+        .load(conn)?)
+}
+
+pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
+    diesel::delete(attempts::table.filter(attempts::id.eq(Id(id)))).execute(conn)?;
+    Ok(())
 }
 
 /// The number of the newest attempt at a quiz.
@@ -104,6 +124,7 @@ pub fn update(conn: &mut Conn, row: &AttemptRow) -> AppResult<()> {
             attempts::score_percent.eq(row.score_percent),
             attempts::passed.eq(row.passed),
             attempts::version.eq(row.version),
+            attempts::correction.eq(row.correction.as_deref()),
         ))
         .execute(conn)?;
     Ok(())

@@ -7,7 +7,7 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use service::issue_on_completion;
+pub use service::{issue_on_completion, withdraw};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

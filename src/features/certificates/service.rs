@@ -74,9 +74,28 @@ pub fn issue_on_completion(
         revoke_reason: None,
         version: 1,
     };
-    store::insert(conn, &row)?;
+    let mut row = row;
+    if !store::insert(conn, &row)? {
+        // It was taken back when a grade was corrected, and is earned again.
+        row = store::reinstate(conn, row.enrollment_id)?;
+    }
     let event = NewEvent::new("certificate.issued", "certificate", row.id).course(course.id).user(user.id);
     Ok((Some(row.id), vec![event.data(json!({"serial": row.serial, "enrollment_id": enrollment.id}))]))
+}
+
+/// Revokes the certificate of an enrollment, if there is one, because the completion does not hold any more.
+///
+/// # Errors
+/// Database errors.
+pub fn withdraw(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, reason: &str) -> AppResult<Vec<NewEvent>> {
+    let Some(mut row) = store::of_enrollment(conn, enrollment)?.filter(|row| row.revoked_at.is_none()) else {
+        return Ok(Vec::new());
+    };
+    row.revoked_at = Some(ctx.now);
+    row.revoke_reason = Some(reason.to_owned());
+    row.version = row.version.saturating_add(1);
+    store::revoke(conn, &row)?;
+    Ok(vec![NewEvent::new("certificate.revoked", "certificate", row.id).course(row.course_id).user(row.user_id)])
 }
 
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<CertificateRow> {

@@ -13,6 +13,7 @@ use crate::db::types::{At, Id};
 use crate::db::units::people_of;
 use crate::error::AppResult;
 use crate::http::Ref;
+use crate::per_backend;
 
 /// A row of `certificates`.
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
@@ -32,22 +33,48 @@ pub struct CertificateRow {
     pub version: i64,
 }
 
-pub fn insert(conn: &mut Conn, row: &CertificateRow) -> AppResult<()> {
-    diesel::insert_into(certificates::table)
-        .values((
-            certificates::id.eq(Id(row.id)),
-            certificates::serial.eq(&row.serial),
-            certificates::enrollment_id.eq(Id(row.enrollment_id)),
-            certificates::user_id.eq(Id(row.user_id)),
-            certificates::course_id.eq(Id(row.course_id)),
-            certificates::holder.eq(&row.holder),
-            certificates::title.eq(&row.title),
-            certificates::issued_at.eq(At(row.issued_at)),
-            certificates::expires_at.eq(row.expires_at.map(At)),
-            certificates::version.eq(row.version),
+/// Writes a certificate; false when the enrollment has one already.
+pub fn insert(conn: &mut Conn, row: &CertificateRow) -> AppResult<bool> {
+    let values = (
+        certificates::id.eq(Id(row.id)),
+        certificates::serial.eq(&row.serial),
+        certificates::enrollment_id.eq(Id(row.enrollment_id)),
+        certificates::user_id.eq(Id(row.user_id)),
+        certificates::course_id.eq(Id(row.course_id)),
+        certificates::holder.eq(&row.holder),
+        certificates::title.eq(&row.title),
+        certificates::issued_at.eq(At(row.issued_at)),
+        certificates::expires_at.eq(row.expires_at.map(At)),
+        certificates::version.eq(row.version),
+    );
+    let made = per_backend!(conn, |c| diesel::insert_into(certificates::table)
+        .values(values)
+        .on_conflict(certificates::enrollment_id)
+        .do_nothing()
+        .execute(c))?;
+    Ok(made > 0)
+}
+
+/// The certificate of an enrollment.
+pub fn of_enrollment(conn: &mut Conn, enrollment: Uuid) -> AppResult<Option<CertificateRow>> {
+    Ok(certificates::table
+        .filter(certificates::enrollment_id.eq(Id(enrollment)))
+        .select(CertificateRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Makes a revoked certificate good again.
+pub fn reinstate(conn: &mut Conn, enrollment: Uuid) -> AppResult<CertificateRow> {
+    let this = certificates::table.filter(certificates::enrollment_id.eq(Id(enrollment)));
+    diesel::update(this)
+        .set((
+            certificates::revoked_at.eq(None::<At>),
+            certificates::revoke_reason.eq(None::<String>),
+            certificates::version.eq(certificates::version + 1),
         ))
         .execute(conn)?;
-    Ok(())
+    Ok(this.select(CertificateRow::as_select()).first(conn)?)
 }
 
 pub fn revoke(conn: &mut Conn, row: &CertificateRow) -> AppResult<()> {

@@ -9,7 +9,7 @@ mod store;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use outline::{compile_revision, publish, replace as replace_outline};
+pub use outline::{compile_revision, outline_of, publish, replace as replace_outline};
 pub use service::{any, create, find, id_of, ids_of, relation, revision, row, rows};
 pub use store::CourseRow;
 

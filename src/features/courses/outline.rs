@@ -1,5 +1,7 @@
 //! Use cases about outlines: the draft as one document and module by module, linting, publishing, simulating.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,10 +13,10 @@ use crate::db::page::{PageRequest, Rows};
 use crate::domain::lint::{self, LintReport};
 use crate::domain::outline::{Compiled, Module, Outline};
 use crate::domain::permission::Act;
-use crate::domain::simulate::{Script, Simulation};
-use crate::error::{AppError, AppResult, Code, Fault};
+use crate::domain::simulate::{self, Script, Simulation};
+use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::events::{self, NewEvent};
-use crate::features::games;
+use crate::features::{competencies, games};
 use crate::http::{Conditions, Ref};
 use crate::state::Ctx;
 
@@ -128,7 +130,11 @@ fn check(conn: &mut Conn, ctx: &Ctx, row: &CourseRow, outline: &Outline) -> AppR
     known.extend(if wanted.is_empty() { Vec::new() } else { games::existing(conn, &wanted)? });
     let wanted = lint::named_groups(outline);
     known.extend(if wanted.is_empty() { Vec::new() } else { store::existing_groups(conn, &wanted)? });
+    let wanted = lint::named_competencies(outline);
+    let levels = if wanted.is_empty() { HashMap::new() } else { competencies::existing(conn, &wanted)? };
+    known.extend(levels.keys());
     let mut report = lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known, ctx.now);
+    report.errors.extend(lint::unknown_levels(outline, &levels));
     if lint::named_courses(outline).contains(&row.id) {
         let detail = "A condition asks for this very course; what it waits for comes only when the course is over.";
         report.error("/stages", "own_course", detail);
@@ -206,6 +212,7 @@ pub fn publish(
         published_at: ctx.now,
     };
     store::insert_revision(conn, &revision, &text)?;
+    competencies::index_revision(conn, row.id, revision.id, &compiled)?;
     save(conn, ctx, &mut row)?;
     let event = NewEvent::new("course.published", "course", row.id).course(row.id);
     events::append(conn, ctx, vec![event.data(serde_json::json!({"revision": revision.number}))])?;
@@ -261,7 +268,25 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
         }
     }
     let compiled = Compiled::new(outline, named(&style)?);
-    Ok(crate::domain::simulate::play(&compiled, script, ctx.now))
+    let named = simulate::named_competencies(script);
+    let known = competencies::for_simulation(conn, row.id, &compiled, &named)?;
+    let mut faults = Faults::new();
+    for id in named.iter().filter(|id| known.iter().all(|competency| competency.id != **id)) {
+        faults.add("/steps", "unknown_competency", format!("There is no competency {id}."));
+    }
+    faults.finish()?;
+    Ok(simulate::play(&compiled, script, &known, ctx.now))
+}
+
+/// The outline of the draft, or of a revision; for other areas.
+///
+/// # Errors
+/// 404.
+pub fn outline_of(conn: &mut Conn, row: &CourseRow, revision: Option<i32>) -> AppResult<Outline> {
+    match revision {
+        Some(number) => parse(&super::revision(conn, row.id, number)?.1),
+        None => parse(&store::draft(conn, row.id)?),
+    }
 }
 
 /// The compiled outline of a revision.

@@ -1,13 +1,14 @@
 //! Enrollments: a learner in a course, pinned to a revision, and everything they do in it.
 //!
 //! `service` moves enrollments through their life (seats, waitlist, approval); `state` loads and stores the facts of the path;
-//! `learning` applies what learners do; `reading` answers where they stand.
+//! `proving` writes what work proves; `learning` applies what learners do; `reading` answers where they stand.
 
 mod bulk;
 pub mod dto;
 mod following;
 mod learning;
 mod mass;
+mod proving;
 mod reading;
 mod routes;
 mod service;
@@ -19,9 +20,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub use following::CONSUMER;
 pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
+pub use proving::refresh;
 pub use reading::next;
 pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
-pub use store::EnrollmentRow;
+pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.
 pub fn register(config: &mut ServiceConfig<'_>) {

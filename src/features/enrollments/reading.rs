@@ -18,6 +18,7 @@ use crate::domain::path::{self, Access, State};
 use crate::domain::permission::Act;
 use crate::domain::quiz;
 use crate::error::{AppError, AppResult, Code};
+use crate::features::competencies;
 use crate::http::Conditions;
 use crate::state::Ctx;
 
@@ -62,7 +63,10 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
         past.push(Past::Exception(ix, exception, at));
     }
     past.extend(past_attempts(conn, &loaded, as_of)?);
-    let learner = Arc::clone(&loaded.facts.learner);
+    let mut learner = Arc::clone(&loaded.facts.learner);
+    if !learner.competencies.is_empty() {
+        competencies::as_of(conn, loaded.row.user_id, Arc::make_mut(&mut learner), as_of)?;
+    }
     let mut facts = learning::rebuild(&outline, loaded.row.enrolled_at, loaded.row.cohort_start_at, events, past);
     facts.learner = learner;
     if loaded.row.completed_at.is_some_and(|at| at > as_of) || loaded.row.ended_at.is_some_and(|at| at > as_of) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::dto::{EnrollIn, EnrollmentOut, EnrollmentQuery, Status};
-use super::state::{self, Loaded, find_locked};
+use super::state::{self, find_locked};
 use super::store::{self, EnrollmentRow, Sight};
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
@@ -193,7 +193,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     events::append(conn, ctx, vec![event.data(data)])?;
     if status == Status::Active && start.complete {
         // Whoever has tested out of everything is through before they begin.
-        let mut loaded = Loaded { row, outline, facts: Arc::new(facts) };
+        let mut loaded = state::load(conn, row)?;
         loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
         return with_position(conn, loaded.row);
     }
@@ -331,6 +331,7 @@ pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) ->
     }
     row.facts_tag = clock::random_number()?;
     store_change(conn, ctx, &mut row, "enrollment.approved")?;
+    let row = super::proving::settle_new(conn, ctx, row)?;
     with_position(conn, row)
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
+use super::proving;
 use super::store::{self, EnrollmentRow};
 use crate::clock;
 use crate::db::Conn;
@@ -18,6 +19,7 @@ use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
+use crate::features::competencies::{self, Work};
 use crate::features::{certificates, courses, games, users};
 use crate::state::Ctx;
 
@@ -47,6 +49,12 @@ pub struct Loaded {
     pub outline: Arc<Compiled>,
     /// What is known of the learner.
     pub facts: Arc<Facts>,
+    /// What graded work of this call proves; written with the rest.
+    pub works: Vec<Work>,
+    /// Graded work, by id and module, whose evidence this call takes back.
+    pub withdrawn: Option<(Uuid, String)>,
+    /// Whether a completion that does not hold any more is taken back: when a grade was corrected.
+    pub reopens: bool,
 }
 
 /// How the actor stands to an enrollment; asks for the chain of managers only when nothing else allows the act.
@@ -137,7 +145,7 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
     if let Some(status) = closed(&row)? {
         Arc::make_mut(&mut facts).closed = Some(status);
     }
-    Ok(Loaded { row, outline, facts })
+    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
 }
 
 /// The status of an enrollment in which nothing can be learned.
@@ -197,6 +205,7 @@ pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResul
             .collect();
     }
     games::load_facts(conn, user, needs, &mut learner)?;
+    competencies::load_facts(conn, user, needs, &mut learner)?;
     if !needs.groups.is_empty() {
         learner.groups = store::groups_of(conn, user, &needs.groups)?
             .into_iter()
@@ -283,6 +292,7 @@ impl Loaded {
                 changes.chosen.iter().map(|c| (c.stage.clone(), c.branch.clone(), c.at, c.auto)).collect();
             store::insert_choices(conn, self.row.id, &rows)?;
         }
+        let proved = self.prove(conn, ctx, changes, &mut log)?;
         let standing = self.standing(ctx);
         let mut certificate_id = None;
         self.row.percent = standing.progress.percent;
@@ -293,6 +303,9 @@ impl Loaded {
             self.row.started_at = Some(ctx.now);
         }
         let completes = standing.complete && self.row.status == Status::Active.as_str();
+        if self.reopens && !standing.complete {
+            self.reopen(conn, ctx, &mut log)?;
+        }
         if completes {
             self.row.status = Status::Completed.as_str().to_owned();
             self.row.completed_at = Some(ctx.now);
@@ -318,6 +331,7 @@ impl Loaded {
             super::service::promote_waiting(conn, ctx, self.row.course_id)?;
         }
         FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
+        proving::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
     }
 
@@ -349,6 +363,7 @@ impl Loaded {
         };
         log.extend(changes.started.iter().map(|ix| self.event("module.started").data(module(ix))));
         log.extend(changes.completed.iter().map(|ix| self.event("module.completed").data(done(ix))));
+        log.extend(changes.reopened.iter().map(|ix| self.event("module.reopened").data(module(ix))));
         let branch = |c: &ChosenBranch| json!({"stage": c.stage, "branch": c.branch, "auto": c.auto});
         log.extend(changes.chosen.iter().map(|c| self.event("branch.chosen").data(branch(c))));
     }

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable,
+    SelectableHelper,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -712,6 +715,50 @@ pub fn groups_of(conn: &mut Conn, user: Uuid, of_groups: &[Uuid]) -> AppResult<V
         .group_by(paths::ancestor_id)
         .select((paths::ancestor_id, count(members::user_id.nullable())))
         .load(conn)?)
+}
+
+/// Whether somebody learns, or has learnt, in a course.
+pub fn learns(conn: &mut Conn, course: Uuid, user: Uuid) -> AppResult<bool> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::status.eq_any(["active", "completed"]))
+        .select(enrollments::id)
+        .first::<Uuid>(conn)
+        .optional()?
+        .is_some())
+}
+
+/// Active enrollments of somebody whose conditions ask about any of these competencies, locked. On Postgres those that another
+/// transaction holds are passed over: it reckons them itself.
+pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+    use crate::db::schema::revision_competencies as asked;
+    let revisions = asked::table
+        .filter(asked::competency_id.eq_any(about.iter().map(|id| Id(*id))))
+        .filter(asked::touch.eq("asks"))
+        .select(asked::revision_id.nullable());
+    let these = enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::status.eq("active"))
+        .filter(enrollments::revision_id.eq_any(revisions))
+        .order(enrollments::id)
+        .limit(50);
+    Ok(match conn {
+        Conn::Pg(c) => these.select(EnrollmentRow::as_select()).for_update().skip_locked().load(c)?,
+        Conn::Sqlite(c) => these.select(EnrollmentRow::as_select()).load(c)?,
+    })
+}
+
+/// When staff completed a module by their word.
+pub fn completed_by_staff(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Option<DateTime<Utc>>> {
+    Ok(overrides::table
+        .filter(overrides::enrollment_id.eq(Id(enrollment)))
+        .filter(overrides::module_key.eq(module))
+        .filter(overrides::kind.eq("complete"))
+        .order(overrides::id)
+        .select(overrides::at)
+        .first(conn)
+        .optional()?)
 }
 
 /// Enrollments in some courses: course, status.

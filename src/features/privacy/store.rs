@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::db::Conn;
 use crate::db::schema::{
-    attempts, certificates, enrollments, erasures, events, idempotency_keys, learning_events, overrides, role_grants,
-    sessions, users,
+    attempts, certificates, enrollments, erasures, events, evidence, idempotency_keys, learning_events, overrides,
+    role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
 use crate::error::AppResult;
@@ -52,6 +52,12 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
         .execute(conn)?;
     diesel::update(overrides::table.filter(overrides::enrollment_id.eq_any(theirs())))
         .set(overrides::reason.eq(None::<String>))
+        .execute(conn)?;
+    diesel::update(evidence::table.filter(evidence::user_id.eq(Id(user))))
+        .set(evidence::note.eq(None::<String>))
+        .execute(conn)?;
+    diesel::update(attempts::table.filter(attempts::enrollment_id.eq_any(theirs())))
+        .set(attempts::correction.eq(None::<String>))
         .execute(conn)?;
     diesel::delete(learning_events::table.filter(learning_events::enrollment_id.eq_any(theirs()))).execute(conn)?;
     diesel::update(certificates::table.filter(certificates::user_id.eq(Id(user))))

@@ -70,7 +70,7 @@ impl<'a> World<'a> {
         let outline = json!({"stages": [
             sequence("start", "any", vec![article("read")]),
             {"kind": "choice", "key": "way", "choose": "one", "branches": [branch("left", "left1"), branch("right", "right1")]},
-            sequence("end", "any", vec![article("more"), quiz("check", "core", json!({}))]),
+            sequence("end", "any", vec![article("more"), quiz("check", "core", json!({"practice": true}))]),
         ]});
         let fields = json!({"title": "Ours", "style": "dynamic_branching", "enrollment_policy": "approval", "issues_certificate": true});
         let course = app.course_with(fields, &outline);
@@ -101,6 +101,11 @@ impl<'a> World<'a> {
     /// The value of a path parameter.
     pub fn id(&self, name: &str) -> String {
         self.ids.borrow().get(name).cloned().unwrap_or_else(|| panic!("the world has no {name}"))
+    }
+
+    /// The value of a path parameter, if it has one.
+    pub fn try_id(&self, name: &str) -> Option<String> {
+        self.ids.borrow().get(name).cloned()
     }
 
     /// Whether there is a value for every parameter of this path.
@@ -150,6 +155,27 @@ impl<'a> World<'a> {
         let certificate = owner.all("/v1/certificates").pop().expect("a certificate");
         self.set("certificate_id", certificate["id"].as_str().expect("an id").into());
         self.set("serial", certificate["serial"].as_str().expect("a serial").into());
+    }
+
+    /// A framework with a competency that the course aims at, a goal that the learner has, and what was judged of the learner.
+    pub fn add_competencies(&self) {
+        let admin = self.app.admin();
+        let made = json!({"title": unique("Framework "), "competencies": [{"key": "listen", "title": "Listen"}]});
+        let framework = admin.post("/v1/frameworks", made).expect(201).id();
+        let list = admin.all(&format!("/v1/competencies?framework_id={framework}"));
+        let competency = list[0]["id"].as_str().expect("an id").to_owned();
+        let path = format!("/v1/courses/{}/targets/{competency}", self.id("course_id"));
+        admin.put(&path, json!({"at_least": 0.8, "due_days": 14})).expect(200);
+        let requirements = json!([{"competency_id": competency, "at_least": 0.8}]);
+        let goal = admin.post("/v1/goals", json!({"title": "Lead", "requirements": requirements})).expect(201).id();
+        let owner = self.as_(Who::Owner).id();
+        admin.put(&format!("/v1/goals/{goal}/learners/{owner}"), json!({})).expect(200);
+        let judged = json!({"competency_id": competency, "score": 0.5});
+        let evidence = admin.post(&format!("/v1/users/{owner}/evidence"), judged).expect(201).id();
+        self.set("framework_id", framework);
+        self.set("competency_id", competency);
+        self.set("goal_id", goal);
+        self.set("evidence_id", evidence);
     }
 
     /// A machine client to be read and changed.

@@ -1,0 +1,15 @@
+ALTER TABLE attempts DROP COLUMN correction;
+DROP INDEX enrollments_by_learner;
+DROP TABLE practice_answers;
+DROP TABLE practice_items;
+DROP TABLE practice_abilities;
+DROP TABLE goal_learners;
+DROP TABLE goals;
+DROP TABLE behind_marks;
+DROP TABLE competency_targets;
+DROP TABLE revision_competencies;
+DROP TABLE mastery;
+DROP TABLE evidence;
+DROP TABLE competencies;
+DROP TABLE framework_versions;
+DROP TABLE frameworks;

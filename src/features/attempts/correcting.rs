@@ -1,0 +1,174 @@
+//! Use cases that change what was graded: correcting a grade, deleting an attempt. The record of the quiz, mastery, progress and a
+//! completion with its certificate follow in the same transaction; what games gave for it goes by the event's `undoes`.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::dto::{AttemptCorrection, CorrectIn, SubmitOut};
+use super::service::{answers_of, out, outline_of, quiz_in};
+use super::store::{self, AttemptRow};
+use crate::db::Conn;
+use crate::domain::learning::{self, AttemptResult, Changes};
+use crate::domain::mastery::proof;
+use crate::domain::outline::ModuleIx;
+use crate::domain::permission::Act;
+use crate::domain::quiz;
+use crate::error::{AppError, AppResult, Code, Faults};
+use crate::events;
+use crate::features::enrollments::completed_by_staff;
+use crate::features::enrollments::state::{Loaded, find_locked, load};
+use crate::http::Conditions;
+use crate::state::Ctx;
+
+fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
+    let missing = || AppError::not_found("attempt");
+    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::CorrectGrade).map_err(|e| e.when_missing(missing))?;
+    // Read again under the lock of its enrollment.
+    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    Ok((attempt, load(conn, row)?))
+}
+
+/// Makes the record of a quiz again from the attempts that count now.
+fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppResult<Changes> {
+    let outline = std::sync::Arc::clone(&loaded.outline);
+    let module = outline.module(ix);
+    let method = module.quiz().map(|quiz| quiz.grading_method).unwrap_or_default();
+    let mut scores = Vec::new();
+    let mut results = Vec::new();
+    for (at, score, passed) in store::finished(conn, loaded.row.id, &module.key)? {
+        let (Some(at), Some(score)) = (at, score) else { continue };
+        scores.push(score);
+        results.push(AttemptResult {
+            passed: passed.unwrap_or(false),
+            counted_score: quiz::counted_score(method, &scores).unwrap_or(score),
+            finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
+            at,
+        });
+    }
+    let granted = completed_by_staff(conn, loaded.row.id, &module.key)?;
+    loaded.reopens = true;
+    Ok(learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, granted, ctx.now))
+}
+
+/// Ids of events that do not hold any more.
+fn undone(
+    conn: &mut Conn,
+    loaded: &Loaded,
+    attempt: &AttemptRow,
+    passed: bool,
+    reopened: bool,
+) -> AppResult<Vec<Uuid>> {
+    let kinds = ["quiz.passed", "module.completed"];
+    let ours = |kind: &str, data: &Value| match kind {
+        "quiz.passed" => passed && data.get("attempt_id") == Some(&json!(attempt.id)),
+        _ => reopened && data.get("module") == Some(&json!(attempt.module_key)),
+    };
+    let all = events::of_subject(conn, loaded.row.id, &kinds)?;
+    Ok(all.into_iter().filter(|(_, kind, data)| ours(kind, data)).map(|(id, ..)| id).collect())
+}
+
+/// Corrects the grade of an attempt.
+///
+/// # Errors
+/// 403, 404, 412; 409 while the attempt is in progress; 422 for items that the quiz does not have.
+pub fn correct(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: Uuid,
+    input: CorrectIn,
+    conditions: &Conditions,
+) -> AppResult<SubmitOut> {
+    let (mut attempt, mut loaded) = find(conn, ctx, id)?;
+    conditions.require(attempt.version)?;
+    if attempt.state != "graded" {
+        return Err(AppError::new(Code::WrongState, "The attempt is in progress; it has no grade yet."));
+    }
+    let ix = loaded.ix(&attempt.module_key)?;
+    let outline = outline_of(conn, &loaded, &attempt)?;
+    let quiz = quiz_in(&outline, &attempt.module_key)?;
+    let mut faults = Faults::new();
+    for (key, points) in input.points.iter().flatten() {
+        match quiz.item(key) {
+            None => faults.add(format!("/points/{key}"), "unknown_item", "The quiz has no such item."),
+            Some(item) if !(0.0..=item.common().points).contains(points) => {
+                faults.add(format!("/points/{key}"), "out_of_range", "An item earns from 0 to what it is worth.");
+            }
+            Some(_) => {}
+        }
+    }
+    faults.finish()?;
+    let correction = AttemptCorrection {
+        points: input.points.unwrap_or_default(),
+        score_percent: input.score_percent,
+        reason: input.reason,
+        corrected_by: ctx.actor.id(),
+        corrected_at: ctx.now,
+    };
+    let graded = quiz::grade_corrected(quiz, &answers_of(&attempt)?, Some(&correction.grade()));
+    let (before, was_passed) = (attempt.score_percent, attempt.passed.unwrap_or(false));
+    attempt.correction = Some(serde_json::to_string(&correction).map_err(AppError::internal)?);
+    attempt.points = Some(graded.points);
+    attempt.max_points = Some(graded.max_points);
+    attempt.score_percent = Some(graded.score_percent);
+    attempt.passed = Some(graded.passed);
+    attempt.version = attempt.version.saturating_add(1);
+    store::update(conn, &attempt)?;
+    let changes = follow(conn, ctx, &mut loaded, ix)?;
+    let at = attempt.submitted_at.unwrap_or(ctx.now);
+    let asked = outline.ix(&attempt.module_key).unwrap_or(ix);
+    let proofs = proof::of_attempt(outline.module(asked), &graded.shares, graded.score_percent);
+    if !proofs.is_empty() {
+        let work = loaded.work("attempt", attempt.id, &attempt.module_key, at, proofs);
+        loaded.works.push(work);
+    }
+    let lost = was_passed && !graded.passed;
+    let undoes = undone(conn, &loaded, &attempt, lost, !changes.reopened.is_empty())?;
+    let data = json!({
+        "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number, "before_percent": before,
+        "score_percent": graded.score_percent, "passed": graded.passed, "undoes": undoes,
+    });
+    let mut log = vec![loaded.event("attempt.corrected").data(data)];
+    if graded.passed && !was_passed {
+        log.push(loaded.event("quiz.passed").data(data_of_pass(&attempt, graded.score_percent)));
+    }
+    let outcome = loaded.save(conn, ctx, &changes, log)?;
+    Ok(SubmitOut {
+        attempt: out(attempt, quiz)?,
+        enrollment: loaded.brief()?,
+        next: outcome.standing.next,
+        certificate_id: outcome.certificate_id,
+    })
+}
+
+fn data_of_pass(attempt: &AttemptRow, percent: f64) -> Value {
+    json!({
+        "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number, "score_percent": percent,
+        "counted_score_percent": percent,
+    })
+}
+
+/// Deletes an attempt, as if it had never been: the learner has it again, and what it proved is gone.
+///
+/// # Errors
+/// 403, 404, 412.
+pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<()> {
+    let (attempt, mut loaded) = find(conn, ctx, id)?;
+    conditions.require(attempt.version)?;
+    quiz_in(&loaded.outline, &attempt.module_key)?;
+    let ix = loaded.ix(&attempt.module_key)?;
+    store::delete(conn, id)?;
+    let record = loaded.facts_mut().record_mut(ix);
+    record.open_attempt = record.open_attempt.filter(|open| *open != id);
+    let changes = follow(conn, ctx, &mut loaded, ix)?;
+    loaded.withdrawn = Some((id, attempt.module_key.clone()));
+    let passed = attempt.passed.unwrap_or(false);
+    let undoes = undone(conn, &loaded, &attempt, passed, !changes.reopened.is_empty())?;
+    let data = json!({
+        "module": attempt.module_key, "attempt_id": id, "number": attempt.number, "score_percent": attempt.score_percent,
+        "undoes": undoes,
+    });
+    let log = vec![loaded.event("attempt.deleted").data(data)];
+    loaded.save(conn, ctx, &changes, log)?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Use cases about evidence: by a person's judgement, taken back, listed.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::find_person;
+use super::reckoning::{Work, prove, reckon, tell};
+use crate::db::page::{PageRequest, Rows};
+use crate::db::{Conn, lock_mastery};
+use crate::domain::mastery::proof::Proof;
+use crate::domain::permission::Act;
+use crate::error::{AppError, AppResult, Code};
+use crate::events::NewEvent;
+use crate::features::competencies::dto::{EvidenceIn, EvidenceOut, EvidenceQuery, EvidenceSource};
+use crate::features::competencies::store::evidence::EvidenceRow;
+use crate::features::competencies::store::{self};
+use crate::http::Ref;
+use crate::state::Ctx;
+
+pub(super) fn out(row: EvidenceRow) -> EvidenceOut {
+    EvidenceOut {
+        id: row.id,
+        competency_id: row.competency_id,
+        score: row.score,
+        weight: row.weight,
+        at: row.at,
+        recorded_at: row.recorded_at,
+        note: row.note,
+        source: EvidenceSource {
+            kind: row.source_kind,
+            id: row.source_id,
+            course_id: row.course_id,
+            enrollment_id: row.enrollment_id,
+            module: row.module_key,
+        },
+    }
+}
+
+/// Adds evidence by a person's judgement.
+///
+/// # Errors
+/// 403, 404; 422 for a competency that does not exist or an instant that lies ahead.
+pub fn record(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: EvidenceIn) -> AppResult<EvidenceOut> {
+    let (user, course) = find_person(conn, ctx, who, input.course_id, Act::RecordEvidence)?;
+    if store::competencies::find(conn, input.competency_id)?.is_none() {
+        return Err(AppError::field("/competency_id", "unknown_competency", "There is no such competency."));
+    }
+    let at = input.at.unwrap_or(ctx.now);
+    if at > ctx.now {
+        return Err(AppError::field("/at", "in_future", "This instant lies in the future."));
+    }
+    let weight = input.weight.unwrap_or(1.0);
+    let work = Work {
+        kind: "person",
+        id: ctx.actor.id().unwrap_or_default(),
+        course,
+        enrollment: None,
+        module: None,
+        at,
+        proofs: vec![Proof { competency: input.competency_id, score: input.score, weight }],
+        note: input.note,
+    };
+    let reckoned = prove(conn, ctx, user.id, &[work])?;
+    let newest = store::evidence::last(conn, user.id, input.competency_id)?;
+    let row = newest.ok_or_else(|| AppError::internal("the evidence just written is not there"))?;
+    let data =
+        json!({"competency_id": input.competency_id, "score": input.score, "weight": weight, "evidence_id": row.id});
+    let mut event = NewEvent::new("evidence.recorded", "competency", input.competency_id).user(user.id).data(data);
+    event.course_id = course;
+    tell(conn, ctx, user.id, reckoned, vec![event])?;
+    Ok(out(row))
+}
+
+/// Takes evidence back that a person gave.
+///
+/// # Errors
+/// 403, 404; 409 for what graded work left, which goes with its attempt.
+pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<()> {
+    let missing = || AppError::not_found("evidence");
+    let row = store::evidence::find(conn, id)?.ok_or_else(missing)?;
+    let found = find_person(conn, ctx, &Ref::Id(row.user_id), row.course_id, Act::RecordEvidence);
+    if let Err(error) = found {
+        // Who may see the person's mastery is told that it is a matter of rights.
+        return match find_person(conn, ctx, &Ref::Id(row.user_id), row.course_id, Act::ReadMastery) {
+            Ok(_) => Err(error),
+            Err(hidden) => Err(hidden.when_missing(missing)),
+        };
+    }
+    if row.source_kind != "person" {
+        let detail = "Evidence of graded work goes with its attempt: correct or delete that.";
+        return Err(AppError::new(Code::WrongState, detail));
+    }
+    lock_mastery(conn, row.user_id)?;
+    store::evidence::delete(conn, id)?;
+    let known = store::evidence::with_mastery(conn, row.user_id, &[row.competency_id])?;
+    let reckoned = reckon(conn, ctx, row.user_id, known)?;
+    let data = json!({"competency_id": row.competency_id, "score": row.score, "evidence_id": id});
+    let mut event = NewEvent::new("evidence.deleted", "competency", row.competency_id).user(row.user_id).data(data);
+    event.course_id = row.course_id;
+    tell(conn, ctx, row.user_id, reckoned, vec![event])
+}
+
+/// A page of a person's evidence.
+///
+/// # Errors
+/// 403, 404.
+pub fn list(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    who: &Ref,
+    filter: &EvidenceQuery,
+    page: &PageRequest,
+) -> AppResult<Rows<EvidenceOut>> {
+    let (user, course) = find_person(conn, ctx, who, filter.course_id, Act::ReadMastery)?;
+    Ok(store::evidence::list(conn, user.id, filter.competency_id, course, page)?.map(out))
+}

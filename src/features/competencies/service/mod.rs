@@ -1,0 +1,222 @@
+//! Use cases about competencies.
+
+pub mod behind;
+pub mod competencies;
+pub mod evidence;
+pub mod frameworks;
+pub mod goals;
+pub mod importing;
+pub mod matrix;
+pub mod practice;
+pub mod reading;
+pub mod reckoning;
+pub mod targets;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::store::competencies::CompetencyRow;
+use super::store::{self};
+use crate::db::Conn;
+use crate::domain::facts::{CompetencyFact, LearnerFacts};
+use crate::domain::mastery::behind::Due;
+use crate::domain::mastery::rollup::Rollup;
+use crate::domain::mastery::{Evidence, Level, Method, Params};
+use crate::domain::outline::{Compiled, FactNeeds};
+use crate::domain::permission::{Act, Relation};
+use crate::domain::simulate::KnownCompetency;
+use crate::error::{AppError, AppResult};
+use crate::features::{courses, users};
+use crate::http::Ref;
+use crate::state::Ctx;
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> AppResult<T> {
+    serde_json::from_str(text).map_err(AppError::internal)
+}
+
+fn text(value: &impl serde::Serialize) -> AppResult<String> {
+    serde_json::to_string(value).map_err(AppError::internal)
+}
+
+/// A competency, read.
+struct Competency {
+    row: CompetencyRow,
+    method: Method,
+    params: Params,
+    levels: Vec<Level>,
+    rollup: Option<Rollup>,
+}
+
+impl Competency {
+    fn read(row: CompetencyRow) -> AppResult<Self> {
+        let params: Params = json(&row.params)?;
+        let method = Method::new(&row.method, &params)
+            .map_err(|_| AppError::internal(format_args!("competency {} has no valid method", row.id)))?;
+        Ok(Self {
+            method,
+            params,
+            levels: json(&row.levels)?,
+            rollup: row.rollup.as_deref().map(json).transpose()?,
+            row,
+        })
+    }
+}
+
+/// When it is due, if it is.
+fn due(due_at: Option<DateTime<Utc>>, due_days: Option<i32>) -> Option<Due> {
+    due_at.map(Due::At).or_else(|| Some(Due::DaysAfterEnrollment(u32::try_from(due_days?).ok()?)))
+}
+
+/// Which of these ids are competencies, with the names of their levels.
+///
+/// # Errors
+/// Database errors.
+pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<String>>> {
+    let rows = store::competencies::find_many(conn, ids)?;
+    rows.into_iter()
+        .map(|row| {
+            let levels: Vec<Level> = json(&row.levels)?;
+            Ok((row.id, levels.into_iter().map(|level| level.name).collect()))
+        })
+        .collect()
+}
+
+/// Adds what conditions ask about competencies to the facts, by one statement.
+///
+/// # Errors
+/// Database errors.
+pub fn load_facts(conn: &mut Conn, user: Uuid, needs: &FactNeeds, learner: &mut LearnerFacts) -> AppResult<()> {
+    if needs.competencies.is_empty() && needs.dues.is_empty() {
+        return Ok(());
+    }
+    let mut facts: Vec<CompetencyFact> = Vec::new();
+    if needs.dues.is_empty() {
+        for (competency, levels, mastery) in store::evidence::facts(conn, user, &needs.competencies)? {
+            facts.push(CompetencyFact { competency, mastery, levels: json(&levels)?, dues: Vec::new() });
+        }
+    } else {
+        let all: Vec<Uuid> = needs.competencies.iter().chain(&needs.dues).copied().collect();
+        for ((competency, levels, mastery), dues) in store::evidence::facts_with_dues(conn, user, &all)? {
+            let at = match facts.iter().position(|fact| fact.competency == competency) {
+                Some(at) => at,
+                None => {
+                    facts.push(CompetencyFact { competency, mastery, levels: json(&levels)?, dues: Vec::new() });
+                    facts.len().saturating_sub(1)
+                }
+            };
+            let (at_least, due_at, due_days, enrolled, assigned) = dues;
+            if let (Some(fact), Some(at_least), Some(since)) = (facts.get_mut(at), at_least, enrolled.or(assigned))
+                && let Some(due) = due(due_at, due_days)
+            {
+                fact.dues.push((due.instant(since), at_least));
+            }
+        }
+    }
+    learner.competencies = facts;
+    Ok(())
+}
+
+/// Puts in place of a learner's mastery what it was at a past instant, by the evidence that was written down until then. A value that
+/// rolls up from others stays what it is now.
+///
+/// # Errors
+/// Database errors.
+pub fn as_of(conn: &mut Conn, user: Uuid, learner: &mut LearnerFacts, at: DateTime<Utc>) -> AppResult<()> {
+    let ids: Vec<Uuid> = learner.competencies.iter().map(|fact| fact.competency).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = store::competencies::find_many(conn, &ids)?;
+    let evidence = store::evidence::of_until(conn, user, &ids, at)?;
+    for competency in rows.into_iter().map(Competency::read) {
+        let competency = competency?;
+        let own: Vec<Evidence> = evidence
+            .iter()
+            .filter(|(_, id, ..)| *id == competency.row.id)
+            .map(|(id, _, score, weight, at)| Evidence { id: *id, score: *score, weight: *weight, at: *at })
+            .collect();
+        let facts = learner.competencies.iter_mut().filter(|fact| fact.competency == competency.row.id);
+        facts.filter(|_| competency.rollup.is_none()).for_each(|fact| fact.mastery = competency.method.mastery(&own));
+    }
+    Ok(())
+}
+
+/// The competencies that an outline and a script name, for a simulation in a course.
+///
+/// # Errors
+/// Database errors.
+pub fn for_simulation(
+    conn: &mut Conn,
+    course: Uuid,
+    outline: &Compiled,
+    named: &[Uuid],
+) -> AppResult<Vec<KnownCompetency>> {
+    let mut ids: Vec<Uuid> = outline.alignments.iter().map(|a| a.competency).collect();
+    ids.extend(outline.needs.competencies.iter().chain(&outline.needs.dues).chain(named));
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let targets = store::targets::of_scopes(conn, &[course])?;
+    let rows = store::competencies::find_many(conn, &ids)?;
+    rows.into_iter()
+        .map(|row| {
+            let competency = Competency::read(row)?;
+            let own = targets.iter().filter(|target| target.competency_id == competency.row.id);
+            Ok(KnownCompetency {
+                id: competency.row.id,
+                method: competency.method,
+                levels: competency.levels,
+                dues: own.filter_map(|t| Some((due(t.due_at, t.due_days)?, t.at_least))).collect(),
+            })
+        })
+        .collect()
+}
+
+/// Remembers which competencies a new revision teaches, assesses and asks about.
+///
+/// # Errors
+/// Database errors.
+pub fn index_revision(conn: &mut Conn, course: Uuid, revision: Uuid, outline: &Compiled) -> AppResult<()> {
+    let mut rows: Vec<(Uuid, &'static str, f64)> = Vec::new();
+    for alignment in &outline.alignments {
+        let touch = alignment.touch.as_str();
+        match rows.iter_mut().find(|(id, known, _)| *id == alignment.competency && *known == touch) {
+            Some((.., weight)) => *weight += alignment.weight,
+            None => rows.push((alignment.competency, touch, alignment.weight)),
+        }
+    }
+    for id in outline.needs.competencies.iter().chain(&outline.needs.dues) {
+        if !rows.iter().any(|(known, touch, _)| known == id && *touch == "asks") {
+            rows.push((*id, "asks", 1.0));
+        }
+    }
+    store::competencies::insert_alignments(conn, course, revision, &rows)
+}
+
+/// Finds a person whose mastery the actor may treat so. Who may do it in one course only must name it, and the person must
+/// learn there. Answers the person and the course.
+fn find_person(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    who: &Ref,
+    course: Option<Uuid>,
+    act: Act,
+) -> AppResult<(users::UserRow, Option<Uuid>)> {
+    let Some(course) = course else { return Ok((users::find_for(conn, ctx, who, act)?, None)) };
+    let row = users::find(conn, who)?;
+    let relation = courses::relation(course);
+    if ctx.may(act, &relation) {
+        let learns = crate::features::enrollments::learns(conn, course, row.id)?;
+        return if learns { Ok((row, Some(course))) } else { Err(AppError::not_found("user")) };
+    }
+    Ok((users::find_for(conn, ctx, who, act)?, Some(course)))
+}
+
+/// Asks whether the actor may do this to frameworks or goals.
+fn require(ctx: &Ctx, act: Act) -> AppResult<()> {
+    ctx.require(act, &Relation::default())
+}

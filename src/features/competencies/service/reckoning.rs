@@ -1,0 +1,344 @@
+//! Mastery, reckoned from evidence in the same transaction.
+//!
+//! What was submitted first counts first, whenever it was graded: the value is reckoned from all evidence each time. Parents
+//! that roll up are reckoned after their children, up to the top of the tree.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Competency;
+use crate::db::{Conn, lock_mastery};
+use crate::domain::mastery::proof::{Proof, Turn, turn};
+use crate::domain::mastery::rollup::Child;
+use crate::domain::mastery::{Evidence, level_of, reaches};
+use crate::error::AppResult;
+use crate::events::{self, NewEvent};
+use crate::features::competencies::store::evidence::{EvidenceRow, MasteryRow};
+use crate::features::competencies::store::{self};
+use crate::features::enrollments;
+use crate::jobs::queue;
+use crate::state::{Ctx, State};
+
+/// The job that reckons everybody's mastery of a competency again.
+pub const JOB: &str = "reckon_competency";
+/// People whom one transaction reckons.
+const PIECE: i64 = 100;
+
+/// A piece of work that proves something.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// `attempt`, `module` or `person`.
+    pub kind: &'static str,
+    /// The attempt, the enrollment, or who judged.
+    pub id: Uuid,
+    /// The course.
+    pub course: Option<Uuid>,
+    /// The enrollment.
+    pub enrollment: Option<Uuid>,
+    /// Key of the module.
+    pub module: Option<String>,
+    /// When it was submitted.
+    pub at: DateTime<Utc>,
+    /// What it proves.
+    pub proofs: Vec<Proof>,
+    /// What a person said.
+    pub note: Option<String>,
+}
+
+/// What became of a person's mastery.
+#[derive(Debug, Default)]
+pub struct Reckoned {
+    /// New values of those that changed.
+    pub changed: HashMap<Uuid, Option<f64>>,
+    /// What is to be told.
+    pub events: Vec<NewEvent>,
+}
+
+/// Writes what pieces of work prove and reckons mastery again.
+///
+/// # Errors
+/// Database errors.
+pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work]) -> AppResult<Reckoned> {
+    let touched: Vec<Uuid> = works
+        .iter()
+        .flat_map(|work| &work.proofs)
+        .map(|proof| proof.competency)
+        .collect::<HashSet<_>>()
+        .into_iter()
+        .collect();
+    if touched.is_empty() {
+        return Ok(Reckoned::default());
+    }
+    lock_mastery(conn, user)?;
+    // A course may name what was deleted since it was published.
+    let known = store::evidence::with_mastery(conn, user, &touched)?;
+    let exists: HashSet<Uuid> = known.iter().map(|(row, _)| row.id).collect();
+    let mut rows = Vec::new();
+    for work in works {
+        for proof in work.proofs.iter().filter(|proof| exists.contains(&proof.competency)) {
+            rows.push(EvidenceRow {
+                id: ctx.new_id(),
+                user_id: user,
+                competency_id: proof.competency,
+                score: proof.score,
+                weight: proof.weight,
+                at: work.at,
+                source_kind: work.kind.to_owned(),
+                source_id: work.id,
+                course_id: work.course,
+                enrollment_id: work.enrollment,
+                module_key: work.module.clone(),
+                note: work.note.clone(),
+                made_by: ctx.actor.id().filter(|_| work.kind == "person"),
+                recorded_at: ctx.now,
+            });
+        }
+    }
+    if rows.is_empty() {
+        return Ok(Reckoned::default());
+    }
+    store::evidence::save(conn, &rows)?;
+    reckon(conn, ctx, user, known)
+}
+
+/// Takes back what a piece of work said and reckons mastery again.
+///
+/// # Errors
+/// Database errors.
+pub fn withdraw(conn: &mut Conn, ctx: &Ctx, user: Uuid, source: Uuid, module: &str) -> AppResult<Reckoned> {
+    let touched = store::evidence::competencies_of_source(conn, source, module)?;
+    if touched.is_empty() {
+        return Ok(Reckoned::default());
+    }
+    lock_mastery(conn, user)?;
+    store::evidence::delete_source(conn, source, module)?;
+    let known = store::evidence::with_mastery(conn, user, &touched)?;
+    reckon(conn, ctx, user, known)
+}
+
+/// Reckons a person's mastery of these competencies, and of those above that roll up.
+pub(super) fn reckon(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    user: Uuid,
+    known: Vec<(store::competencies::CompetencyRow, Option<MasteryRow>)>,
+) -> AppResult<Reckoned> {
+    let mut before: HashMap<Uuid, MasteryRow> = HashMap::new();
+    let mut all: BTreeMap<Uuid, Competency> = BTreeMap::new();
+    let mut leaves: Vec<Uuid> = Vec::new();
+    let mut keep = |(row, mastery): (store::competencies::CompetencyRow, Option<MasteryRow>),
+                    all: &mut BTreeMap<Uuid, Competency>|
+     -> AppResult<()> {
+        if let Some(mastery) = mastery {
+            before.insert(row.id, mastery);
+        }
+        all.entry(row.id).or_insert(Competency::read(row)?);
+        Ok(())
+    };
+    for pair in known {
+        leaves.push(pair.0.id);
+        keep(pair, &mut all)?;
+    }
+    let above = if all.values().any(|c| c.row.parent_id.is_some()) {
+        store::competencies::above(conn, &leaves)?
+    } else {
+        Vec::new()
+    };
+    let mut parents: Vec<Uuid> = above.iter().filter(|row| row.rollup.is_some()).map(|row| row.id).collect();
+    parents.extend(all.values().filter(|c| c.rollup.is_some()).map(|c| c.row.id));
+    let mut children: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    if !parents.is_empty() {
+        for pair in store::evidence::with_mastery(conn, user, &parents)? {
+            keep(pair, &mut all)?;
+        }
+        for pair in store::evidence::children_with_mastery(conn, user, &parents)? {
+            children.entry(pair.0.parent_id.unwrap_or_default()).or_default().push(pair.0.id);
+            keep(pair, &mut all)?;
+        }
+    }
+    let mut evidence: HashMap<Uuid, Vec<Evidence>> = HashMap::new();
+    for (id, competency, score, weight, at) in store::evidence::of(conn, user, &leaves)? {
+        evidence.entry(competency).or_default().push(Evidence { id, score, weight, at });
+    }
+    let mut values: HashMap<Uuid, Option<f64>> = before.iter().map(|(id, row)| (*id, row.value)).collect();
+    for id in &leaves {
+        let own = evidence.get(id).map(Vec::as_slice).unwrap_or_default();
+        if let Some(competency) = all.get(id).filter(|c| c.rollup.is_none()) {
+            values.insert(*id, competency.method.mastery(own));
+        }
+    }
+    for id in deepest_first(&parents, &all, &above) {
+        let Some(rollup) = all.get(&id).and_then(|c| c.rollup) else { continue };
+        let below: Vec<Child> = children
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .filter_map(|child| all.get(child))
+            .map(|child| Child {
+                mastery: values.get(&child.row.id).copied().flatten(),
+                required: child.row.required,
+                points: child.row.points,
+                at_least: child.row.mastered_at_least,
+            })
+            .collect();
+        values.insert(id, rollup.mastery(&below));
+    }
+    let mut touched: Vec<Uuid> = leaves.clone();
+    touched.extend(parents);
+    settle(conn, ctx, user, &touched, &all, &before, &values, &evidence)
+}
+
+/// Parents that roll up, those that are farther from the top first.
+fn deepest_first(
+    parents: &[Uuid],
+    all: &BTreeMap<Uuid, Competency>,
+    above: &[store::competencies::CompetencyRow],
+) -> Vec<Uuid> {
+    let parent_of = |id: Uuid| {
+        let row = above.iter().find(|row| row.id == id).or_else(|| all.get(&id).map(|c| &c.row));
+        row.and_then(|row| row.parent_id)
+    };
+    let depth = |id: Uuid| {
+        let mut at = parent_of(id);
+        let mut depth = 0_usize;
+        while let Some(id) = at.filter(|_| depth < 1000) {
+            at = parent_of(id);
+            depth = depth.saturating_add(1);
+        }
+        depth
+    };
+    let mut sorted: Vec<Uuid> = parents.to_vec();
+    sorted.sort_by_key(|id| std::cmp::Reverse(depth(*id)));
+    sorted.dedup();
+    sorted
+}
+
+/// Writes what changed, and says what is to be told of it.
+#[expect(clippy::too_many_arguments, reason = "the parts of one reckoning")]
+fn settle(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    user: Uuid,
+    touched: &[Uuid],
+    all: &BTreeMap<Uuid, Competency>,
+    before: &HashMap<Uuid, MasteryRow>,
+    values: &HashMap<Uuid, Option<f64>>,
+    evidence: &HashMap<Uuid, Vec<Evidence>>,
+) -> AppResult<Reckoned> {
+    let mut done = Reckoned::default();
+    let mut rows = Vec::new();
+    let mut seen = HashSet::new();
+    let mut risen: Vec<Uuid> = Vec::new();
+    for id in touched.iter().filter(|id| seen.insert(**id)) {
+        let Some(competency) = all.get(id) else { continue };
+        let old = before.get(id);
+        let (was, is) = (old.and_then(|row| row.value), values.get(id).copied().flatten());
+        let level = level_of(is, &competency.levels).map(|level| level.name.clone());
+        let count = match evidence.get(id) {
+            Some(own) => i32::try_from(own.len()).unwrap_or(i32::MAX),
+            None if competency.rollup.is_some() => old.map_or(0, |row| row.evidence_count),
+            None => 0,
+        };
+        let turn = turn(was, is, competency.row.mastered_at_least);
+        let mastered_at = match turn {
+            Turn::Mastered => Some(ctx.now),
+            Turn::Lost => None,
+            Turn::Neither => old.and_then(|row| row.mastered_at),
+        };
+        let row = MasteryRow {
+            user_id: user,
+            competency_id: *id,
+            value: is,
+            level: level.clone(),
+            evidence_count: count,
+            mastered_at,
+            updated_at: ctx.now,
+        };
+        let same = old.is_some_and(|old| MasteryRow { updated_at: old.updated_at, ..row.clone() } == *old);
+        if same || (old.is_none() && is.is_none() && count == 0) {
+            continue;
+        }
+        rows.push(row);
+        if was != is {
+            done.changed.insert(*id, is);
+        }
+        if is > was {
+            risen.push(*id);
+        }
+        let kind = match turn {
+            Turn::Mastered => "competency.mastered",
+            Turn::Lost => "competency.lost",
+            Turn::Neither => continue,
+        };
+        let data =
+            json!({"competency_id": id, "key": competency.row.key, "mastery": is, "before": was, "level": level});
+        done.events.push(NewEvent::new(kind, "competency", *id).user(user).data(data));
+    }
+    store::evidence::save_mastery(conn, &rows)?;
+    if !risen.is_empty() {
+        caught_up(conn, user, &risen, values)?;
+    }
+    Ok(done)
+}
+
+/// Who caught up may be told to be behind again.
+fn caught_up(conn: &mut Conn, user: Uuid, risen: &[Uuid], values: &HashMap<Uuid, Option<f64>>) -> AppResult<()> {
+    let reached: Vec<Uuid> = store::targets::marked(conn, user, risen)?
+        .into_iter()
+        .filter(|(_, competency, at_least)| {
+            values.get(competency).copied().flatten().is_some_and(|value| reaches(value, *at_least))
+        })
+        .map(|(target, ..)| target)
+        .collect();
+    if reached.is_empty() { Ok(()) } else { store::targets::unmark(conn, user, &reached) }
+}
+
+/// Tells of a reckoning outside of an enrollment, and brings the person's enrollments along that ask about it.
+pub(super) fn tell(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    user: Uuid,
+    reckoned: Reckoned,
+    mut log: Vec<NewEvent>,
+) -> AppResult<()> {
+    log.extend(reckoned.events);
+    events::append(conn, ctx, log)?;
+    let changed: Vec<Uuid> = reckoned.changed.into_keys().collect();
+    enrollments::refresh(conn, ctx, user, &changed, None)
+}
+
+/// Asks the worker to reckon everybody's mastery of a competency again.
+pub(super) fn enqueue(conn: &mut Conn, ctx: &Ctx, competency: Uuid, after: Option<Uuid>) -> AppResult<()> {
+    let payload = json!({"competency_id": competency, "after": after});
+    let key = format!("{JOB}:{competency}:{}", after.map(|id| id.to_string()).unwrap_or_default());
+    queue::enqueue(conn, JOB, Some(&key), payload, ctx.now, ctx.now)
+}
+
+/// Reckons everybody's mastery of a competency again, a piece at a time; run by the worker after its settings changed.
+///
+/// # Errors
+/// Database errors.
+pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
+    let id = |name: &str| payload.get(name).and_then(|v| v.as_str()).and_then(|text| Uuid::try_parse(text).ok());
+    let Some(competency) = id("competency_id") else { return Ok(()) };
+    let mut after = id("after");
+    loop {
+        let people = state.db.read_here(move |conn| store::evidence::people_with(conn, competency, after, PIECE))?;
+        let Some(last) = people.last().copied() else { return Ok(()) };
+        let ctx = state.system();
+        state.db.write_here(move |conn| {
+            // One person after the other: each has its own evidence, tree and enrollments.
+            for user in people {
+                lock_mastery(conn, user)?;
+                let known = store::evidence::with_mastery(conn, user, &[competency])?;
+                let reckoned = reckon(conn, &ctx, user, known)?;
+                tell(conn, &ctx, user, reckoned, Vec::new())?;
+            }
+            Ok(())
+        })?;
+        after = Some(last);
+    }
+}

@@ -1,0 +1,325 @@
+//! SQL about evidence and mastery.
+
+use chrono::{DateTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    RunQueryDsl, Selectable, SelectableHelper,
+};
+use uuid::Uuid;
+
+use super::competencies::CompetencyRow;
+use super::ids;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, Rows};
+use crate::db::schema::{competencies, competency_targets as targets, enrollments, evidence, goal_learners, mastery};
+use crate::db::types::{At, Id};
+use crate::error::AppResult;
+use crate::per_backend;
+
+/// A row of `evidence`.
+#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[diesel(table_name = evidence)]
+pub struct EvidenceRow {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub competency_id: Uuid,
+    pub score: f64,
+    pub weight: f64,
+    pub at: DateTime<Utc>,
+    pub source_kind: String,
+    pub source_id: Uuid,
+    pub course_id: Option<Uuid>,
+    pub enrollment_id: Option<Uuid>,
+    pub module_key: Option<String>,
+    pub note: Option<String>,
+    pub made_by: Option<Uuid>,
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// Writes evidence; what the same work said before is replaced.
+pub fn save(conn: &mut Conn, rows: &[EvidenceRow]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                evidence::id.eq(Id(row.id)),
+                evidence::user_id.eq(Id(row.user_id)),
+                evidence::competency_id.eq(Id(row.competency_id)),
+                evidence::score.eq(row.score),
+                evidence::weight.eq(row.weight),
+                evidence::at.eq(At(row.at)),
+                evidence::source_kind.eq(&row.source_kind),
+                evidence::source_id.eq(Id(row.source_id)),
+                evidence::course_id.eq(row.course_id.map(Id)),
+                evidence::enrollment_id.eq(row.enrollment_id.map(Id)),
+                evidence::module_key.eq(row.module_key.as_deref()),
+                evidence::note.eq(row.note.as_deref()),
+                evidence::made_by.eq(row.made_by.map(Id)),
+                evidence::recorded_at.eq(At(row.recorded_at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(500) {
+        per_backend!(conn, |c| diesel::insert_into(evidence::table)
+            .values(piece)
+            .on_conflict((evidence::source_id, evidence::module_key, evidence::competency_id))
+            .do_update()
+            .set((
+                evidence::score.eq(excluded(evidence::score)),
+                evidence::weight.eq(excluded(evidence::weight)),
+                evidence::at.eq(excluded(evidence::at)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// What a piece of evidence says, in short: id, competency, score, weight, when the work was submitted.
+pub type Short = (Uuid, Uuid, f64, f64, DateTime<Utc>);
+
+/// All evidence of a person about these competencies.
+pub fn of(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Short>> {
+    Ok(evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .filter(evidence::competency_id.eq_any(ids(list)))
+        .select((evidence::id, evidence::competency_id, evidence::score, evidence::weight, evidence::at))
+        .load(conn)?)
+}
+
+/// The same, of what was written down until an instant.
+pub fn of_until(conn: &mut Conn, user: Uuid, list: &[Uuid], until: DateTime<Utc>) -> AppResult<Vec<Short>> {
+    Ok(evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .filter(evidence::competency_id.eq_any(ids(list)))
+        .filter(evidence::recorded_at.le(At(until)))
+        .select((evidence::id, evidence::competency_id, evidence::score, evidence::weight, evidence::at))
+        .load(conn)?)
+}
+
+/// Which competencies a piece of work speaks of.
+pub fn competencies_of_source(conn: &mut Conn, source: Uuid, module: &str) -> AppResult<Vec<Uuid>> {
+    let rows = evidence::table.filter(evidence::source_id.eq(Id(source))).filter(evidence::module_key.eq(module));
+    Ok(rows.select(evidence::competency_id).load(conn)?)
+}
+
+pub fn delete_source(conn: &mut Conn, source: Uuid, module: &str) -> AppResult<()> {
+    let rows = evidence::table.filter(evidence::source_id.eq(Id(source))).filter(evidence::module_key.eq(module));
+    diesel::delete(rows).execute(conn)?;
+    Ok(())
+}
+
+pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<EvidenceRow>> {
+    let row = evidence::table.filter(evidence::id.eq(Id(id))).select(EvidenceRow::as_select());
+    Ok(row.get_result(conn).optional()?)
+}
+
+pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
+    diesel::delete(evidence::table.filter(evidence::id.eq(Id(id)))).execute(conn)?;
+    Ok(())
+}
+
+pub fn list(
+    conn: &mut Conn,
+    user: Uuid,
+    competency: Option<Uuid>,
+    course: Option<Uuid>,
+    page: &PageRequest,
+) -> AppResult<Rows<EvidenceRow>> {
+    let mut query = evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .select(EvidenceRow::as_select())
+        .order(evidence::id)
+        .limit(page.fetch())
+        .into_boxed();
+    if let Some(competency) = competency {
+        query = query.filter(evidence::competency_id.eq(Id(competency)));
+    }
+    if let Some(course) = course {
+        query = query.filter(evidence::course_id.eq(Id(course)));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(evidence::id.gt(Id(after)));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// What was written last of a person about one competency.
+pub fn last(conn: &mut Conn, user: Uuid, competency: Uuid) -> AppResult<Option<EvidenceRow>> {
+    Ok(evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .filter(evidence::competency_id.eq(Id(competency)))
+        .order(evidence::id.desc())
+        .select(EvidenceRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The newest evidence of a person about one competency, by submission.
+pub fn newest(conn: &mut Conn, user: Uuid, competency: Uuid, limit: i64) -> AppResult<Vec<EvidenceRow>> {
+    Ok(evidence::table
+        .filter(evidence::user_id.eq(Id(user)))
+        .filter(evidence::competency_id.eq(Id(competency)))
+        .order((evidence::at.desc(), evidence::id.desc()))
+        .limit(limit)
+        .select(EvidenceRow::as_select())
+        .load(conn)?)
+}
+
+/// A row of `mastery`.
+#[derive(Debug, Clone, PartialEq, diesel::Queryable, Selectable)]
+#[diesel(table_name = mastery)]
+pub struct MasteryRow {
+    pub user_id: Uuid,
+    pub competency_id: Uuid,
+    pub value: Option<f64>,
+    pub level: Option<String>,
+    pub evidence_count: i32,
+    pub mastered_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// These competencies with how far a person has come in each.
+pub fn with_mastery(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<(CompetencyRow, Option<MasteryRow>)>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(competencies::id.eq_any(ids(list)))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select()))
+        .load(conn)?)
+}
+
+/// Those directly below these, with how far a person has come in each.
+pub fn children_with_mastery(
+    conn: &mut Conn,
+    user: Uuid,
+    parents: &[Uuid],
+) -> AppResult<Vec<(CompetencyRow, Option<MasteryRow>)>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(competencies::parent_id.eq_any(ids(parents)))
+        .filter(competencies::retired_at.is_null())
+        .order((competencies::position, competencies::id))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select()))
+        .load(conn)?)
+}
+
+pub fn save_mastery(conn: &mut Conn, rows: &[MasteryRow]) -> AppResult<()> {
+    for piece in rows.chunks(500) {
+        let values: Vec<_> = piece
+            .iter()
+            .map(|row| {
+                (
+                    mastery::user_id.eq(Id(row.user_id)),
+                    mastery::competency_id.eq(Id(row.competency_id)),
+                    mastery::value.eq(row.value),
+                    mastery::level.eq(row.level.as_deref()),
+                    mastery::evidence_count.eq(row.evidence_count),
+                    mastery::mastered_at.eq(row.mastered_at.map(At)),
+                    mastery::updated_at.eq(At(row.updated_at)),
+                )
+            })
+            .collect();
+        per_backend!(conn, |c| diesel::insert_into(mastery::table)
+            .values(&values)
+            .on_conflict((mastery::user_id, mastery::competency_id))
+            .do_update()
+            .set((
+                mastery::value.eq(excluded(mastery::value)),
+                mastery::level.eq(excluded(mastery::level)),
+                mastery::evidence_count.eq(excluded(mastery::evidence_count)),
+                mastery::mastered_at.eq(excluded(mastery::mastered_at)),
+                mastery::updated_at.eq(excluded(mastery::updated_at)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// A page of a person's mastery, with the competencies.
+pub fn list_mastery(
+    conn: &mut Conn,
+    user: Uuid,
+    framework: Option<Uuid>,
+    among: Option<&[Uuid]>,
+    page: &PageRequest,
+) -> AppResult<Rows<(MasteryRow, CompetencyRow)>> {
+    let mut query = mastery::table
+        .inner_join(competencies::table.on(competencies::id.eq(mastery::competency_id)))
+        .filter(mastery::user_id.eq(Id(user)))
+        .select((MasteryRow::as_select(), CompetencyRow::as_select()))
+        .order(mastery::competency_id)
+        .limit(page.fetch())
+        .into_boxed();
+    if let Some(framework) = framework {
+        query = query.filter(competencies::framework_id.eq(Id(framework)));
+    }
+    if let Some(among) = among {
+        query = query.filter(mastery::competency_id.eq_any(ids(among)));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(mastery::competency_id.gt(Id(after)));
+    }
+    Ok(Rows::cut(query.load(conn)?, page, |(row, _)| row.competency_id))
+}
+
+/// People who have some mastery of a competency, in order, for the job that computes it again.
+pub fn people_with(conn: &mut Conn, competency: Uuid, after: Option<Uuid>, limit: i64) -> AppResult<Vec<Uuid>> {
+    let mut query = mastery::table
+        .filter(mastery::competency_id.eq(Id(competency)))
+        .select(mastery::user_id)
+        .order(mastery::user_id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(mastery::user_id.gt(Id(after)));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// What conditions ask of a competency: id, levels, mastery.
+pub type Fact = (Uuid, String, Option<f64>);
+
+pub fn facts(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Fact>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(competencies::id.eq_any(ids(list)))
+        .select((competencies::id, competencies::levels, mastery::value.nullable()))
+        .load(conn)?)
+}
+
+/// A due date as it is stored: required mastery, instant or days, and what days count from: enrollment, assignment of a goal.
+pub type DueColumns = (Option<f64>, Option<DateTime<Utc>>, Option<i32>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// [`facts`] with every due date of the person, in one statement: a row for each.
+pub fn facts_with_dues(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<(Fact, DueColumns)>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    let enrolled = enrollments::course_id
+        .nullable()
+        .eq(targets::scope_id.nullable())
+        .and(enrollments::user_id.nullable().eq(Id(user)))
+        .and(enrollments::status.nullable().eq("active"));
+    let assigned = goal_learners::goal_id
+        .nullable()
+        .eq(targets::scope_id.nullable())
+        .and(goal_learners::user_id.nullable().eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .left_join(targets::table.on(targets::competency_id.eq(competencies::id)))
+        .left_join(enrollments::table.on(enrolled))
+        .left_join(goal_learners::table.on(assigned))
+        .filter(competencies::id.eq_any(ids(list)))
+        .select((
+            (competencies::id, competencies::levels, mastery::value.nullable()),
+            (
+                targets::at_least.nullable(),
+                targets::due_at.nullable(),
+                targets::due_days.nullable(),
+                enrollments::enrolled_at.nullable(),
+                goal_learners::assigned_at.nullable(),
+            ),
+        ))
+        .load(conn)?)
+}

@@ -1,0 +1,373 @@
+//! What mastery opens and closes: adaptive paths, corrections, due dates, simulation, practice.
+
+use cairn::db::schema::events;
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+
+use crate::competencies::{assessing, competency, framework, mastery};
+use crate::support::factory::{article, quiz, right, sequence, wrong};
+use crate::support::{Client, TestApp, Value, json};
+
+const DAY: i64 = 86_400;
+
+fn with(mut module: Value, members: Value) -> Value {
+    module.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    module
+}
+
+fn hidden_unless(key: &str, role: &str, when: Value) -> Value {
+    with(article(key), json!({"role": role, "when": when, "unmet": "hide"}))
+}
+
+/// Two questions that both evaluate one competency.
+fn pair(key: &str, role: &str, competency: &str, pass_percent: u32) -> Value {
+    let item = |key: &str| json!({"key": key, "type": "true_false", "prompt": "?", "answer": true, "competencies": [{"id": competency}]});
+    quiz(key, role, json!({"pass_percent": pass_percent, "items": [item("one"), item("two")]}))
+}
+
+fn answers(right: u32) -> Value {
+    json!({"one": right > 0, "two": right > 1})
+}
+
+/// What was told of this kind, in order: details.
+fn told(app: &TestApp, kind: &'static str) -> Vec<Value> {
+    app.state
+        .db
+        .read_here(|conn| {
+            Ok(events::table.filter(events::kind.eq(kind)).order(events::seq).select(events::data).load(conn)?)
+        })
+        .unwrap()
+}
+
+fn access(who: &Client, enrollment: &str, module: &str) -> Value {
+    who.get(&format!("/v1/enrollments/{enrollment}/modules/{module}/access")).expect(200).json
+}
+
+/// A course that uses remedial-first, test-out, auto-routing and advanced-on-mastery.
+fn adaptive(app: &TestApp) -> (String, String, String) {
+    let (_, ids) = framework(
+        app,
+        json!([{"key": "basics", "title": "Basics", "method": "latest"}, {"key": "craft", "title": "Craft", "method": "highest"}]),
+    );
+    let (basics, craft) = (ids[0].clone(), ids[1].clone());
+    let at_least = |id: &str, n: Value| json!({"competency": {"id": id, "at_least": n}});
+    let outline = json!({"stages": [
+        sequence("start", "linear", vec![
+            pair("entry", "core", &basics, 0),
+            hidden_unless("help", "remedial", json!({"not": at_least(&basics, json!(0.5))})),
+            with(article("lesson"), json!({"waive_when": at_least(&basics, json!(0.9)), "competencies": [{"id": basics}]})),
+            pair("check", "core", &craft, 50)]),
+        {"kind": "choice", "key": "way", "choose": "one", "route": "auto", "branches": [
+            {"key": "fast", "title": "Fast", "when": at_least(&craft, json!(0.9)), "modules": [article("project")]},
+            {"key": "normal", "title": "Normal", "modules": [article("drill")]}]},
+        sequence("end", "linear", vec![hidden_unless("more", "advanced", at_least(&basics, json!("mastered"))), article("last")])]});
+    (app.course("dynamic_branching", &outline), basics, craft)
+}
+
+/// Takes whatever is next until nothing is; what was taken, each with its reason.
+fn walk(learner: &Client, enrollment: &str, entry: u32, check: u32) -> Vec<(String, String)> {
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let next = learner.get(&format!("/v1/enrollments/{enrollment}/next")).expect(200)["items"][0].clone();
+        let Some(module) = next["module"].as_str() else { break };
+        match module {
+            "entry" => drop(learner.attempt(enrollment, module, &answers(entry))),
+            "check" => drop(learner.attempt(enrollment, module, &answers(check))),
+            _ => drop(learner.open(enrollment, module).expect(200)),
+        }
+        taken.push((module.to_owned(), next["reason"].as_str().unwrap().to_owned()));
+    }
+    taken
+}
+
+both! {
+    fn three_kinds_of_learner_walk_three_paths_and_all_arrive(app) {
+        let (course, basics, craft) = adaptive(app);
+        let mut paths = Vec::new();
+        for (name, entry, check, expected) in [
+            ("struggling", 0, 1, vec!["entry", "help", "lesson", "check", "drill", "last"]),
+            ("average", 1, 1, vec!["entry", "lesson", "check", "drill", "last"]),
+            ("expert", 2, 2, vec!["entry", "check", "project", "more", "last"]),
+        ] {
+            let learner = app.user(name);
+            let e = learner.enroll(&course);
+            let taken = walk(&learner, &e, entry, check);
+            assert_eq!(taken.iter().map(|(module, _)| module.as_str()).collect::<Vec<_>>(), expected, "{name}");
+            let seen = learner.get(&format!("/v1/enrollments/{e}")).expect(200);
+            assert_eq!((&seen["status"], &seen["progress"]["percent"]), (&json!("completed"), &json!(100.0)), "{name}");
+            paths.push((learner, e, taken));
+        }
+        let (struggling, s, taken) = &paths[0];
+        assert_eq!(taken[1].1, "remedial", "what helps comes first");
+        // Every path is explained, for whoever may ask.
+        for who in [struggling, app.admin()] {
+            let project = access(who, s, "project");
+            assert_eq!(project["state"], "not_chosen");
+            let leaf = project["reasons"].as_array().unwrap().iter().find(|r| r["leaf"] == "competency").unwrap();
+            assert_eq!((&leaf["key"], &leaf["required"], &leaf["actual"]["mastery"], &leaf["met"]), (&json!(craft), &json!({"at_least": 0.9}), &json!(0.5), &json!(false)));
+            let more = access(who, s, "more");
+            assert_eq!((&more["state"], &more["reasons"][0]["required"]["at_least"]), (&json!("hidden"), &json!("mastered")));
+        }
+        let (average, a, _) = &paths[1];
+        assert_eq!(access(average, a, "help")["state"], "hidden");
+        assert_eq!(access(average, a, "help")["reasons"][0]["not"]["actual"]["mastery"], 0.5);
+        let (expert, x, _) = &paths[2];
+        // What was known before anything was proved.
+        let made = expert.get(&format!("/v1/enrollments/{x}")).expect(200)["created_at"].as_str().unwrap().to_owned();
+        let then = expert.get(&format!("/v1/enrollments/{x}/modules/lesson/access?as_of={made}")).expect(200);
+        assert_eq!(then["state"], "locked");
+        assert_eq!(access(expert, x, "lesson")["state"], "waived");
+        assert_eq!(access(expert, x, "drill")["state"], "not_chosen");
+        assert_eq!(mastery(expert, expert.id(), &basics)["mastered"], true);
+        assert_eq!(told(app, "competency.mastered").len(), 2, "the expert masters both");
+    }
+
+    fn what_was_proved_elsewhere_counts_at_once(app) {
+        let c = competency(app, "highest");
+        let proving = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&c], json!({"pass_percent": 0}))])]}));
+        let skipping = app.course("dynamic_branching", &json!({"stages": [sequence("s", "linear", vec![
+            with(article("known"), json!({"waive_when": {"competency": {"id": c, "at_least": 0.8}}}))])]}));
+        let ada = app.user("ada");
+        let (there, here) = (ada.enroll(&skipping), ada.enroll(&proving));
+        assert_eq!(ada.states(&there)["known"], "available");
+        ada.attempt(&here, "q", &right());
+        assert_eq!(ada.states(&there)["known"], "waived");
+        let seen = ada.get(&format!("/v1/enrollments/{there}")).expect(200);
+        assert_eq!(seen["status"], "completed", "the other course is complete in the same transaction");
+        let bea = app.user("bea");
+        app.admin().post(&format!("/v1/users/{}/evidence", bea.id()), json!({"competency_id": c, "score": 1})).expect(201);
+        let made = bea.post(&format!("/v1/courses/{skipping}/enrollments"), json!({})).expect(201);
+        assert_eq!(made["status"], "completed", "and for whoever comes with it");
+        app.admin().patch(&format!("/v1/courses/{skipping}"), json!({"enrollment_policy": "approval"})).expect(200);
+        let cyn = app.user("cyn");
+        app.admin().post(&format!("/v1/users/{}/evidence", cyn.id()), json!({"competency_id": c, "score": 1})).expect(201);
+        let asked = cyn.post(&format!("/v1/courses/{skipping}/enrollments"), json!({})).expect(201);
+        assert_eq!(asked["status"], "pending");
+        let approved = app.admin().post(&format!("/v1/enrollments/{}/approve", asked.id()), json!({})).expect(200);
+        assert_eq!(approved["status"], "completed", "also once it is approved");
+    }
+
+    fn a_corrected_grade_takes_back_what_hung_on_it_and_gives_it_back(app) {
+        let c = competency(app, "highest");
+        let outline = json!({"stages": [sequence("s", "linear", vec![
+            assessing("q", "core", &[&c], json!({"pass_percent": 50})), hidden_unless("more", "advanced", json!({"competency": {"id": c, "at_least": 0.8}}))])]});
+        let course = app.course_with(json!({"title": "C", "style": "dynamic_branching", "issues_certificate": true}), &outline);
+        let (ada, teacher) = (app.user("ada"), app.staff("instructor"));
+        let e = ada.enroll(&course);
+        let attempt = ada.attempt(&e, "q", &right()).id();
+        let done = ada.open(&e, "more").expect(200);
+        assert_eq!(done["enrollment"]["status"], "completed");
+        let certificate = done["certificate_id"].as_str().unwrap().to_owned();
+        assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 1.0);
+
+        let path = format!("/v1/attempts/{attempt}");
+        ada.patch(&path, json!({"score_percent": 100, "reason": "I say so."})).problem(403, "forbidden");
+        app.user("eve").patch(&path, json!({"score_percent": 100, "reason": "x"})).problem(404, "not_found");
+        assert_eq!(teacher.patch(&path, json!({"reason": " "})).faults(), ["/points", "/reason"]);
+        assert_eq!(teacher.patch(&path, json!({"points": {"q": 7, "z": 1}, "reason": "x"})).faults(), ["/points/q", "/points/z"]);
+        let corrected = teacher.patch(&path, json!({"points": {"q": 0}, "reason": "Copied."})).expect(200);
+        assert_eq!((&corrected["score_percent"], &corrected["passed"], &corrected["enrollment"]["status"]), (&json!(0.0), &json!(false), &json!("active")));
+        assert_eq!(corrected["correction"]["reason"], "Copied.");
+        assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.0);
+        assert_eq!(ada.states(&e)["q"], "in_progress");
+        assert_eq!(ada.get(&format!("/v1/enrollments/{e}/modules/q")).expect(200)["score_percent"], 0.0);
+        assert!(app.admin().get(&format!("/v1/certificates/{certificate}")).expect(200)["revoked_at"].is_string());
+        assert_eq!((told(app, "competency.lost").len(), told(app, "module.reopened").len(), told(app, "enrollment.reopened").len()), (1, 1, 1));
+        assert_eq!(told(app, "attempt.corrected")[0]["undoes"].as_array().unwrap().len(), 2, "the pass and the completion of the quiz");
+
+        let back = teacher.patch(&path, json!({"score_percent": 90, "reason": "It was not."})).expect(200);
+        assert_eq!((&back["passed"], &back["enrollment"]["status"]), (&json!(true), &json!("completed")));
+        assert_eq!(back["certificate_id"], json!(certificate), "the same certificate is good again");
+        assert!(app.admin().get(&format!("/v1/certificates/{certificate}")).expect(200)["revoked_at"].is_null());
+        assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.9);
+        assert_eq!(told(app, "competency.mastered").len(), 2);
+    }
+
+    fn a_correction_of_earlier_work_does_not_count_as_the_latest(app) {
+        let c = competency(app, "latest");
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&c], json!({}))])]}));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        let first = ada.attempt(&e, "q", &right()).id();
+        ada.attempt(&e, "q", &wrong());
+        assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.0);
+        app.admin().patch(&format!("/v1/attempts/{first}"), json!({"score_percent": 60, "reason": "Late look."})).expect(200);
+        let detail = mastery(&ada, ada.id(), &c);
+        assert_eq!(detail["mastery"], 0.0, "what was submitted last stays the latest, whenever the other was graded");
+        assert_eq!(detail["evidence"].as_array().unwrap().iter().map(|p| p["score"].as_f64().unwrap()).collect::<Vec<_>>(), [0.6, 0.0]);
+    }
+
+    fn a_deleted_attempt_is_as_if_it_had_never_been(app) {
+        let c = competency(app, "latest");
+        let course = app.course("linear_hurdles", &json!({"stages": [sequence("s", "linear", vec![
+            assessing("q", "hurdle", &[&c], json!({"max_attempts": 2, "pass_percent": 50})), article("after")])]}));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        ada.attempt(&e, "q", &wrong());
+        let second = ada.attempt(&e, "q", &right()).id();
+        assert_eq!((mastery(&ada, ada.id(), &c)["mastery"].clone(), ada.states(&e)["after"].as_str()), (json!(1.0), "available"));
+        ada.delete(&format!("/v1/attempts/{second}")).problem(403, "forbidden");
+        app.admin().delete(&format!("/v1/attempts/{second}")).expect(204);
+        app.admin().get(&format!("/v1/attempts/{second}")).problem(404, "not_found");
+        let detail = mastery(&ada, ada.id(), &c);
+        assert_eq!((&detail["mastery"], &detail["evidence_count"]), (&json!(0.0), &json!(1)));
+        assert_eq!(ada.states(&e)["after"], "locked");
+        // It can be taken again.
+        ada.attempt(&e, "q", &right());
+        assert_eq!(ada.states(&e)["after"], "available");
+        // One in progress leaves nothing behind either.
+        let other = app.user("other");
+        let o = other.enroll(&course);
+        let open = other.post(&format!("/v1/enrollments/{o}/modules/q/attempts"), json!({})).expect(201).id();
+        app.admin().delete(&format!("/v1/attempts/{open}")).expect(204);
+        assert_ne!(other.post(&format!("/v1/enrollments/{o}/modules/q/attempts"), json!({})).expect(201).id(), open);
+    }
+
+    fn whoever_falls_behind_is_told_of_once_until_they_catch_up(app) {
+        let c = competency(app, "latest");
+        let outline = json!({"stages": [sequence("s", "linear", vec![
+            hidden_unless("rescue", "remedial", json!({"behind": {"competency": c, "days": 7}})), with(article("lesson"), json!({"competencies": [{"id": c}]})),
+            assessing("q", "core", &[&c], json!({"pass_percent": 0}))])]});
+        let course = app.course("dynamic_branching", &outline);
+        app.admin().put(&format!("/v1/courses/{course}/targets/{c}"), json!({"at_least": 0.8, "due_days": 14, "behind_days": 7})).expect(200);
+        assert_eq!(app.admin().put(&format!("/v1/courses/{course}/targets/{c}"), json!({"at_least": 1.2, "due_days": 14, "due_at": "2027-01-01T00:00:00Z"})).faults(), ["/at_least", "/due_days"]);
+        let (ada, early) = (app.user("ada"), app.user("early"));
+        let (e, _) = (ada.enroll(&course), early.enroll(&course));
+        let prove = |who: &Client, score: f64| app.admin().post(&format!("/v1/users/{}/evidence", who.id()), json!({"competency_id": c, "score": score})).expect(201);
+        prove(&early, 0.9);
+        let behind = || app.admin().all(&format!("/v1/courses/{course}/behind"));
+        let crossings = || { app.work(); told(app, "competency.behind").len() };
+        assert_eq!((behind().len(), crossings()), (0, 0));
+
+        app.advance(20 * DAY);
+        assert_eq!(crossings(), 0, "behind, but not by seven days");
+        let list = behind();
+        assert_eq!(list.len(), 1, "not who mastered early");
+        assert_eq!((&list[0]["user_id"], &list[0]["behind_days"], &list[0]["mastery"]), (&json!(ada.id()), &json!(6), &Value::Null));
+        assert_eq!(list[0]["suggested_modules"], json!(["lesson", "q"]));
+        assert_eq!(ada.states(&e)["rescue"], "hidden");
+        let own = ada.get(&format!("/v1/enrollments/{e}/targets")).expect(200)["items"][0].clone();
+        assert_eq!((&own["met"], &own["behind_days"], &own["suggested_modules"]), (&json!(false), &json!(6), &json!(["lesson", "q"])));
+
+        app.advance(DAY);
+        assert_eq!(crossings(), 1);
+        let event = told(app, "competency.behind").remove(0);
+        assert_eq!((&event["behind_days"], &event["suggested_modules"], &event["target"]["kind"]), (&json!(7), &json!(["lesson", "q"]), &json!("course")));
+        assert_eq!(ada.states(&e)["rescue"], "available", "the path knows");
+        app.advance(5 * DAY);
+        assert_eq!(crossings(), 1, "once");
+
+        prove(&ada, 0.9);
+        assert_eq!((behind().len(), ada.states(&e)["rescue"].as_str()), (0, "hidden"));
+        app.advance(DAY);
+        assert_eq!(crossings(), 1);
+        prove(&ada, 0.3);
+        app.advance(DAY);
+        assert_eq!(crossings(), 2, "armed again after catching up");
+        app.admin().delete(&format!("/v1/courses/{course}/targets/{c}")).expect(204);
+        assert!(behind().is_empty());
+    }
+
+    fn goals_have_due_dates_too(app) {
+        let c = competency(app, "latest");
+        let goal = app.admin().post("/v1/goals", json!({"title": "Lead", "requirements": [{"competency_id": c, "at_least": 0.8, "due_days": 30}]})).expect(201).id();
+        let ada = app.user("ada");
+        app.admin().put(&format!("/v1/goals/{goal}/learners/{}", ada.id()), json!({})).expect(200);
+        app.advance(31 * DAY);
+        app.work();
+        let all = told(app, "competency.behind");
+        assert_eq!((all.len(), &all[0]["target"]), (1, &json!({"kind": "goal", "id": goal})));
+        assert_eq!(ada.get(&format!("/v1/users/{}/goals", ada.id())).expect(200)["items"][0]["requirements"][0]["behind_days"], 1);
+    }
+
+    fn a_list_of_those_behind_parts_no_learner(app) {
+        let (_, ids) = framework(app, json!([{"key": "a", "title": "A"}, {"key": "b", "title": "B"}, {"key": "c", "title": "C"}]));
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![article("x")])]}));
+        for id in &ids {
+            app.admin().put(&format!("/v1/courses/{course}/targets/{id}"), json!({"at_least": 0.5, "due_days": 0})).expect(200);
+        }
+        for n in 0..4 {
+            app.user(&format!("l{n}")).enroll(&course);
+        }
+        app.advance(DAY);
+        let all = app.admin().all(&format!("/v1/courses/{course}/behind?limit=4"));
+        assert_eq!(all.len(), 12);
+        let first = app.admin().get(&format!("/v1/courses/{course}/behind?limit=4")).expect(200);
+        assert_eq!(first["items"].as_array().unwrap().len(), 3);
+        let count = |limit: usize| app.statements(|| drop(app.admin().get(&format!("/v1/courses/{course}/behind?limit={limit}")).expect(200))).0;
+        assert_eq!(count(1), count(200));
+    }
+
+    fn a_simulation_plays_evidence_and_writes_nothing(app) {
+        let (course, basics, craft) = adaptive(app);
+        let before = app.state.db.read_here(|conn| Ok(events::table.count().get_result::<i64>(conn)?)).unwrap();
+        let script = json!({"revision": 1, "steps": [
+            {"fail": {"module": "entry", "score_percent": 0}}, {"complete": "help"}, {"prove": {"competency": basics, "score": 0.95}},
+            {"pass": {"module": "check", "score_percent": 60, "proves": {craft.as_str(): 0.95}}}]});
+        let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), script).expect(200);
+        let steps = out["steps"].as_array().unwrap();
+        assert_eq!((&steps[0]["opened"], &steps[0]["mastery"]), (&json!(["help"]), &json!({basics.as_str(): 0.0})));
+        assert_eq!(steps[1]["opened"], json!(["lesson"]));
+        // The lesson is tested out, so the check opens; the remedial is done and stays.
+        assert_eq!((&steps[2]["completed"], &steps[2]["opened"], &steps[2]["mastery"]), (&json!(["lesson"]), &json!(["check"]), &json!({basics.as_str(): 0.95})));
+        assert_eq!((&steps[3]["opened"], &steps[3]["mastery"]), (&json!(["project"]), &json!({craft.as_str(): 0.95})));
+        let expert = json!({"revision": 1, "learner": {"mastery": {basics.as_str(): 1.0}}, "steps": [{"pass": {"module": "entry", "score_percent": 100}}]});
+        let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), expert).expect(200);
+        assert_eq!((&out["states"]["lesson"], &out["states"]["help"]), (&json!("waived"), &json!("hidden")));
+        let unknown = json!({"steps": [{"prove": {"competency": "0199c0de-0000-7000-8000-000000000001", "score": 1}}]});
+        assert_eq!(app.admin().post(&format!("/v1/courses/{course}/simulate"), unknown).faults(), ["/steps"]);
+        let after = app.state.db.read_here(|conn| Ok(events::table.count().get_result::<i64>(conn)?)).unwrap();
+        assert_eq!(before, after);
+    }
+
+    fn practice_follows_the_learner_s_ability(app) {
+        let item = |key: &str, difficulty: f64| json!({"key": key, "type": "numeric", "prompt": key, "answer": 1, "difficulty": difficulty});
+        let drill = quiz("drill", "core", json!({"practice": true, "items": [item("easy", 0.1), item("fair", 0.5), item("hard", 0.9)]}));
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![drill, quiz("exam", "core", json!({}))])]}));
+        let (ada, bob) = (app.user("ada"), app.user("bob"));
+        let (a, b) = (ada.enroll(&course), bob.enroll(&course));
+        let first = ada.get(&format!("/v1/enrollments/{a}/practice")).expect(200);
+        assert_eq!((&first["item"]["key"], &first["ability"]), (&json!("easy"), &json!(0.0)));
+        assert!(!first.text().contains("answer\":"), "no answer is told");
+        let path = |e: &str| format!("/v1/enrollments/{e}/practice");
+        let mut last = Value::Null;
+        for _ in 0..9 {
+            let next = ada.get(&path(&a)).expect(200);
+            last = ada.post(&path(&a), json!({"module": "drill", "item": next["item"]["key"], "answer": 1})).expect(200).json;
+            assert_eq!(last["result"], "right");
+            bob.post(&path(&b), json!({"module": "drill", "item": "fair", "answer": 2})).expect(200);
+        }
+        assert!(last["next"]["ability"].as_f64().unwrap() > 1.0, "{last}");
+        let bobs = bob.get(&path(&b)).expect(200);
+        assert!(bobs["ability"].as_f64().unwrap() < -1.0);
+        assert_eq!(bobs["answers"], 9);
+        assert!(ada.get(&format!("/v1/enrollments/{a}/modules/drill/attempts")).expect(200)["items"].as_array().unwrap().is_empty());
+        ada.post(&path(&a), json!({"module": "exam", "item": "q", "answer": ["a"]})).problem(403, "module_locked");
+        assert_eq!(ada.post(&path(&a), json!({"module": "drill", "item": "none", "answer": 1})).faults(), ["/item"]);
+        assert_eq!(ada.post(&path(&a), json!({"module": "drill", "item": "easy", "answer": "x"})).faults(), ["/answer"]);
+        bob.get(&path(&a)).problem(404, "not_found");
+        let none = ada.get(&format!("{}?module=exam", path(&a))).expect(200);
+        assert_eq!((&none["item"], &none["module"]), (&Value::Null, &Value::Null));
+    }
+
+    fn a_learning_event_keeps_its_budget_of_statements(app) {
+        let c = competency(app, "highest");
+        let asks = |leaf: Value| with(article("more"), json!({"role": "advanced", "unmet": "hide", "when": leaf}));
+        for (what, leaf) in [
+            ("a condition about mastery", json!({"competency": {"id": c, "at_least": 0.5}})),
+            ("a condition about being behind", json!({"any": [{"competency": {"id": c, "at_least": 0.5}}, {"behind": {"competency": c, "days": 1}}]})),
+        ] {
+            let read = with(article("read"), json!({"competencies": [{"id": c}]}));
+            let outline = json!({"stages": [sequence("s", "linear", vec![article("warm"), read, assessing("q", "core", &[&c], json!({})), asks(leaf)])]});
+            let course = app.course("dynamic_branching", &outline);
+            app.admin().put(&format!("/v1/courses/{course}/targets/{c}"), json!({"at_least": 0.8, "due_days": 1})).expect(200);
+            let ada = app.user("ada");
+            let e = ada.enroll(&course);
+            ada.open(&e, "warm").expect(200);
+            let (n, _) = app.statements(|| ada.open(&e, "read").expect(200));
+            assert!(n <= 8, "{what}: {n} statements");
+            let attempt = ada.post(&format!("/v1/enrollments/{e}/modules/q/attempts"), json!({})).expect(201).id();
+            let (n, _) = app.statements(|| ada.post(&format!("/v1/attempts/{attempt}/submit"), json!({})).expect(200));
+            assert!(n <= 17, "{what}, a quiz that proves something: {n} statements");
+        }
+    }
+}
