@@ -251,6 +251,8 @@ pub enum Act {
     ReadReports,
     /// Plan and apply the whole list of employees; read plans.
     SyncUsers,
+    /// Read and write users and groups over SCIM.
+    Provision,
     /// Read a group.
     ReadGroup,
     /// See who is in a group.
@@ -338,6 +340,7 @@ impl Act {
             Self::GrantSiteRole | Self::GrantUnitRole => rule(Some(Scope::UsersWrite), &[], false, false),
             Self::ReadReports => rule(Some(Scope::UsersRead), &[], true, true),
             Self::SyncUsers => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::Provision => rule(Some(Scope::Scim), &[], false, false),
             Self::ReadGroup => rule(Some(Scope::GroupsRead), &[Author, Instructor, Manager], false, false),
             Self::ReadMembers => rule(Some(Scope::GroupsRead), &[Instructor], false, false),
             Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),

@@ -114,6 +114,17 @@ impl Filter {
         Ok(filter)
     }
 
+    /// Whether the filter asks about this attribute.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        match self {
+            Self::And(a, b) | Self::Or(a, b) => a.mentions(name) || b.mentions(name),
+            Self::Not(inner) => inner.mentions(name),
+            Self::Present(target) | Self::Compare(target, ..) => target.path.name == name,
+            Self::Element(path, _) => path.name == name,
+        }
+    }
+
     /// Whether a resource, or the element of a list, fits.
     #[must_use]
     pub fn matches(&self, resource: &Map<String, Value>) -> bool {
@@ -383,6 +394,7 @@ fn check(leaf: &Attribute, op: Op, value: Value) -> Result<Value, String> {
     let equality = matches!(op, Op::Eq | Op::Ne);
     match (leaf.kind, &value) {
         (_, Value::Null) if equality => Ok(value),
+        (_, Value::String(text)) if text.contains('\0') => Err("No text contains U+0000".into()),
         (Kind::Boolean | Kind::Binary, _) if !equality => {
             Err(format!("`{}` can only be compared with eq and ne", leaf.name))
         }
@@ -482,6 +494,7 @@ mod tests {
             "userName eq {}",
             "userName eq \"a\" or or",
             "userName eq \"\\u00\"",
+            "userName eq \"a\\u0000\"",
             &deep,
         ] {
             let fault = Filter::parse(filter, &USERS).expect_err(filter);

@@ -87,7 +87,7 @@ fn schemas(sent: &Map<String, Value>, of: &ResourceType, faults: &mut Vec<String
 
 fn members_of(members: &Map<String, Value>, of: &Schema, at: &str, faults: &mut Vec<String>) -> Map<String, Value> {
     let mut out = Map::new();
-    for (name, value) in members {
+    for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         let at = format!("{at}:{name}");
         match find(&of.attributes, name) {
             Some(attribute) => {

@@ -229,7 +229,8 @@ fn whole_extension(
     let Value::Object(members) = value else {
         return Err(Fault::new(ErrorType::InvalidValue, format!("`{uri}` is an object.")));
     };
-    for (name, value) in members {
+    // Some libraries write the schemas into the extension.
+    for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         let (extension, rest) = split_schema(name, of).filter(|(e, _)| e.is_some()).unwrap_or((Some(uri), name));
         let mut at = AttrPath::parse(&format!("{uri}:{rest}"), of).ok_or_else(|| unknown(name))?;
         at.extension = extension;
