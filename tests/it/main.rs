@@ -39,6 +39,7 @@ mod outside_identity;
 mod people;
 mod privacy;
 mod rate_limits;
+mod scim;
 mod sessions;
 mod smoke;
 mod statements;
