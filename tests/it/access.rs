@@ -346,7 +346,11 @@ fn holds(world: &World, rows: &[Row]) {
 /// SCIM's errors have no code of ours.
 fn is_refusal(answer: &Answer, status: u16, code: &str) -> bool {
     answer.status == status
-        && if answer.of_scim() { answer["status"] == status.to_string() } else { answer["code"] == code }
+        && if answer.of_scim() {
+            answer["status"].as_str() == Some(&status.to_string())
+        } else {
+            answer["code"] == code
+        }
 }
 
 fn refusals_leave_no_trace(

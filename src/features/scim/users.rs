@@ -34,6 +34,16 @@ pub enum Made {
     Patched(Vec<Operation>),
 }
 
+/// A change of a user.
+pub struct Edit {
+    /// What it makes of the resource.
+    pub made: Made,
+    /// The hash of a new password, or that there is to be none.
+    pub hash: Patch<String>,
+    /// If what.
+    pub conditions: Conditions,
+}
+
 fn shown(conn: &mut Conn, row: Row, projection: &Projection, base: &str) -> AppResult<Shown> {
     let needs = needs(projection);
     let mut shown = view::users(conn, &[row], needs, base)?.pop().ok_or_else(|| AppError::internal("no user"))?;
@@ -289,42 +299,32 @@ pub fn change(
     conn: &mut Conn,
     ctx: &Ctx,
     id: Uuid,
-    made: Made,
-    hash: Patch<String>,
-    conditions: &Conditions,
+    edit: Edit,
     projection: &Projection,
     base: &str,
 ) -> AppResult<Shown> {
     let ctx = &authorised(ctx)?;
-    let (row, columns) = prepare(conn, id, made, conditions)?;
+    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions)?;
     people::forbid_changing_admins(conn, ctx, id)?;
-    write(conn, ctx, row, columns, hash, projection, base)
+    write(conn, ctx, row, columns, edit.hash, projection, base)
 }
 
 /// Changes the caller: admins may change all of themselves, others what is theirs to choose.
 ///
 /// # Errors
 /// As [`change`].
-pub fn change_me(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    made: Made,
-    hash: Patch<String>,
-    conditions: &Conditions,
-    projection: &Projection,
-    base: &str,
-) -> AppResult<Shown> {
+pub fn change_me(conn: &mut Conn, ctx: &Ctx, edit: Edit, projection: &Projection, base: &str) -> AppResult<Shown> {
     let id = ctx.user()?;
     if ctx.may(Act::Provision, &Relation::default()) {
-        return change(conn, ctx, id, made, hash, conditions, projection, base);
+        return change(conn, ctx, id, edit, projection, base);
     }
     ctx.require(Act::WriteOwnProfile, &Relation { own: true, ..Relation::default() })?;
-    if hash != Patch::Absent {
+    if edit.hash != Patch::Absent {
         return Err(AppError::new(Code::Forbidden, "PATCH /v1/me changes the password; it asks for the present one."));
     }
     let row = find(conn, id)?;
     let before = view::written(&row);
-    let (row, columns) = prepare(conn, id, made, conditions)?;
+    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions)?;
     let mut after = Row { user_name: Some(columns.user_name.clone()), ..row.clone() };
     let email = columns.email.clone().unwrap_or_else(|| person::no_email(id));
     let manager = manager(conn, ctx, id, row.user.manager_id, &columns)?;
@@ -338,7 +338,7 @@ pub fn change_me(
         let what = format!("You may change {} of yourself, and not {}.", OWN.join(", "), other.join(", "));
         return Err(AppError::new(Code::Forbidden, what));
     }
-    write(conn, ctx, row, columns, hash, projection, base)
+    write(conn, ctx, row, columns, Patch::Absent, projection, base)
 }
 
 /// The user, locked, and what is to become of them.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::fault::{checked, fault};
 use super::groups::{self, GroupChanges};
-use super::users::{self, Made};
+use super::users::{self, Edit, Made};
 use super::view::Shown;
 use crate::domain::permission::{Act, Relation};
 use crate::domain::scim::project::Projection;
@@ -127,10 +127,10 @@ pub async fn run(state: &State, ctx: &Ctx, retry: Retry, raw: &Bytes, write: Wri
         }
         (Input::Group(resource), _) => answer(201, &groups::create(conn, ctx, &resource, &projection, &base)?),
         (Input::UserChange(made), To::Me) => {
-            answer(200, &users::change_me(conn, ctx, made, hash, &conditions, &projection, &base)?)
+            answer(200, &users::change_me(conn, ctx, Edit { made, hash, conditions }, &projection, &base)?)
         }
         (Input::UserChange(made), To::User(id)) => {
-            answer(200, &users::change(conn, ctx, id, made, hash, &conditions, &projection, &base)?)
+            answer(200, &users::change(conn, ctx, id, Edit { made, hash, conditions }, &projection, &base)?)
         }
         (Input::GroupChange(changes), To::Group(id)) => {
             answer(200, &groups::change(conn, ctx, id, changes, &conditions, &projection, &base)?)

@@ -109,8 +109,11 @@ pub fn by_ids(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<GroupRow>> {
         .load(conn)?)
 }
 
-/// How many members each of these groups has, and since when the last of them.
-pub fn sizes(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, i64, Option<DateTime<Utc>>)>> {
+/// The size of a group: the group, how many members, since when the last of them.
+pub type SizeRow = (Uuid, i64, Option<DateTime<Utc>>);
+
+/// The sizes of these groups; those without members are missing.
+pub fn sizes(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<SizeRow>> {
     use diesel::dsl::count_star;
     use diesel::sql_types::Nullable;
     let since = sql::<Nullable<SqlInstant>>("max(group_members.joined_at)");
