@@ -58,7 +58,7 @@ def tester(base, token):
 
 def library(base, token):
     """scim2-client: everything that a provisioning program does with it."""
-    from httpx import Client
+    from httpx2 import Client
     from scim2_client.engines.httpx2 import SyncSCIMClient
     from scim2_models import PatchOp, PatchOperation, SearchRequest
 
@@ -76,9 +76,9 @@ def library(base, token):
     one = scim.modify(User, one.id, PatchOp[User](operations=[operation]))
     assert one.display_name == "Number One" and scim.query(User, one.id).nick_name == "One"
 
-    found = scim.query(User, search_request=SearchRequest(filter='userName sw "person-" and displayName ew "9"', sort_by="userName"))
+    found = scim.query(User, query_parameters=SearchRequest(filter='userName sw "person-" and displayName ew "9"', sort_by="userName"))
     assert [user.user_name for user in found.resources] == ["person-19", "person-9"], found
-    page = scim.query(User, search_request=SearchRequest(filter='userName sw "person-"', start_index=11, count=10))
+    page = scim.query(User, query_parameters=SearchRequest(filter='userName sw "person-"', start_index=11, count=10))
     assert (page.total_results, page.items_per_page, len(page.resources)) == (25, 10, 10), page
     both = scim.search(SearchRequest(filter='displayName eq "number one"'))
     assert both.total_results == 1, both
@@ -86,7 +86,7 @@ def library(base, token):
     seen, cursor = [], ""
     while cursor is not None:
         request = SearchRequest(filter='userName sw "person-"', count=7, cursor=cursor)
-        page = scim.query(User, search_request=request)
+        page = scim.query(User, query_parameters=request)
         seen += [user.user_name for user in page.resources]
         cursor = page.next_cursor
     assert seen == names, seen
@@ -98,7 +98,7 @@ def library(base, token):
     scim.delete(Group, crew.id)
     for user in people[2:] + people[:1]:
         scim.delete(User, user.id)
-    assert scim.query(User, search_request=SearchRequest(filter='userName sw "person-"')).total_results == 0
+    assert scim.query(User, query_parameters=SearchRequest(filter='userName sw "person-"')).total_results == 0
     print("  scim2-client: discovery, CRUD, PATCH, filters, search, both kinds of pages")
 
 

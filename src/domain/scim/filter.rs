@@ -328,10 +328,21 @@ impl<'a> Parser<'a> {
             return Err(self.fault("Only an attribute with parts can have `[…]`"));
         };
         self.element = Some(attribute);
-        let inner = self.or(depth.saturating_add(1))?;
-        self.element = None;
+        let mut inner = self.or(depth.saturating_add(1))?;
         self.skip();
-        if self.eat("]") { Ok(Filter::Element(path, Box::new(inner))) } else { Err(self.fault("`]` is needed")) }
+        if !self.eat("]") {
+            return Err(self.fault("`]` is needed"));
+        }
+        if self.eat(".") {
+            // Entra asks `emails[type eq "work"].value eq "…"`: the part that follows is of the same element.
+            let name = self.peek();
+            let part =
+                element_path(name, attribute).ok_or_else(|| self.fault(&format!("There is no attribute `{name}`")))?;
+            self.take(name.len());
+            inner = Filter::And(Box::new(inner), Box::new(self.expression(name, part)?));
+        }
+        self.element = None;
+        Ok(Filter::Element(path, Box::new(inner)))
     }
 
     fn expression(&mut self, name: &str, mut path: AttrPath) -> Outcome<Filter> {
@@ -452,6 +463,9 @@ mod tests {
             (r#"emails.type eq "work""#, true),
             (r#"emails[type eq "work" and value co "home"]"#, false),
             (r#"emails[type eq "home" and value co "home"]"#, true),
+            (r#"emails[type eq "home"].value co "home" and active eq true"#, true),
+            (r#"emails[type eq "work"].value co "home""#, false),
+            (r#"emails[type eq "work"].display pr"#, false),
             (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "sales""#, true),
             (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:manager.value eq "2""#, true),
             (r#"urn:ietf:params:scim:schemas:core:2.0:User:userName sw "ada""#, true),
@@ -488,6 +502,8 @@ mod tests {
             "name eq \"a\"",
             "emails[type eq \"a\"",
             "emails[nothing eq \"a\"]",
+            "emails[type eq \"a\"].nothing pr",
+            "emails[type eq \"a\"].value",
             "userName[value eq \"a\"]",
             "urn:x:y:userName eq \"a\"",
             "meta.created gt \"yesterday\"",

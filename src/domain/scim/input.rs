@@ -7,6 +7,9 @@ use super::attribute::{Attribute, Kind, Mutability, find};
 use super::schemas::{COMMON, ResourceType, Schema};
 use super::{ErrorType, Fault, Outcome};
 
+/// What begins the URIs that Microsoft Entra names beside the schemas of a resource; it has no attributes of them.
+const ENTRA: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/";
+
 /// Makes a whole resource canonical.
 ///
 /// # Errors
@@ -74,7 +77,8 @@ fn schemas(sent: &Map<String, Value>, of: &ResourceType, faults: &mut Vec<String
         faults.push(format!("schemas: a list with {} is needed", of.core.id));
         return;
     };
-    let known = |uri: &str| uri.eq_ignore_ascii_case(of.core.id) || of.extension(uri).is_some();
+    let known =
+        |uri: &str| uri.eq_ignore_ascii_case(of.core.id) || of.extension(uri).is_some() || uri.starts_with(ENTRA);
     for uri in given {
         if !uri.as_str().is_some_and(known) {
             faults.push(format!("schemas: {uri} is no schema of a {}", of.name));

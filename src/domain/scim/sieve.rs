@@ -203,6 +203,7 @@ mod tests {
         assert_eq!(users(r#"externalId eq "HR""#), (Sieve::ExternalId("HR".into()), true));
         assert_eq!(users(r#"emails eq "A@b""#), (Sieve::Email("a@b".into()), false));
         assert_eq!(users(r#"emails[type eq "work" and value eq "a@b"]"#), (Sieve::Email("a@b".into()), false));
+        assert_eq!(users(r#"emails[type eq "work"].value eq "a@b""#), (Sieve::Email("a@b".into()), false));
         assert_eq!(users(r#"id eq "x""#), (Sieve::Nothing, true));
         assert_eq!(users("userName pr"), (Sieve::Everything, true));
         let id = "0199c0de-0000-7000-8000-000000000001";
