@@ -261,6 +261,8 @@ pub enum Act {
     WriteGroup,
     /// Create groups at the top of the tree, move units there, write the conditions of dynamic groups.
     WriteAnyGroup,
+    /// See which groups a course is assigned to.
+    ReadAssignment,
     /// Assign a course to a group.
     AssignGroup,
     /// Change one's own name, locale, time zone and password.
@@ -344,6 +346,7 @@ impl Act {
             Self::ReadGroup => rule(Some(Scope::GroupsRead), &[Author, Instructor, Manager], false, false),
             Self::ReadMembers => rule(Some(Scope::GroupsRead), &[Instructor], false, false),
             Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),
+            Self::ReadAssignment => rule(Some(Scope::EnrollmentsRead), &[Instructor], false, false),
             Self::AssignGroup => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
             Self::WriteOwnProfile => rule(None, &[], true, false),
             Self::ManageClients | Self::MoveClock | Self::ReadAudit | Self::ErasePerson => {

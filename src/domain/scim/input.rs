@@ -135,6 +135,12 @@ pub(super) fn value_of(attribute: &Attribute, value: &Value, at: &str, faults: &
     (!kept.is_empty()).then_some(Value::Array(kept))
 }
 
+/// Most characters of a text.
+#[must_use]
+pub fn max_length(kind: Kind) -> usize {
+    if kind == Kind::Binary { 20_000 } else { 2_000 }
+}
+
 fn single(attribute: &Attribute, value: &Value, at: &str, faults: &mut Vec<String>) -> Option<Value> {
     match (attribute.kind, value) {
         (_, Value::Null) => None,
@@ -152,8 +158,8 @@ fn single(attribute: &Attribute, value: &Value, at: &str, faults: &mut Vec<Strin
             wrong(at, "an instant (RFC 3339) is needed", faults)
         }
         (_, Value::String(text)) if text.contains('\0') => wrong(at, "text must not contain U+0000", faults),
-        (_, Value::String(text)) if text.chars().count() > 2_000 && attribute.kind != Kind::Binary => {
-            wrong(at, "a text has at most 2,000 characters", faults)
+        (_, Value::String(text)) if text.chars().count() > max_length(attribute.kind) => {
+            wrong(at, &format!("a text has at most {} characters", max_length(attribute.kind)), faults)
         }
         (_, Value::String(_)) => Some(value.clone()),
         _ => wrong(at, "a text is needed", faults),

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::scim::attribute::{Attribute, Kind, Mutability, Returned};
 use crate::domain::scim::bulk::{BULK_REQUEST, BULK_RESPONSE, MAX_OPERATIONS};
+use crate::domain::scim::input::max_length;
 use crate::domain::scim::list::{LIST_RESPONSE, MAX_COUNT, SEARCH_REQUEST, Wish};
 use crate::domain::scim::patch::{self, PATCH_OP};
 use crate::domain::scim::schemas::{COMMON, ENTERPRISE, GROUP, GROUPS, ResourceType, USER, USERS};
@@ -76,7 +77,9 @@ fn attribute(one: &Attribute, sent: bool) -> Value {
         Kind::Boolean => json!({"type": "boolean"}),
         Kind::DateTime => json!({"type": "string", "format": "date-time"}),
         Kind::Complex => object(&one.sub, sent),
-        Kind::Binary | Kind::String | Kind::Reference(_) if sent => json!({"type": "string", "maxLength": 2_000}),
+        Kind::Binary | Kind::String | Kind::Reference(_) if sent => {
+            json!({"type": "string", "maxLength": max_length(one.kind)})
+        }
         Kind::Binary | Kind::String | Kind::Reference(_) => json!({"type": "string"}),
     };
     if one.multi {

@@ -25,6 +25,8 @@ use crate::state::Ctx;
 const OWN: [&str; 4] = ["locale", "timezone", "preferredLanguage", "nickName"];
 /// Most characters of a `userName`.
 const MAX_NAME: usize = 254;
+/// Most bytes of what SCIM alone knows of a user, so that a page of users stays a page.
+const MAX_DOCUMENT: usize = 64 * 1024;
 
 /// What a change makes of the resource.
 pub enum Made {
@@ -93,6 +95,8 @@ fn check(columns: &Columns) -> AppResult<()> {
     Email::check_option(columns.email.as_ref(), "emails", &mut faults);
     ExternalId::check_option(columns.external_id.as_ref(), "externalId", &mut faults);
     ExternalId::check_option(columns.employee_number.as_ref(), "employeeNumber", &mut faults);
+    let size = serde_json::to_string(&columns.document).map_err(AppError::internal)?.len();
+    faults.ensure(size <= MAX_DOCUMENT, "", "length", "A user has at most 64 KiB.");
     faults.finish()
 }
 

@@ -103,6 +103,8 @@ both! {
             (person(&"x".repeat(255), json!({})), "invalidValue"),
             (person("x", json!({"externalId": "x".repeat(201)})), "invalidValue"),
             (person("x", json!({"title": "a\u{0}b"})), "invalidValue"),
+            (person("x", json!({"photos": vec![json!({"value": format!("https://x/{}", "y".repeat(1_000))}); 70]})), "invalidValue"),
+            (person("x", json!({"title": "x".repeat(2_001)})), "invalidSyntax"),
             (person("x", json!({ENTERPRISE: {"manager": {"value": "nobody"}}})), "invalidValue"),
             (person("x", json!({ENTERPRISE: {"manager": {"value": "0199c0de-0000-7000-8000-000000000001"}}})), "invalidValue"),
         ] {
