@@ -87,6 +87,27 @@ both! {
         let eve = app.user("eve");
         let email = app.admin().get(&format!("/v1/users/{}", eve.id())).expect(200)["email"].as_str().unwrap().to_owned();
         idp.post("/scim/v2/Users", person(&email, json!({}))).scim_error(409, Some("uniqueness"));
+        // And the other way round.
+        make(&idp, "name@example.org", json!({"emails": [{"value": "other@example.org"}]}));
+        let taken = json!({"email": "Name@example.org", "given_name": "N", "family_name": "N"});
+        app.admin().post("/v1/users", taken.clone()).problem(409, "conflict");
+        app.admin().patch(&format!("/v1/users/{}", eve.id()), json!({"email": "name@example.org"})).problem(409, "conflict");
+    }
+
+    /// Of those who make the same user at once, one does.
+    fn at_once(app) {
+        let idp = provider(app);
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let one = |n: usize| {
+                let idp = idp.clone();
+                scope.spawn(move || idp.post("/scim/v2/Users", person("ada", json!({"emails": [{"value": format!("{n}@example.org")}]}))).status)
+            };
+            let all: Vec<_> = (0..8).map(one).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(statuses.iter().filter(|s| **s == 201).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|s| **s == 409).count(), 7, "{statuses:?}");
+        assert_eq!(filtered(&idp, "Users", "userName eq \"ada\"").expect(200)["totalResults"], 1);
     }
 
     fn wrong_input_is_named(app) {
