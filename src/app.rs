@@ -184,7 +184,7 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
         );
         App::new()
             .app_data(shared.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found("resource").into()))
+            .app_data(web::PathConfig::default().error_handler(|_, request| fallback::bad_path(request).into()))
             .app_data(web::FormConfig::default().limit(16 * 1024).error_handler(|e, _| {
                 AppError::new(crate::error::Code::Malformed, format!("The form cannot be read: {e}.")).into()
             }))

@@ -109,6 +109,8 @@ fn resource(of: &ResourceType, sent: bool, example: Value) -> Value {
     for extension in &of.extensions {
         all.insert(extension.id.to_owned(), object(&extension.attributes, sent));
     }
+    let schemas: Vec<&str> = std::iter::once(of.core.id).chain(of.extensions.iter().map(|one| one.id)).collect();
+    all.insert("schemas".into(), uris(&schemas));
     let mut required = vec!["schemas"];
     if sent {
         required.extend(of.core.attributes.iter().filter(|one| one.required).map(|one| one.name));
@@ -118,8 +120,9 @@ fn resource(of: &ResourceType, sent: bool, example: Value) -> Value {
     json!({"type": "object", "description": of.description, "properties": all, "required": required, "example": example})
 }
 
-fn texts(least: u32, uri: &str) -> Value {
-    json!({"type": "array", "minItems": least, "items": {"type": "string"}, "description": format!("`{uri}`")})
+/// The `schemas` of a message: these URIs.
+fn uris(uris: &[&str]) -> Value {
+    json!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": uris}, "description": "What it is."})
 }
 
 fn list_of(items: &Value) -> Value {
@@ -127,7 +130,7 @@ fn list_of(items: &Value) -> Value {
         "type": "object",
         "description": "A page of a list.",
         "properties": {
-            "schemas": texts(1, LIST_RESPONSE),
+            "schemas": uris(&[LIST_RESPONSE]),
             "totalResults": {"type": "integer", "minimum": 0, "description": "How many fit, on all pages."},
             "itemsPerPage": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT, "description": "How many are on this page."},
             "startIndex": {"type": "integer", "minimum": 1, "description": "Position of the first; not with cursors."},
@@ -204,13 +207,13 @@ shapes! {
         "type": "object",
         "description": "Operations on a resource (RFC 7644 §3.5.2), done in order, all or none.",
         "properties": {
-            "schemas": texts(1, PATCH_OP),
+            "schemas": uris(&[PATCH_OP]),
             "Operations": {
                 "type": "array", "minItems": 1, "maxItems": patch::MAX_OPERATIONS, "description": "What to do.",
                 "items": {
                     "type": "object",
                     "properties": {
-                        "op": {"type": "string", "description": "`add`, `replace` or `remove`."},
+                        "op": {"type": "string", "enum": ["add", "replace", "remove"], "description": "What to do, in any case of letters."},
                         "path": {"type": "string", "description": "Where: `attr`, `attr.sub`, `attr[filter]` or `attr[filter].sub`; absent for the whole resource."},
                         "value": {"description": "With what."},
                     },
@@ -226,10 +229,10 @@ shapes! {
         "type": "object",
         "description": "A search (RFC 7644 §3.4.3): what a list's query says, as a body.",
         "properties": {
-            "schemas": texts(1, SEARCH_REQUEST),
+            "schemas": uris(&[SEARCH_REQUEST]),
             "filter": {"type": "string", "description": "Only resources that fit."},
             "sortBy": {"type": "string", "description": "The attribute to sort by."},
-            "sortOrder": {"type": "string", "description": "`ascending` (when absent) or `descending`."},
+            "sortOrder": {"type": "string", "enum": ["ascending", "descending"], "description": "`ascending` when absent."},
             "startIndex": {"type": "integer", "description": "Position of the first resource wanted, from 1."},
             "count": {"type": "integer", "description": "Resources on a page, 0 to 500; 100 when absent."},
             "cursor": {"type": "string", "description": "Pages by cursor (RFC 9865)."},
@@ -244,14 +247,14 @@ shapes! {
         "type": "object",
         "description": "Many writes (RFC 7644 §3.7).",
         "properties": {
-            "schemas": texts(1, BULK_REQUEST),
+            "schemas": uris(&[BULK_REQUEST]),
             "failOnErrors": {"type": "integer", "minimum": 1, "description": "Errors after which it stops; goes on to the end when absent."},
             "Operations": {
                 "type": "array", "maxItems": MAX_OPERATIONS, "description": "What to do. `bulkId:<id>` stands for the id of what another operation makes.",
                 "items": {
                     "type": "object",
                     "properties": {
-                        "method": {"type": "string", "description": "`POST`, `PUT`, `PATCH` or `DELETE`."},
+                        "method": {"type": "string", "enum": ["POST", "PUT", "PATCH", "DELETE"], "description": "What to do."},
                         "bulkId": {"type": "string", "description": "The operation's name in this request; a POST needs one."},
                         "version": {"type": "string", "description": "As `If-Match`."},
                         "path": {"type": "string", "description": "`/Users`, `/Groups`, or one below."},
@@ -275,7 +278,7 @@ shapes! {
         "type": "object",
         "description": "How each write fared, in the order given.",
         "properties": {
-            "schemas": texts(1, BULK_RESPONSE),
+            "schemas": uris(&[BULK_RESPONSE]),
             "Operations": {
                 "type": "array", "description": "The writes that were done or refused.",
                 "items": {
@@ -299,7 +302,7 @@ shapes! {
         "type": "object",
         "description": "An error, as SCIM tells it (RFC 7644 §3.12).",
         "properties": {
-            "schemas": texts(1, scim::ERROR),
+            "schemas": uris(&[scim::ERROR]),
             "status": {"type": "string", "description": "The HTTP status."},
             "scimType": {"type": "string", "description": "Stable name: invalidFilter, tooMany, uniqueness, mutability, invalidSyntax, invalidPath, noTarget, invalidValue, invalidCursor, expiredCursor, invalidCount."},
             "detail": {"type": "string", "description": "For people."},
@@ -312,7 +315,7 @@ shapes! {
         "type": "object",
         "description": "What of the protocol is spoken (RFC 7643 §5, RFC 9865).",
         "properties": {
-            "schemas": texts(1, "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"),
+            "schemas": uris(&["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"]),
             "documentationUri": {"type": "string"}, "patch": {"type": "object"}, "bulk": {"type": "object"}, "filter": {"type": "object"},
             "changePassword": {"type": "object"}, "sort": {"type": "object"}, "etag": {"type": "object"}, "pagination": {"type": "object"},
             "authenticationSchemes": {"type": "array", "items": {"type": "object"}}, "meta": {"type": "object"},
@@ -324,7 +327,7 @@ shapes! {
         "type": "object",
         "description": "A kind of resources (RFC 7643 §6).",
         "properties": {
-            "schemas": texts(1, "urn:ietf:params:scim:schemas:core:2.0:ResourceType"),
+            "schemas": uris(&["urn:ietf:params:scim:schemas:core:2.0:ResourceType"]),
             "id": {"type": "string"}, "name": {"type": "string"}, "endpoint": {"type": "string"}, "description": {"type": "string"},
             "schema": {"type": "string"}, "schemaExtensions": {"type": "array", "items": {"type": "object"}}, "meta": {"type": "object"},
         },
@@ -337,7 +340,7 @@ shapes! {
         "type": "object",
         "description": "A schema: the attributes of a kind of resources (RFC 7643 §7).",
         "properties": {
-            "schemas": texts(1, "urn:ietf:params:scim:schemas:core:2.0:Schema"),
+            "schemas": uris(&["urn:ietf:params:scim:schemas:core:2.0:Schema"]),
             "id": {"type": "string"}, "name": {"type": "string"}, "description": {"type": "string"},
             "attributes": {"type": "array", "items": {"type": "object"}}, "meta": {"type": "object"},
         },

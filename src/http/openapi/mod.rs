@@ -71,7 +71,7 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
     });
 }
 
-/// The methods that the document knows for this concrete path.
+/// The methods that the document knows for this concrete path: a path written out counts before one with parameters.
 #[must_use]
 pub fn methods_at(path: &str) -> Vec<String> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -79,11 +79,11 @@ pub fn methods_at(path: &str) -> Vec<String> {
         template.len() == parts.len()
             && template.iter().zip(&parts).all(|(t, p)| (t.starts_with('{') && !p.is_empty()) || t == p)
     };
-    let mut methods: Vec<String> = DOCUMENT
-        .get()
-        .into_iter()
-        .flat_map(|document| &document.paths)
-        .filter(|(template, _)| fits(template))
+    let parameters = |template: &[String]| template.iter().filter(|part| part.starts_with('{')).count();
+    let fitting = || DOCUMENT.get().into_iter().flat_map(|d| &d.paths).filter(|(template, _)| fits(template));
+    let fewest = fitting().map(|(template, _)| parameters(template)).min();
+    let mut methods: Vec<String> = fitting()
+        .filter(|(template, _)| Some(parameters(template)) == fewest)
         .flat_map(|(_, methods)| methods.clone())
         .collect();
     methods.sort_unstable();

@@ -27,6 +27,7 @@ both! {
             ("DELETE", "/scim/v2/Users", "GET, HEAD, POST"), ("POST", "/scim/v2/Users/0199c0de-0000-7000-8000-000000000001", "DELETE, GET, HEAD, PATCH, PUT"),
             ("POST", "/scim/v2/Schemas", "GET, HEAD"), ("PUT", "/scim/v2/ResourceTypes", "GET, HEAD"), ("PATCH", "/scim/v2/ServiceProviderConfig", "GET, HEAD"),
             ("DELETE", "/scim/v2/Me", "GET, HEAD, PATCH, PUT"), ("GET", "/scim/v2/Bulk", "POST"), ("GET", "/scim/v2/.search", "POST"),
+            ("PUT", "/scim/v2/Users/.search", "POST"), ("OPTIONS", "/scim/v2/Groups/.search", "POST"),
         ] {
             let answer = idp.call(method, path, Some(json!({})), &[]).scim_error(405, None);
             assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
