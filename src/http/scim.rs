@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::error::{AppError, Code};
+use crate::error::{AppError, Code, Fault};
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "application/scim+json";
@@ -40,7 +40,11 @@ pub fn error(error: &AppError) -> Value {
     if let Some(keyword) = keyword {
         body.insert("scimType".into(), keyword);
     }
-    let faults: Vec<String> = error.errors().iter().map(|f| format!("{}: {}", f.pointer, f.detail)).collect();
+    let told = |fault: &Fault| match fault.pointer.as_str() {
+        "" => fault.detail.clone(),
+        pointer => format!("{pointer}: {}", fault.detail),
+    };
+    let faults: Vec<String> = error.errors().iter().map(told).collect();
     let detail = if faults.is_empty() { error.detail().to_owned() } else { faults.join(" ") };
     body.insert("detail".into(), Value::from(detail));
     Value::Object(body)

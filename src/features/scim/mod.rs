@@ -10,6 +10,7 @@ mod discovery;
 pub mod dto;
 mod fault;
 mod groups;
+mod keeping;
 mod listing;
 mod routes;
 mod store;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::fault::{checked, fault};
 use super::groups::{self, GroupChanges};
+use super::keeping;
 use super::users::{self, Edit, Made};
 use super::view::Shown;
 use crate::domain::permission::{Act, Relation};
@@ -72,17 +73,17 @@ fn read(write: Write) -> AppResult<(Input, Patch<String>)> {
     match (to, how) {
         (To::Users, How::Create) => {
             let mut resource = checked(input::resource(&body, &USERS))?;
-            let password = users::take_password(&mut resource)?;
+            let password = keeping::take_password(&mut resource)?;
             Ok((Input::User(resource), password))
         }
         (To::User(_) | To::Me, How::Replace) => {
             let mut resource = checked(input::resource(&body, &USERS))?;
-            let password = users::take_password(&mut resource)?;
+            let password = keeping::take_password(&mut resource)?;
             Ok((Input::UserChange(Made::Replaced(resource)), password))
         }
         (To::User(_) | To::Me, How::Patch) => {
             let operations = checked(patch::parse(&Value::Object(body), &USERS))?;
-            let password = users::patched_password(&operations)?;
+            let password = keeping::patched_password(&operations)?;
             Ok((Input::UserChange(Made::Patched(operations)), password))
         }
         (To::Groups, How::Create) => Ok((Input::Group(checked(input::resource(&body, &GROUPS))?), Patch::Absent)),
