@@ -22,7 +22,7 @@ use crate::db::{Db, migrations};
 use crate::error::{AppError, AppResult};
 use crate::events::dispatch::{Consumer, Dispatcher};
 use crate::features::{
-    attempts, audit, certificates, clients, competencies, courses, enrollments, games, groups, oauth, privacy,
+    attempts, audit, certificates, clients, competencies, courses, enrollments, games, groups, oauth, privacy, scim,
     sessions, sync, system, users,
 };
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
@@ -45,6 +45,7 @@ fn register(config: &mut ServiceConfig<'_>) {
     clients::register(config);
     audit::register(config);
     privacy::register(config);
+    scim::register(config);
     system::register(config);
 }
 
@@ -96,10 +97,11 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
             * `X-Request-Id` is taken, or made, and stands in every answer and in the log.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason, games::dto::EntryKind, games::dto::FlagState, games::dto::Around, games::dto::GameStatus)),
+    components(schemas(openapi::Problem, crate::error::Fault, crate::domain::condition::Reason, games::dto::EntryKind, games::dto::FlagState, games::dto::Around, games::dto::GameStatus, scim::dto::ScimError)),
     tags(
         (name = "session", description = "Log in and out."),
         (name = "people", description = "Users and their roles, groups and organisational units."),
+        (name = "scim", description = "Provisioning of users and groups by identity providers: SCIM 2.0 (RFC 7643, 7644, 9865). Errors have SCIM's own form."),
         (name = "machine auth", description = "Machine clients and their tokens."),
         (name = "authoring", description = "Courses, their drafts and revisions."),
         (name = "learning", description = "Enrollments, paths, learning events, choices."),
@@ -186,7 +188,7 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
         );
         App::new()
             .app_data(shared.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found("resource").into()))
+            .app_data(web::PathConfig::default().error_handler(|_, request| fallback::bad_path(request).into()))
             .app_data(web::FormConfig::default().limit(16 * 1024).error_handler(|e, _| {
                 AppError::new(crate::error::Code::Malformed, format!("The form cannot be read: {e}.")).into()
             }))

@@ -258,6 +258,12 @@ impl AppError {
         &self.0.errors
     }
 
+    /// A further member of the problem document.
+    #[must_use]
+    pub fn extra(&self, name: &str) -> Option<&Value> {
+        self.0.extra.get(name)
+    }
+
     /// The cause, for the log.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {

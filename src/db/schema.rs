@@ -112,6 +112,19 @@ diesel::table! {
         last_login_at -> Nullable<SqlInstant>,
         created_at -> SqlInstant,
         updated_at -> SqlInstant,
+        user_name -> Nullable<Text>,
+        user_name_key -> Nullable<Text>,
+        scim_document -> Nullable<SqlJson>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
+    other_emails (email_key, user_id) {
+        email_key -> Text,
+        user_id -> SqlId,
     }
 }
 
@@ -718,6 +731,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    other_emails,
     settings,
     signing_keys,
     events,

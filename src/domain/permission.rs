@@ -251,6 +251,8 @@ pub enum Act {
     ReadReports,
     /// Plan and apply the whole list of employees; read plans.
     SyncUsers,
+    /// Read and write users and groups over SCIM.
+    Provision,
     /// Read a group.
     ReadGroup,
     /// See who is in a group.
@@ -259,6 +261,8 @@ pub enum Act {
     WriteGroup,
     /// Create groups at the top of the tree, move units there, write the conditions of dynamic groups.
     WriteAnyGroup,
+    /// See which groups a course is assigned to.
+    ReadAssignment,
     /// Assign a course to a group.
     AssignGroup,
     /// Change one's own name, locale, time zone and password.
@@ -360,9 +364,11 @@ impl Act {
             Self::GrantSiteRole | Self::GrantUnitRole => rule(Some(Scope::UsersWrite), &[], false, false),
             Self::ReadReports => rule(Some(Scope::UsersRead), &[], true, true),
             Self::SyncUsers => rule(Some(Scope::UsersWrite), &[], false, false),
+            Self::Provision => rule(Some(Scope::Scim), &[], false, false),
             Self::ReadGroup => rule(Some(Scope::GroupsRead), &[Author, Instructor, Manager], false, false),
             Self::ReadMembers => rule(Some(Scope::GroupsRead), &[Instructor], false, false),
             Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),
+            Self::ReadAssignment => rule(Some(Scope::EnrollmentsRead), &[Instructor], false, false),
             Self::AssignGroup => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
             Self::WriteOwnProfile => rule(None, &[], true, false),
             Self::ManageClients | Self::MoveClock | Self::ReadAudit | Self::ErasePerson => {

@@ -11,6 +11,7 @@ pub mod games;
 pub mod groups;
 pub mod oauth;
 pub mod privacy;
+pub mod scim;
 pub mod seed;
 pub mod sessions;
 pub mod sync;

@@ -104,6 +104,27 @@ impl Answer {
         format!("<{}?{kept}>; rel=\"next\"", request.path())
     }
 
+    /// An answer of SCIM (RFC 7644 §3.1) with this status.
+    ///
+    /// # Errors
+    /// As [`Answer::ok`].
+    pub fn scim(status: u16, body: &impl Serialize) -> AppResult<Self> {
+        let status = StatusCode::from_u16(status).map_err(AppError::internal)?;
+        Ok(Self::json(status, body)?.header("content-type", super::scim::MEDIA_TYPE))
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn value_of(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -159,7 +180,9 @@ impl Responder for Answer {
         if self.body.is_empty() {
             return builder.finish();
         }
-        builder.insert_header((header::CONTENT_TYPE, "application/json"));
+        if self.value_of("content-type").is_none() {
+            builder.insert_header((header::CONTENT_TYPE, "application/json"));
+        }
         builder.body(self.body)
     }
 }

@@ -76,7 +76,11 @@ pub fn read(
     }
 }
 
-fn check_media_type(request: &HttpRequest) -> AppResult<()> {
+/// Refuses bodies that say to be something else than JSON.
+///
+/// # Errors
+/// 415.
+pub fn check_media_type(request: &HttpRequest) -> AppResult<()> {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json") {

@@ -28,6 +28,7 @@ impl Conditions {
     /// True when `If-None-Match` names this tag.
     #[must_use]
     pub fn knows(&self, tag: &str) -> bool {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
         self.if_none_match.as_deref().is_some_and(|list| names(list, tag))
     }
 
@@ -36,17 +37,32 @@ impl Conditions {
     /// # Errors
     /// 412 with the current ETag.
     pub fn require(&self, version: i64) -> AppResult<()> {
-        let tag = version_tag(version);
+        self.require_tag(&version_tag(version))
+    }
+
+    /// The same for a tag that is no version's; whether it is weak makes no difference.
+    ///
+    /// # Errors
+    /// As [`Conditions::require`].
+    pub fn require_tag(&self, tag: &str) -> AppResult<()> {
         match &self.if_match {
-            Some(list) if !names(list, &tag) => Err(AppError::new(
+            Some(list) if !names(list, tag.strip_prefix("W/").unwrap_or(tag)) => Err(AppError::new(
                 Code::PreconditionFailed,
                 format!(
                     "If-Match names another version; the current one is {tag}. Read it again and repeat your change."
                 ),
             )
-            .with_header(header::ETAG, tag)),
+            .with_header(header::ETAG, tag.to_owned())),
             _ => Ok(()),
         }
+    }
+}
+
+impl Conditions {
+    /// As if `If-Match` had been sent with this tag.
+    #[must_use]
+    pub fn if_match(tag: Option<String>) -> Self {
+        Self { if_match: tag, if_none_match: None }
     }
 }
 

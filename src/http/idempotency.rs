@@ -26,6 +26,15 @@ pub struct Retry {
     target: String,
 }
 
+impl Retry {
+    /// One of the writes of a request that makes many, each in a transaction of its own.
+    #[must_use]
+    pub fn part(&self, n: usize) -> Self {
+        let key = self.key.as_ref().map(|key| format!("{n}:{key}"));
+        Self { key, target: format!("{} {n}", self.target) }
+    }
+}
+
 impl FromRequest for Retry {
     type Error = AppError;
     type Future = Ready<AppResult<Self>>;

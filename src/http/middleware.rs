@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 
+use super::scim;
 use crate::auth::caller::RequestId;
 use crate::auth::limits;
 use crate::clock;
@@ -79,7 +80,7 @@ pub async fn edge(
     Ok(response)
 }
 
-/// Writes the problem document of an error (RFC 9457), now that the request id is known.
+/// Writes the problem document of an error (RFC 9457), now that the request id is known; SCIM has a form of its own.
 fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
     let error = response.response().error().and_then(|e| e.as_error::<AppError>()).cloned();
     let error = error.or_else(|| response.response().extensions().get::<AppError>().cloned());
@@ -91,13 +92,18 @@ fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBo
             log::debug!("{id} {}: {cause}", error.code().as_str());
         }
     }
-    let body = serde_json::to_vec(&error.problem(id)).unwrap_or_default();
     let (request, old) = response.into_parts();
-    let mut new = HttpResponse::build(old.status());
+    let (status, media_type, body) = if scim::speaks_at(request.path()) {
+        (scim::status(&error), scim::MEDIA_TYPE, scim::error(&error))
+    } else {
+        (old.status(), "application/problem+json", error.problem(id))
+    };
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    let mut new = HttpResponse::build(status);
     for (name, value) in old.headers() {
         new.append_header((name, value));
     }
-    new.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+    new.insert_header((header::CONTENT_TYPE, media_type));
     ServiceResponse::new(request, new.body(body))
 }
 

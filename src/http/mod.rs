@@ -13,9 +13,11 @@ pub mod patch;
 pub mod query;
 pub mod reference;
 pub mod schema;
+pub mod scim;
 pub mod shapes;
 pub mod strict;
 
+pub use actix_web::web::Bytes;
 pub use answer::Answer;
 pub use body::{Body, Input};
 pub use conditional::Conditions;

@@ -45,7 +45,8 @@ fn everything(app: &TestApp) -> Value {
 
 #[track_caller]
 fn refused(what: &str, answer: &Answer) {
-    let problem = answer.header("content-type").is_some_and(|t| t.starts_with("application/problem+json"));
+    let form = if answer.of_scim() { "application/scim+json" } else { "application/problem+json" };
+    let problem = answer.header("content-type").is_some_and(|t| t.starts_with(form));
     assert!((400..500).contains(&answer.status) && problem, "{what}: {} {}", answer.status, answer.text());
 }
 
@@ -92,7 +93,11 @@ both! {
         // The HR sync and the import of frameworks take whole lists and have limits of their own.
         for (method, path) in with_body(app).into_iter().filter(|(_, path)| path != "/v1/sync/plans" && path != "/v1/frameworks/import") {
             let answer = admin.send(&method, &path, &[("content-type", "application/json")], Some(large.as_bytes()));
-            answer.problem(413, "body_too_large");
+            if answer.of_scim() {
+                answer.scim_error(413, None);
+            } else {
+                answer.problem(413, "body_too_large");
+            }
         }
         admin.get("/v1/me").expect(200);
     }

@@ -42,6 +42,7 @@ mod people;
 mod privacy;
 mod promises;
 mod rate_limits;
+mod scim;
 mod sessions;
 mod smoke;
 mod statements;

@@ -81,7 +81,9 @@ fn every_operation_says_what_it_is() {
             needed.push("404");
         }
         if op.get("requestBody").is_some() {
-            needed.extend(["400", "413", "415", "422"].iter().filter(|_| !path.starts_with("/oauth")));
+            // SCIM tells of wrong input with 400.
+            let wrong = if path.starts_with("/scim") { "400" } else { "422" };
+            needed.extend(["400", "413", "415", wrong].iter().filter(|_| !path.starts_with("/oauth")));
         }
         if matches!(method.as_str(), "put" | "patch" | "delete") {
             needed.push("412");
@@ -93,7 +95,7 @@ fn every_operation_says_what_it_is() {
         let tokens = ["create_session", "refresh_session", "create_token", "introspect_token", "revoke_token"]
             .contains(&id.as_str());
         let takes_key = op["description"].as_str().is_some_and(|d| d.contains("Takes `Idempotency-Key`."));
-        if takes_key != (method == "post" && !tokens) {
+        if takes_key != (method == "post" && !tokens && !path.ends_with("/.search")) {
             fault(format!("Idempotency-Key: {takes_key}"));
         }
         for parameter in op["parameters"].as_array().into_iter().flatten() {

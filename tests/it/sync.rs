@@ -53,6 +53,28 @@ fn csv(app: &TestApp, query: &str, body: &[u8]) -> crate::support::Answer {
 }
 
 both! {
+    /// A plan that a machine has made changes no admin; one that an admin has made does.
+    fn a_machine_s_plan_leaves_admins_alone(app) {
+        let hr = app.machine(&["users:write", "users:read"]);
+        let boss = app.user_with("boss", json!({"roles": ["admin"], "external_id": "hr-1", "email": "e1@example.org"}));
+        let mut list = staff(1..3);
+        list[0]["email"] = json!("mine@example.org");
+        let body = json!({"employees": list, "options": {"deactivate_missing": false}});
+        let made = hr.post("/v1/sync/plans", body.clone()).expect(201).json.clone();
+        let path = format!("/v1/sync/plans/{}", made["id"].as_str().unwrap());
+        hr.post(&format!("{path}/apply"), json!({})).expect(202);
+        app.work();
+        let done = app.admin().get(&path).expect(200);
+        assert_eq!(done["progress"], json!({"total": 2, "done": 2, "conflicts": 1}));
+        let refused = &rows(app, &made, "action=update")[0];
+        assert_eq!((&refused["state"], &refused["errors"][0]["detail"]), (&json!("conflict"), &json!("Only an admin can change an admin.")));
+        let at = format!("/v1/users/{}", boss.id());
+        assert_eq!(app.admin().get(&at).expect(200)["email"], "e1@example.org");
+        let made = app.admin().post("/v1/sync/plans", body).expect(201).json.clone();
+        apply(app, &made);
+        assert_eq!(app.admin().get(&at).expect(200)["email"], "mine@example.org");
+    }
+
     /// A plan changes nothing; applied, it does what it said; sent again, there is nothing left to do.
     fn a_list_is_planned_and_applied(app) {
         let mut list = staff(0..12);

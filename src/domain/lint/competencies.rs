@@ -131,7 +131,8 @@ mod tests {
         assert_eq!(named_competencies(&outline()), [A, B]);
         assert_eq!(asked_competencies(&outline()), [B]);
         let faults = |known: &[Uuid]| {
-            let report = lint(&outline(), Style::DynamicBranching, DeliveryMode::SelfPaced, known);
+            let report =
+                lint(&outline(), Style::DynamicBranching, DeliveryMode::SelfPaced, known, chrono::DateTime::UNIX_EPOCH);
             report.errors.into_iter().map(|f| format!("{} {}", f.pointer, f.code)).collect::<Vec<_>>()
         };
         let weights = [
@@ -157,7 +158,7 @@ mod tests {
     fn advanced_modules_are_reachable_by_proving_mastery() {
         let mut good = outline();
         good.find_module_mut("text").unwrap().competencies.clear();
-        let report = lint(&good, Style::DynamicBranching, DeliveryMode::SelfPaced, &[B]);
+        let report = lint(&good, Style::DynamicBranching, DeliveryMode::SelfPaced, &[B], chrono::DateTime::UNIX_EPOCH);
         assert!(report.errors.is_empty(), "{:?}", report.errors);
     }
 }

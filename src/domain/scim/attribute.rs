@@ -54,6 +54,8 @@ pub enum Returned {
     Never,
     /// Unless the client asks for others or without it.
     Default,
+    /// Only when the client asks for it.
+    Request,
 }
 
 /// An attribute.
@@ -168,6 +170,13 @@ impl Attribute {
         self
     }
 
+    /// The same, in answers to those who ask for it.
+    #[must_use]
+    pub fn on_request(mut self) -> Self {
+        self.returned = Returned::Request;
+        self
+    }
+
     /// The part of this name, whatever its case.
     #[must_use]
     pub fn part(&self, name: &str) -> Option<&Attribute> {
@@ -193,6 +202,7 @@ impl Attribute {
                 Returned::Always => "always",
                 Returned::Never => "never",
                 Returned::Default => "default",
+                Returned::Request => "request",
             },
         });
         if let Some(members) = out.as_object_mut() {

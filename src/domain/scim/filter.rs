@@ -114,6 +114,17 @@ impl Filter {
         Ok(filter)
     }
 
+    /// Whether the filter asks about this attribute.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        match self {
+            Self::And(a, b) | Self::Or(a, b) => a.mentions(name) || b.mentions(name),
+            Self::Not(inner) => inner.mentions(name),
+            Self::Present(target) | Self::Compare(target, ..) => target.path.name == name,
+            Self::Element(path, _) => path.name == name,
+        }
+    }
+
     /// Whether a resource, or the element of a list, fits.
     #[must_use]
     pub fn matches(&self, resource: &Map<String, Value>) -> bool {
@@ -317,10 +328,21 @@ impl<'a> Parser<'a> {
             return Err(self.fault("Only an attribute with parts can have `[…]`"));
         };
         self.element = Some(attribute);
-        let inner = self.or(depth.saturating_add(1))?;
-        self.element = None;
+        let mut inner = self.or(depth.saturating_add(1))?;
         self.skip();
-        if self.eat("]") { Ok(Filter::Element(path, Box::new(inner))) } else { Err(self.fault("`]` is needed")) }
+        if !self.eat("]") {
+            return Err(self.fault("`]` is needed"));
+        }
+        if self.eat(".") {
+            // Entra asks `emails[type eq "work"].value eq "…"`: the part that follows is of the same element.
+            let name = self.peek();
+            let part =
+                element_path(name, attribute).ok_or_else(|| self.fault(&format!("There is no attribute `{name}`")))?;
+            self.take(name.len());
+            inner = Filter::And(Box::new(inner), Box::new(self.expression(name, part)?));
+        }
+        self.element = None;
+        Ok(Filter::Element(path, Box::new(inner)))
     }
 
     fn expression(&mut self, name: &str, mut path: AttrPath) -> Outcome<Filter> {
@@ -383,6 +405,7 @@ fn check(leaf: &Attribute, op: Op, value: Value) -> Result<Value, String> {
     let equality = matches!(op, Op::Eq | Op::Ne);
     match (leaf.kind, &value) {
         (_, Value::Null) if equality => Ok(value),
+        (_, Value::String(text)) if text.contains('\0') => Err("No text contains U+0000".into()),
         (Kind::Boolean | Kind::Binary, _) if !equality => {
             Err(format!("`{}` can only be compared with eq and ne", leaf.name))
         }
@@ -440,6 +463,9 @@ mod tests {
             (r#"emails.type eq "work""#, true),
             (r#"emails[type eq "work" and value co "home"]"#, false),
             (r#"emails[type eq "home" and value co "home"]"#, true),
+            (r#"emails[type eq "home"].value co "home" and active eq true"#, true),
+            (r#"emails[type eq "work"].value co "home""#, false),
+            (r#"emails[type eq "work"].display pr"#, false),
             (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "sales""#, true),
             (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:manager.value eq "2""#, true),
             (r#"urn:ietf:params:scim:schemas:core:2.0:User:userName sw "ada""#, true),
@@ -476,12 +502,15 @@ mod tests {
             "name eq \"a\"",
             "emails[type eq \"a\"",
             "emails[nothing eq \"a\"]",
+            "emails[type eq \"a\"].nothing pr",
+            "emails[type eq \"a\"].value",
             "userName[value eq \"a\"]",
             "urn:x:y:userName eq \"a\"",
             "meta.created gt \"yesterday\"",
             "userName eq {}",
             "userName eq \"a\" or or",
             "userName eq \"\\u00\"",
+            "userName eq \"a\\u0000\"",
             &deep,
         ] {
             let fault = Filter::parse(filter, &USERS).expect_err(filter);

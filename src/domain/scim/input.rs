@@ -7,6 +7,9 @@ use super::attribute::{Attribute, Kind, Mutability, find};
 use super::schemas::{COMMON, ResourceType, Schema};
 use super::{ErrorType, Fault, Outcome};
 
+/// What begins the URIs that Microsoft Entra names beside the schemas of a resource; it has no attributes of them.
+const ENTRA: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/";
+
 /// Makes a whole resource canonical.
 ///
 /// # Errors
@@ -74,7 +77,8 @@ fn schemas(sent: &Map<String, Value>, of: &ResourceType, faults: &mut Vec<String
         faults.push(format!("schemas: a list with {} is needed", of.core.id));
         return;
     };
-    let known = |uri: &str| uri.eq_ignore_ascii_case(of.core.id) || of.extension(uri).is_some();
+    let known =
+        |uri: &str| uri.eq_ignore_ascii_case(of.core.id) || of.extension(uri).is_some() || uri.starts_with(ENTRA);
     for uri in given {
         if !uri.as_str().is_some_and(known) {
             faults.push(format!("schemas: {uri} is no schema of a {}", of.name));
@@ -87,7 +91,7 @@ fn schemas(sent: &Map<String, Value>, of: &ResourceType, faults: &mut Vec<String
 
 fn members_of(members: &Map<String, Value>, of: &Schema, at: &str, faults: &mut Vec<String>) -> Map<String, Value> {
     let mut out = Map::new();
-    for (name, value) in members {
+    for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         let at = format!("{at}:{name}");
         match find(&of.attributes, name) {
             Some(attribute) => {
@@ -131,6 +135,12 @@ pub(super) fn value_of(attribute: &Attribute, value: &Value, at: &str, faults: &
     (!kept.is_empty()).then_some(Value::Array(kept))
 }
 
+/// Most characters of a text.
+#[must_use]
+pub fn max_length(kind: Kind) -> usize {
+    if kind == Kind::Binary { 20_000 } else { 2_000 }
+}
+
 fn single(attribute: &Attribute, value: &Value, at: &str, faults: &mut Vec<String>) -> Option<Value> {
     match (attribute.kind, value) {
         (_, Value::Null) => None,
@@ -148,8 +158,8 @@ fn single(attribute: &Attribute, value: &Value, at: &str, faults: &mut Vec<Strin
             wrong(at, "an instant (RFC 3339) is needed", faults)
         }
         (_, Value::String(text)) if text.contains('\0') => wrong(at, "text must not contain U+0000", faults),
-        (_, Value::String(text)) if text.chars().count() > 2_000 && attribute.kind != Kind::Binary => {
-            wrong(at, "a text has at most 2,000 characters", faults)
+        (_, Value::String(text)) if text.chars().count() > max_length(attribute.kind) => {
+            wrong(at, &format!("a text has at most {} characters", max_length(attribute.kind)), faults)
         }
         (_, Value::String(_)) => Some(value.clone()),
         _ => wrong(at, "a text is needed", faults),

@@ -1,15 +1,19 @@
 //! SCIM 2.0 (RFC 7643, RFC 7644) as data: which attributes there are, filters, PATCH, what a client gets to see. Resources are
 //! JSON objects with the attribute names of the schemas, whatever case the client wrote.
 //!
-//! Nothing here knows of databases or HTTP. The endpoints that use it are still to be built.
+//! Nothing here knows of databases or HTTP; `features::scim` has the endpoints.
 
 pub mod attribute;
+pub mod bulk;
 pub mod filter;
 pub mod input;
+pub mod list;
 pub mod patch;
 pub mod path;
+pub mod person;
 pub mod project;
 pub mod schemas;
+pub mod sieve;
 
 use std::fmt;
 
@@ -32,8 +36,12 @@ pub enum ErrorType {
     NoTarget,
     /// A value is missing or of the wrong kind.
     InvalidValue,
-    /// The cursor was not given out by this server (RFC 9865 §2.3).
+    /// The cursor was not given out by this server, or for another list (RFC 9865 §2.3).
     InvalidCursor,
+    /// The cursor is too old.
+    ExpiredCursor,
+    /// The size of the page is no number that a page can have.
+    InvalidCount,
 }
 
 impl ErrorType {
@@ -50,6 +58,8 @@ impl ErrorType {
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
             Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

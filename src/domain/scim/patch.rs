@@ -114,7 +114,12 @@ fn one(operation: &Value, of: &ResourceType, all: &mut Vec<Operation>) -> Outcom
                 if name.eq_ignore_ascii_case("schemas") {
                     continue;
                 }
-                all.push(Operation { verb, path: Some(place(&name, of)?), value });
+                let path = place(&name, of)?;
+                // What only the server sets is ignored here as in a whole resource: Okta sends the id along.
+                let read_only = path.at.attribute(of).is_some_and(|a| a.mutability == Mutability::ReadOnly);
+                if !read_only {
+                    all.push(Operation { verb, path: Some(path), value });
+                }
             }
             Ok(())
         }
@@ -229,7 +234,8 @@ fn whole_extension(
     let Value::Object(members) = value else {
         return Err(Fault::new(ErrorType::InvalidValue, format!("`{uri}` is an object.")));
     };
-    for (name, value) in members {
+    // Some libraries write the schemas into the extension.
+    for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         let (extension, rest) = split_schema(name, of).filter(|(e, _)| e.is_some()).unwrap_or((Some(uri), name));
         let mut at = AttrPath::parse(&format!("{uri}:{rest}"), of).ok_or_else(|| unknown(name))?;
         at.extension = extension;
@@ -549,6 +555,16 @@ mod tests {
             one(json!([{"op": "Add", "value": {ENTERPRISE: {"costCenter": "9"}}}]))[ENTERPRISE]["department"],
             "Sales"
         );
+    }
+
+    #[test]
+    fn what_is_read_only_is_ignored_without_a_path_and_refused_with_one() {
+        let name = |operations| patched(operations).map(|ada| ada["userName"].clone());
+        assert_eq!(
+            name(json!([{"op": "replace", "value": {"id": "1", "meta": {}, "userName": "eve"}}])),
+            Ok(json!("eve"))
+        );
+        assert!(name(json!([{"op": "replace", "path": "id", "value": "1"}])).is_err());
     }
 
     #[test]

@@ -70,16 +70,19 @@ impl Projection {
         let mine =
             |path: &&AttrPath| path.extension == extension && (path.name.is_empty() || path.name == attribute.name);
         match (attribute.returned, self) {
-            (Returned::Never, _) => false,
-            (Returned::Always, _) | (Returned::Default, Self::Default) => true,
-            (Returned::Default, Self::Only(paths)) => {
+            (Returned::Never, _) | (Returned::Request, Self::Default | Self::Without(_)) => false,
+            (Returned::Always | Returned::Default, Self::Default) | (Returned::Always, _) => {
+                parts(value, |part| !on_request(attribute, part));
+                true
+            }
+            (Returned::Default | Returned::Request, Self::Only(paths)) => {
                 let paths: Vec<&AttrPath> = paths.iter().filter(mine).collect();
                 if paths.is_empty() {
                     return false;
                 }
-                if paths.iter().all(|path| path.sub.is_some()) {
-                    parts(value, |part| paths.iter().any(|path| path.sub.as_deref() == Some(part)));
-                }
+                let whole = paths.iter().any(|path| path.sub.is_none());
+                let named = |part: &str| paths.iter().any(|path| path.sub.as_deref() == Some(part));
+                parts(value, |part| named(part) || (whole && !on_request(attribute, part)));
                 true
             }
             (Returned::Default, Self::Without(paths)) => {
@@ -87,11 +90,22 @@ impl Projection {
                 if paths.iter().any(|path| path.sub.is_none()) {
                     return false;
                 }
-                parts(value, |part| !paths.iter().any(|path| path.sub.as_deref() == Some(part)));
+                let named = |part: &str| paths.iter().any(|path| path.sub.as_deref() == Some(part));
+                parts(value, |part| !named(part) && !on_request(attribute, part));
                 true
             }
         }
     }
+
+    /// Whether the client asks for a part that is returned on request only.
+    #[must_use]
+    pub fn asks(&self, name: &str, part: &str) -> bool {
+        matches!(self, Self::Only(paths) if paths.iter().any(|p| p.name == name && p.sub.as_deref() == Some(part)))
+    }
+}
+
+fn on_request(attribute: &Attribute, part: &str) -> bool {
+    attribute.part(part).is_some_and(|part| part.returned == Returned::Request)
 }
 
 fn parts(value: &mut Value, keep: impl Fn(&str) -> bool + Copy) {
@@ -122,7 +136,7 @@ mod tests {
 
     fn shown(attributes: Option<&str>, excluded: Option<&str>) -> Value {
         let mut ada = json!({"schemas": ["x"], "id": "1", "userName": "ada", "password": "secret", "name": {"givenName": "Ada", "familyName": "L"},
-            "emails": [{"value": "a@b", "type": "work"}], ENTERPRISE: {"department": "Sales", "costCenter": "7"}});
+            "emails": [{"value": "a@b", "type": "work"}], ENTERPRISE: {"department": "Sales", "costCenter": "7", "manager": {"value": "2", "displayName": "Bea"}}});
         Projection::parse(attributes, excluded, &USERS).unwrap().apply(ada.as_object_mut().unwrap(), &USERS);
         ada
     }
@@ -143,6 +157,10 @@ mod tests {
             shown(None, Some(&format!("id,name,emails.type,{ENTERPRISE}"))),
             json!({"schemas": ["x"], "id": "1", "userName": "ada", "emails": [{"value": "a@b"}]})
         );
+        let manager = |attributes: Option<&str>| shown(attributes, None)[ENTERPRISE]["manager"].clone();
+        assert_eq!(manager(None), json!({"value": "2"}));
+        assert_eq!(manager(Some(&*format!("{ENTERPRISE}:manager"))), json!({"value": "2"}));
+        assert_eq!(manager(Some(&*format!("{ENTERPRISE}:manager.displayName"))), json!({"displayName": "Bea"}));
         assert!(Projection::parse(Some("userName"), Some("name"), &USERS).is_err());
         assert!(Projection::parse(Some("a b"), None, &USERS).is_err());
     }

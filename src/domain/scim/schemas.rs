@@ -225,7 +225,7 @@ static ENTERPRISE_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
         name: "EnterpriseUser",
         description: "What companies know of a person.",
         attributes: vec![
-            text("employeeNumber", "The company's number for the person."),
+            text("employeeNumber", "The company's number for the person; no two have the same.").exact().unique(),
             text("costCenter", "Cost centre."),
             text("organization", "Organisation."),
             text("division", "Division."),
@@ -236,7 +236,7 @@ static ENTERPRISE_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
                 vec![
                     text("value", "The manager's id.").exact(),
                     text("$ref", "Where the manager is.").of(Kind::Reference(&["User"])),
-                    text("displayName", "The manager's name.").may(Mutability::ReadOnly),
+                    text("displayName", "The manager's name.").may(Mutability::ReadOnly).on_request(),
                 ],
             ),
         ],
@@ -258,7 +258,7 @@ static GROUP_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
                     text("value", "The member's id.").exact().may(Mutability::Immutable),
                     text("$ref", "Where the member is.").of(Kind::Reference(&["User"])).may(Mutability::Immutable),
                     text("type", "What the member is.").usual(&["User"]).may(Mutability::Immutable),
-                    text("display", "The member's name.").may(Mutability::ReadOnly),
+                    text("display", "The member's name.").may(Mutability::ReadOnly).on_request(),
                 ],
             )
             .list(),
@@ -282,6 +282,25 @@ pub static GROUPS: LazyLock<ResourceType> = LazyLock::new(|| ResourceType {
     description: "Groups of people.",
     core: &GROUP_SCHEMA,
     extensions: Vec::new(),
+});
+
+static ANY_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let mut attributes = USER_SCHEMA.attributes.clone();
+    attributes
+        .extend(GROUP_SCHEMA.attributes.iter().filter(|a| find(&USER_SCHEMA.attributes, a.name).is_none()).cloned());
+    for attribute in &mut attributes {
+        attribute.required = false;
+    }
+    Schema { id: USER, name: "Resource", description: "A user or a group.", attributes }
+});
+
+/// Users and groups alike, for searches in both; it is not published.
+pub static ANYTHING: LazyLock<ResourceType> = LazyLock::new(|| ResourceType {
+    name: "Resource",
+    endpoint: "",
+    description: "Users and groups.",
+    core: &ANY_SCHEMA,
+    extensions: vec![&*ENTERPRISE_SCHEMA],
 });
 
 /// All schemas.

@@ -28,7 +28,9 @@ pub fn is_formula(text: &str) -> bool {
     }
 }
 
-fn is_email(text: &str) -> bool {
+/// Whether this is an e-mail address.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
     text.len() <= 254
         && !text.chars().any(|c| c.is_whitespace() || c.is_control())
         && text.split_once('@').is_some_and(|(local, domain)| {

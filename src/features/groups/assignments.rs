@@ -35,11 +35,11 @@ fn out(row: AssignmentRow) -> AssignmentOut {
 
 /// The course and the group, if the actor may assign the one to the other: staff of the course or of the site, or administrators of
 /// a unit that the group lies in.
-fn both(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<(courses::CourseRow, Uuid)> {
-    let course = courses::find(conn, ctx, course, Act::AssignGroup)?;
+fn both(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref, act: Act) -> AppResult<(courses::CourseRow, Uuid)> {
+    let course = courses::find(conn, ctx, course, act)?;
     let group = find_for(conn, ctx, group, Act::ReadGroup)?;
     let relation = Relation { course: Some(course.id), ..relation(conn, ctx, group.id)? };
-    ctx.require(Act::AssignGroup, &relation)?;
+    ctx.require(act, &relation)?;
     Ok((course, group.id))
 }
 
@@ -48,7 +48,7 @@ fn both(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<(cou
 /// # Errors
 /// 403, 404; 409 for a course that was never published.
 pub fn assign(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref, input: &AssignmentIn) -> AppResult<AssignmentOut> {
-    let (course, group) = both(conn, ctx, course, group)?;
+    let (course, group) = both(conn, ctx, course, group, Act::AssignGroup)?;
     if course.status != "published" {
         return Err(AppError::new(Code::WrongState, "Only a published course can be assigned to a group."));
     }
@@ -121,7 +121,7 @@ fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<bool> 
 /// # Errors
 /// 403, 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<AssignmentOut> {
-    let (course, group) = both(conn, ctx, course, group)?;
+    let (course, group) = both(conn, ctx, course, group, Act::ReadAssignment)?;
     store::assignment(conn, course.id, group)?.map(out).ok_or_else(|| AppError::not_found("assignment"))
 }
 
@@ -130,9 +130,9 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref) -> AppResult<A
 /// # Errors
 /// 403, 404.
 pub fn list(conn: &mut Conn, ctx: &Ctx, course: &Ref, page: &PageRequest) -> AppResult<Rows<AssignmentOut>> {
-    let course = courses::find(conn, ctx, course, Act::AssignGroup)?;
-    let only =
-        if ctx.may(Act::AssignGroup, &courses::relation(course.id)) { None } else { sight(ctx, Act::AssignGroup)? };
+    let course = courses::find(conn, ctx, course, Act::ReadAssignment)?;
+    let seen = ctx.may(Act::ReadAssignment, &courses::relation(course.id));
+    let only = if seen { None } else { sight(ctx, Act::ReadAssignment)? };
     Ok(store::list_assignments(conn, course.id, only.as_deref(), page)?.map(out))
 }
 
@@ -148,7 +148,7 @@ pub fn unassign(
     withdraw: bool,
     conditions: &Conditions,
 ) -> AppResult<()> {
-    let (course, group) = both(conn, ctx, course, group)?;
+    let (course, group) = both(conn, ctx, course, group, Act::AssignGroup)?;
     let mut row = store::assignment(conn, course.id, group)?.ok_or_else(|| AppError::not_found("assignment"))?;
     conditions.require(row.version)?;
     let event = NewEvent::new("group.course_unassigned", "group", group).course(course.id);

@@ -65,6 +65,27 @@ pub fn remove(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<(
     flow::leave(conn, ctx, &[(group.id, user)])
 }
 
+/// Puts many users into a group and takes many out; those who are in, or out, already stay so. Whether the actor may write the
+/// group must have been asked.
+///
+/// # Errors
+/// 409 for a dynamic group.
+pub fn change(conn: &mut Conn, ctx: &Ctx, group: &store::GroupRow, add: &[Uuid], remove: &[Uuid]) -> AppResult<()> {
+    if add.is_empty() && remove.is_empty() {
+        return Ok(());
+    }
+    require_listed(group)?;
+    // In pieces: what follows for each member takes a statement for every 500 rows.
+    for piece in remove.chunks(500) {
+        let members = store::memberships(conn, &[group.id], piece)?;
+        flow::leave(conn, ctx, &members)?;
+    }
+    for piece in add.chunks(500) {
+        flow::join_new(conn, ctx, &piece.iter().map(|user| (group.id, *user)).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
 /// A page of members.
 ///
 /// # Errors

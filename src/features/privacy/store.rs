@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::db::Conn;
 use crate::db::schema::{
-    attempts, certificates, enrollments, erasures, events, evidence, idempotency_keys, learning_events, overrides,
-    role_grants, sessions, users,
+    attempts, certificates, enrollments, erasures, events, evidence, idempotency_keys, learning_events, other_emails,
+    overrides, role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
 use crate::error::AppResult;
@@ -40,10 +40,13 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
             users::locale.eq(None::<String>),
             users::time_zone.eq(None::<String>),
             users::last_login_at.eq(None::<At>),
+            (users::user_name.eq(None::<String>), users::user_name_key.eq(None::<String>)),
+            users::scim_document.eq(None::<Json>),
             users::version.eq(users::version + 1),
             users::updated_at.eq(At(now)),
         ))
         .execute(conn)?;
+    diesel::delete(other_emails::table.filter(other_emails::user_id.eq(Id(user)))).execute(conn)?;
     diesel::delete(sessions::table.filter(sessions::user_id.eq(Id(user)))).execute(conn)?;
     diesel::delete(role_grants::table.filter(role_grants::user_id.eq(Id(user)))).execute(conn)?;
     let theirs = || enrollments::table.filter(enrollments::user_id.eq(Id(user))).select(enrollments::id);

@@ -82,12 +82,22 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
     // Those who are to change, and whoever has a key that one of them is to have, in one statement; locked on Postgres.
     let found = mass::find_for_sync(conn, &work.iter().map(|(_, user, after)| (*user, after)).collect::<Vec<_>>())?;
     let known: HashMap<Uuid, &UserRow> = found.iter().map(|row| (row.id, row)).collect();
+    // Whoever sets an admin's e-mail is one soon: a plan that a machine has made changes none.
+    let admins: HashSet<Uuid> = if plan.made_by_kind == "client" {
+        mass::admins(conn, &found.iter().map(|row| row.id).collect::<Vec<_>>())?
+    } else {
+        HashSet::new()
+    };
     let managers: HashSet<Uuid> = work.iter().filter_map(|(.., after)| after.manager_id).collect();
     let mut there = mass::existing(conn, &managers.into_iter().collect::<Vec<_>>())?;
     let (mut creates, mut changes) = (Vec::new(), Vec::new());
     let (mut applied, mut conflicts) = (Vec::new(), Conflicts::default());
     for (row, user, after) in work {
         let before = known.get(&user).copied();
+        if admins.contains(&user) {
+            conflicts.add(row, "", "Only an admin can change an admin.");
+            continue;
+        }
         if after.manager_id.is_some_and(|manager| !there.contains(&manager)) {
             conflicts.add(row, "manager_external_id", "The manager was not made.");
             continue;

@@ -37,6 +37,15 @@ pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
     store::existing(conn, ids)
 }
 
+/// Which of these users are admins, of the site or of a unit.
+///
+/// # Errors
+/// Database errors.
+pub fn admins(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    let grants = store::grants(conn, ids)?;
+    Ok(grants.into_iter().filter(|grant| grant.1 == Role::Admin.as_str()).map(|grant| grant.0).collect())
+}
+
 /// A user to be made.
 #[derive(Debug, Clone)]
 pub struct Create {

@@ -245,7 +245,11 @@ pub(super) fn taken(
         .with_errors(faults.into_vec()))
 }
 
-fn check_manager(conn: &mut Conn, ctx: &Ctx, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
+/// Refuses a manager whom the actor does not see, and circles.
+///
+/// # Errors
+/// 422.
+pub fn check_manager(conn: &mut Conn, ctx: &Ctx, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
     let Some(manager) = manager else { return Ok(()) };
     if find_for(conn, ctx, &Ref::Id(manager), Act::ReadUser).is_err()
         && find_for(conn, ctx, &Ref::Id(manager), Act::WriteUser).is_err()
@@ -342,7 +346,10 @@ pub(super) fn forbid_granting(ctx: &Ctx, roles: &[Role]) -> AppResult<()> {
 }
 
 /// Nor may it change one: whoever sets an admin's password or e-mail is one soon.
-fn forbid_changing_admins(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> {
+///
+/// # Errors
+/// 403.
+pub fn forbid_changing_admins(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> {
     let admin = |grant: &GrantRow| grant.1 == Role::Admin.as_str();
     if ctx.actor.kind() == "client" && store::grants(conn, &[user])?.iter().any(admin) {
         return Err(AppError::new(Code::Forbidden, "Only an admin can change an admin.")
@@ -453,6 +460,15 @@ pub fn update(
         groups::flow::come_back(conn, ctx, &[row.id])?;
     }
     with_roles(conn, row)
+}
+
+/// Takes a user's password away and ends their sessions. That the actor may change the user must have been asked.
+///
+/// # Errors
+/// Database errors.
+pub fn remove_password(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> {
+    store::set_password(conn, user, None)?;
+    store::end_sessions(conn, user, None, "password_changed", ctx.now)
 }
 
 /// The caller's password hash, to check the current password against.

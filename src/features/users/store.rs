@@ -569,7 +569,7 @@ pub fn delete_role(conn: &mut Conn, grant: Uuid) -> AppResult<()> {
 /// What identifies a user: id, e-mail in lower case, external id, employee number.
 pub type Identity = (Uuid, String, Option<String>, Option<String>);
 
-/// The users that have one of these e-mails (in lower case), external ids or employee numbers.
+/// The users that have one of these e-mails (in lower case; also as their name over SCIM), external ids or employee numbers.
 pub fn with_any(
     conn: &mut Conn,
     emails: Vec<String>,
@@ -577,15 +577,23 @@ pub fn with_any(
     numbers: Vec<String>,
 ) -> AppResult<Vec<Identity>> {
     use diesel::{BoolExpressionMethods, NullableExpressionMethods};
-    Ok(users::table
+    type Found = (Uuid, String, Option<String>, Option<String>, Option<String>);
+    let found: Vec<Found> = users::table
         .filter(
             users::email_key
-                .eq_any(emails)
+                .eq_any(emails.clone())
+                .or(users::user_name_key.eq_any(emails).assume_not_null())
                 .or(users::external_id.eq_any(external_ids).assume_not_null())
                 .or(users::employee_number.eq_any(numbers).assume_not_null()),
         )
-        .select((users::id, users::email_key, users::external_id, users::employee_number))
-        .load(conn)?)
+        .select((users::id, users::email_key, users::external_id, users::employee_number, users::user_name_key))
+        .load(conn)?;
+    // Whoever has no name over SCIM goes by the e-mail there, so a name counts as one.
+    let identities = found.into_iter().flat_map(|(id, email, external, number, name)| {
+        let as_name = name.filter(|name| *name != email).map(|name| (id, name, None, None));
+        std::iter::once((id, email, external, number)).chain(as_name)
+    });
+    Ok(identities.collect())
 }
 
 /// Whether there is any user at all.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::scim;
 use crate::domain::permission::Scope;
 use crate::error::{Code, Fault};
 
@@ -74,7 +75,7 @@ pub fn install(make: impl FnOnce() -> utoipa::openapi::OpenApi) {
     });
 }
 
-/// The methods that the document knows for this concrete path.
+/// The methods that the document knows for this concrete path: a path written out counts before one with parameters.
 #[must_use]
 pub fn methods_at(path: &str) -> Vec<String> {
     DOCUMENT.get().map(|document| paths::methods_at(&document.paths, path)).unwrap_or_default()
@@ -100,8 +101,10 @@ fn complete(document: &mut Value) {
     for (name, header) in
         [("Retry-After", "RetryAfter"), ("RateLimit-Policy", "RateLimitPolicy"), ("RateLimit", "RateLimit")]
     {
-        document["components"]["responses"]["Problem429"]["headers"][name] =
-            json!({"$ref": format!("#/components/headers/{header}")});
+        for response in ["Problem429", "Scim429"] {
+            document["components"]["responses"][response]["headers"][name] =
+                json!({"$ref": format!("#/components/headers/{header}")});
+        }
     }
     exact::complete(document);
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
@@ -130,6 +133,21 @@ fn problem_responses() -> Value {
         let line = format!("`{}`: {}", code.as_str(), code.meaning());
         entry["description"] = Value::from(if before.is_empty() { line } else { format!("{before}\n\n{line}") });
     }
+    // The same with the errors of SCIM.
+    let as_scim: Vec<(String, Value)> = all
+        .iter()
+        .filter(|(name, _)| name.as_str() != "Problem422")
+        .map(|(name, response)| {
+            let mut response = response.clone();
+            if name == "Problem400" {
+                response["description"] =
+                    Value::from("The request cannot be read, or the input is not valid; `scimType` says how.");
+            }
+            response["content"] = json!({scim::MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ScimError"}}});
+            (name.replace("Problem", "Scim"), response)
+        })
+        .collect();
+    all.extend(as_scim);
     Value::Object(all)
 }
 
@@ -155,6 +173,8 @@ fn security_schemes() -> Value {
 const ALSO: [(&str, u16); 3] = [("get_league", 409), ("get_game_report", 409), ("set_game_preferences", 404)];
 
 /// Statuses that an operation can answer because of its method, path and security.
+///
+/// SCIM has no 422: what is wrong with the input is a 400 there.
 fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16> {
     let mut statuses = vec![429, 500, 503];
     if operation.contains_key("requestBody") {
@@ -175,6 +195,9 @@ fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> V
         "put" | "patch" | "delete" => statuses.extend([409, 412]),
         _ => {}
     }
+    if scim::speaks_at(path) {
+        statuses.iter_mut().filter(|status| **status == 422).for_each(|status| *status = 400);
+    }
     statuses
 }
 
@@ -185,11 +208,13 @@ fn has_query(operation: &Map<String, Value>) -> bool {
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let secured = operation.get("security").and_then(Value::as_array).is_some_and(|s| !s.is_empty());
     let oauth = path.starts_with("/oauth");
+    let form = if scim::speaks_at(path) { "Scim" } else { "Problem" };
     // `X-Request-Id`, `Idempotency-Key` and `If-Match` work on every operation alike, and which value of them is right depends on
     // what was sent and stored before, which no schema can say: they stand in words, so that generated clients have lean
     // signatures and generated requests are not refused for a tag or key that nobody gave out.
     let mut words = Vec::new();
-    if method == "post" && secured {
+    // A search changes nothing; repeating it needs no key.
+    if method == "post" && secured && !path.ends_with("/.search") {
         words.push("Takes `Idempotency-Key`.");
     }
     if matches!(method, "put" | "patch" | "delete") && secured {
@@ -224,7 +249,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     for status in statuses {
         responses
             .entry(status.to_string())
-            .or_insert_with(|| json!({"$ref": format!("#/components/responses/Problem{status}")}));
+            .or_insert_with(|| json!({"$ref": format!("#/components/responses/{form}{status}")}));
     }
     let mut sorted: Vec<(String, Value)> = std::mem::take(responses).into_iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));

@@ -67,8 +67,13 @@ fn split(path: &str) -> Vec<&str> {
 
 pub(super) fn methods_at(templates: &[Template], path: &str) -> Vec<String> {
     let parts = split(path);
-    let fitting = templates.iter().filter(|template| template.fits(&parts).is_some());
-    let mut methods: Vec<String> = fitting.flat_map(|t| t.methods.iter().map(|(name, _)| name.clone())).collect();
+    let fitting = || templates.iter().filter_map(|template| Some((template.fits(&parts)?, template)));
+    // A path that is written out counts before one with parameters.
+    let most = fitting().map(|(literal, _)| literal).max();
+    let mut methods: Vec<String> = fitting()
+        .filter(|(literal, _)| Some(*literal) == most)
+        .flat_map(|(_, template)| template.methods.iter().map(|(name, _)| name.clone()))
+        .collect();
     methods.sort_unstable();
     methods.dedup();
     methods

@@ -170,6 +170,23 @@ impl Answer {
         answer
     }
 
+    /// The error of SCIM, if the answer is one of this status and keyword.
+    #[track_caller]
+    pub fn scim_error(self, status: u16, keyword: Option<&str>) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), Some("application/scim+json"), "{}", answer.call);
+        assert_eq!(answer.json["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{}", answer.call);
+        assert_eq!(answer.json["status"], status.to_string(), "{}", answer.call);
+        assert_eq!(answer.json["scimType"].as_str(), keyword, "{}: {}", answer.call, answer.text());
+        assert!(answer.json["detail"].is_string(), "{}", answer.call);
+        answer
+    }
+
+    /// Whether the call was one of SCIM, whose errors have a form of their own.
+    pub fn of_scim(&self) -> bool {
+        self.call.split(' ').nth(1).is_some_and(|path| path.starts_with("/scim"))
+    }
+
     /// The pointers of the faults, if the answer is a 422 that names faults.
     #[track_caller]
     pub fn faults(self) -> Vec<String> {

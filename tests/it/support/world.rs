@@ -184,6 +184,12 @@ impl<'a> World<'a> {
         self.set("client_id", made.expect(201)["client_id"].as_str().expect("an id").into());
     }
 
+    /// A group without members.
+    pub fn add_group(&self) {
+        let made = self.app.admin().post("/v1/groups", json!({"name": unique("Group "), "kind": "static"}));
+        self.set("group_id", made.expect(201).id());
+    }
+
     /// A machine with exactly these scopes.
     pub fn machine(&self, scopes: &[String]) -> Client {
         let make = || self.app.machine(&scopes.iter().map(String::as_str).collect::<Vec<_>>());

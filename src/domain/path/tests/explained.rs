@@ -194,6 +194,7 @@ fn the_linter_lets_pass_what_only_some_can_open() {
         Style::RandomAccess,
         crate::domain::outline::DeliveryMode::SelfPaced,
         &[Uuid::from_u128(4)],
+        "2026-11-23T09:00:00Z".parse().unwrap(),
     );
     assert!(report.errors.is_empty(), "{:?}", report.errors);
 }

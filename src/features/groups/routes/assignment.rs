@@ -12,12 +12,12 @@ use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
 
 /// Assign a course to a group
 ///
-/// Everybody in the group (of a unit, also everybody below it) is enrolled with source `group`, and so is everybody who joins later. Those who have completed the course already are left in peace. Many members are enrolled by a job: `state` is `enrolling` meanwhile. Scope: `enrollments:write`. Role: instructor or admin, also of the unit.
+/// Everybody in the group (of a unit, also everybody below it) is enrolled with source `group`, and so is everybody who joins later. Those who have completed the course already are left in peace. Many members are enrolled by a job: `state` is `enrolling` meanwhile. Scopes: `enrollments:write` and `groups:read`. Role: instructor or admin, also of the unit.
 #[utoipa::path(tag = "learning", operation_id = "assign_group",
     params(("course_id" = String, Path, description = "Id or `ext:<external_id>`."), ("group_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     request_body = AssignmentIn,
     responses((status = 200, description = "The assignment.", body = AssignmentOut, headers(("ETag" = String)))),
-    security(("user" = []), ("client" = ["enrollments:write"]), ("bearer" = [])))]
+    security(("user" = []), ("client" = ["enrollments:write", "groups:read"]), ("bearer" = [])))]
 #[put("/v1/courses/{course_id}/group-enrollments/{group_id}")]
 pub async fn assign_group(
     caller: Caller<need::EnrollmentsWrite>,
@@ -35,11 +35,11 @@ pub async fn assign_group(
 
 /// Read a group's assignment
 ///
-/// With how far the enrolment of its members is. Scope: `enrollments:read`. Role: instructor or admin, also of the unit.
+/// With how far the enrolment of its members is. Scopes: `enrollments:read` and `groups:read`. Role: instructor or admin, also of the unit.
 #[utoipa::path(tag = "learning", operation_id = "get_group_assignment",
     params(("course_id" = String, Path, description = "Id or `ext:<external_id>`."), ("group_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "The assignment.", body = AssignmentOut, headers(("ETag" = String)))),
-    security(("user" = []), ("client" = ["enrollments:read"]), ("bearer" = [])))]
+    security(("user" = []), ("client" = ["enrollments:read", "groups:read"]), ("bearer" = [])))]
 #[get("/v1/courses/{course_id}/group-enrollments/{group_id}")]
 pub async fn get_group_assignment(
     caller: Caller<need::EnrollmentsRead>,
@@ -74,11 +74,11 @@ pub async fn list_group_assignments(
 
 /// End a group's assignment
 ///
-/// Those enrolled stay in the course; with `?withdraw=true` they are withdrawn unless they have completed it or another group of theirs has it too. Scope: `enrollments:write`. Role: instructor or admin, also of the unit.
+/// Those enrolled stay in the course; with `?withdraw=true` they are withdrawn unless they have completed it or another group of theirs has it too. Scopes: `enrollments:write` and `groups:read`. Role: instructor or admin, also of the unit.
 #[utoipa::path(tag = "learning", operation_id = "unassign_group",
     params(("course_id" = String, Path, description = "Id or `ext:<external_id>`."), ("group_id" = String, Path, description = "Id or `ext:<external_id>`."), UnassignQuery),
     responses((status = 204, description = "Ended.")),
-    security(("user" = []), ("client" = ["enrollments:write"]), ("bearer" = [])))]
+    security(("user" = []), ("client" = ["enrollments:write", "groups:read"]), ("bearer" = [])))]
 #[delete("/v1/courses/{course_id}/group-enrollments/{group_id}")]
 pub async fn unassign_group(
     caller: Caller<need::EnrollmentsWrite>,
