@@ -125,6 +125,12 @@ fn uris(uris: &[&str]) -> Value {
     json!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": uris}, "description": "What it is."})
 }
 
+/// Any JSON.
+fn anything(description: &str) -> Value {
+    let plain = json!({"type": ["string", "number", "boolean", "object", "null"]});
+    json!({"anyOf": [plain.clone(), {"type": "array", "items": plain}], "description": description})
+}
+
 fn list_of(items: &Value) -> Value {
     json!({
         "type": "object",
@@ -215,7 +221,7 @@ shapes! {
                     "properties": {
                         "op": {"type": "string", "enum": ["add", "replace", "remove"], "description": "What to do, in any case of letters."},
                         "path": {"type": "string", "description": "Where: `attr`, `attr.sub`, `attr[filter]` or `attr[filter].sub`; absent for the whole resource."},
-                        "value": {"description": "With what."},
+                        "value": anything("With what."),
                     },
                     "required": ["op"],
                 },
@@ -258,7 +264,7 @@ shapes! {
                         "bulkId": {"type": "string", "description": "The operation's name in this request; a POST needs one."},
                         "version": {"type": "string", "description": "As `If-Match`."},
                         "path": {"type": "string", "description": "`/Users`, `/Groups`, or one below."},
-                        "data": {"description": "The body."},
+                        "data": {"type": "object", "description": "The body."},
                     },
                     "required": ["method", "path"],
                 },
@@ -366,6 +372,10 @@ mod tests {
         ] {
             let text = serde_json::to_string(&schema).unwrap();
             assert!(text.contains("\"schemas\""), "{text}");
+        }
+        for schema in [ScimPatch::schema(), ScimBulk::schema(), ScimBulkOut::schema()] {
+            let schema = serde_json::to_value(&schema).unwrap();
+            assert!(schema["properties"]["Operations"]["items"]["properties"].is_object(), "{schema}");
         }
     }
 }
