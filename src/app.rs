@@ -114,16 +114,14 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
 )]
 struct Api;
 
-/// Makes the OpenAPI document of this binary, once per process.
-pub fn document() -> &'static str {
-    openapi::install(|| {
-        let mut api = Api::openapi();
-        let (_, made) = App::new().into_utoipa_app().configure(register).split_for_parts();
-        api.merge(made);
-        api.servers = None;
-        api
-    });
-    openapi::text()
+/// Makes the OpenAPI document from the code. Servers serve the committed one, which a test holds to be the same.
+#[must_use]
+pub fn document() -> String {
+    let mut api = Api::openapi();
+    let (_, made) = App::new().into_utoipa_app().configure(register).split_for_parts();
+    api.merge(made);
+    api.servers = None;
+    openapi::make(&api)
 }
 
 /// Opens and migrates the database, loads the keys, makes the first admin.
@@ -172,7 +170,6 @@ pub struct Running {
 /// # Errors
 /// When the threads cannot be started.
 pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
-    document();
     metrics::install();
     let workers = state.config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let inline = state.config.worker_inline;

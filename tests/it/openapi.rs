@@ -23,7 +23,7 @@ pub const PUBLIC: &[&str] = &[
 ];
 
 fn document() -> Value {
-    serde_json::from_str(cairn::app::document()).unwrap()
+    serde_json::from_str(cairn::http::openapi::text()).unwrap()
 }
 
 /// Every operation: method, path, and itself.
@@ -191,6 +191,6 @@ fn every_reference_leads_somewhere_and_no_component_is_idle() {
 
 both! {
     fn the_served_document_is_the_same(app) {
-        assert_eq!(app.anyone().get("/openapi.json").expect(200).body, cairn::app::document().as_bytes());
+        assert_eq!(app.anyone().get("/openapi.json").expect(200).body, cairn::http::openapi::text().as_bytes());
     }
 }

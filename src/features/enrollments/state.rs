@@ -277,6 +277,7 @@ impl Loaded {
         changes: &Changes,
         mut log: Vec<NewEvent>,
     ) -> AppResult<Outcome> {
+        let before = self.row.status.clone();
         let records: Vec<_> = changes
             .records
             .iter()
@@ -311,7 +312,7 @@ impl Loaded {
             self.row.completed_at = Some(ctx.now);
         }
         self.touch(ctx)?;
-        if completes {
+        if self.row.status != before {
             store::update(conn, &self.row)?;
         } else {
             store::update_progress(conn, &self.row)?;

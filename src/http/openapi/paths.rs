@@ -1,6 +1,9 @@
 //! Which operation a concrete path and method mean, by the document: for 405 with `Allow`, and to refuse input that none takes.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// What an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,26 +24,59 @@ pub(super) struct Template {
 
 pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-fn takes(operation: &Map<String, Value>) -> Takes {
-    Takes {
-        query: super::has_query(operation),
-        body: operation.contains_key("requestBody"),
-        token: operation.contains_key("security"),
+/// What of the document is read here; the rest is passed over, so that reading it takes little.
+#[derive(Deserialize)]
+struct Document {
+    paths: BTreeMap<String, BTreeMap<String, Operation>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Operation {
+    #[serde(default)]
+    parameters: Vec<Parameter>,
+    request_body: Option<IgnoredAny>,
+    #[serde(default)]
+    security: Vec<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Parameter {
+    #[serde(default, rename = "in")]
+    place: String,
+}
+
+impl Operation {
+    fn takes(&self) -> Takes {
+        Takes {
+            query: self.parameters.iter().any(|parameter| parameter.place == "query"),
+            body: self.request_body.is_some(),
+            token: !self.security.is_empty(),
+        }
     }
 }
 
-pub(super) fn templates(document: &Value) -> Vec<Template> {
-    let Some(paths) = document.get("paths").and_then(Value::as_object) else { return Vec::new() };
-    let template = |(path, item): (&String, &Value)| {
-        let operation = |method: &&str| item.get(*method).and_then(Value::as_object).map(takes);
-        let named = |method: &&str| operation(method).map(|takes| (method.to_ascii_uppercase(), takes));
-        let mut methods: Vec<(String, Takes)> = METHODS.iter().filter_map(named).collect();
-        if let Some(get) = operation(&"get") {
-            methods.push(("HEAD".into(), get));
+pub(super) fn templates(document: &str) -> Vec<Template> {
+    let mut all: Vec<Template> = match serde_json::from_str::<Document>(document) {
+        Ok(document) => document.paths.iter().map(|(path, item)| template(path, item)).collect(),
+        Err(error) => {
+            log::error!("the OpenAPI document cannot be read: {error}");
+            Vec::new()
         }
-        Template { parts: path.split('/').skip(1).map(str::to_owned).collect(), methods }
     };
-    paths.iter().map(template).collect()
+    // Swagger UI's log-in is not in the document, but it is there.
+    let takes = Takes { query: false, body: true, token: false };
+    all.push(Template { parts: vec!["docs".into(), "token".into()], methods: vec![("POST".into(), takes)] });
+    all
+}
+
+fn template(path: &str, item: &BTreeMap<String, Operation>) -> Template {
+    let named = |method: &&str| item.get(*method).map(|operation| (method.to_ascii_uppercase(), operation.takes()));
+    let mut methods: Vec<(String, Takes)> = METHODS.iter().filter_map(named).collect();
+    if let Some(get) = item.get("get") {
+        methods.push(("HEAD".into(), get.takes()));
+    }
+    Template { parts: split(path).into_iter().map(str::to_owned).collect(), methods }
 }
 
 impl Template {

@@ -199,7 +199,7 @@ impl<'a> World<'a> {
     /// Every scope but this one, as the document lists them.
     pub fn scopes_without(&self, without: Option<&str>) -> Vec<String> {
         let all = self.all_scopes.get_or_init(|| {
-            let document: Value = serde_json::from_str(cairn::app::document()).expect("JSON");
+            let document: Value = serde_json::from_str(cairn::http::openapi::text()).expect("JSON");
             let all = document["components"]["schemas"]["Scope"]["enum"].as_array().expect("the scopes").clone();
             all.into_iter().map(|scope| scope.as_str().expect("a name").to_owned()).collect()
         });

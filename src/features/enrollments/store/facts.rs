@@ -1,0 +1,336 @@
+//! SQL about what the facts of a path are made of: records, learning events, choices, overrides, and what is known of the learner.
+
+use chrono::{DateTime, Utc};
+use diesel::upsert::excluded;
+use diesel::{
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::EnrollmentRow;
+use crate::db::Conn;
+use crate::db::fixed::Fixed;
+use crate::db::schema::{
+    attempts, certificates, choices, enrollments, learning_events, module_records, overrides, users,
+};
+use crate::db::types::{At, Id};
+use crate::domain::facts::ModuleRecord;
+use crate::error::{AppError, AppResult};
+use crate::per_backend;
+
+/// The records of an enrollment: module key and JSON.
+pub fn records(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, String)>> {
+    Ok(module_records::table
+        .filter(module_records::enrollment_id.eq(Id(enrollment)))
+        .select((module_records::module_key, module_records::data))
+        .load(conn)?)
+}
+
+/// Writes records, those that exist anew.
+pub fn save_records(conn: &mut Conn, enrollment: Uuid, records: &[(&str, &ModuleRecord)]) -> AppResult<()> {
+    if let [(key, record)] = records {
+        return save_record(conn, enrollment, key, record);
+    }
+    let mut rows = Vec::with_capacity(records.len());
+    for (key, record) in records {
+        rows.push((
+            module_records::enrollment_id.eq(Id(enrollment)),
+            module_records::module_key.eq((*key).to_owned()),
+            module_records::data.eq(serde_json::to_string(record).map_err(AppError::internal)?),
+            module_records::started_at.eq(record.started_at.map(At)),
+            module_records::completed_at.eq(record.completed_at.map(At)),
+            module_records::score_percent.eq(record.score),
+        ));
+    }
+    for piece in rows.chunks(500) {
+        per_backend!(conn, |c| diesel::insert_into(module_records::table)
+            .values(piece)
+            .on_conflict((module_records::enrollment_id, module_records::module_key))
+            .do_update()
+            .set((
+                module_records::data.eq(excluded(module_records::data)),
+                module_records::started_at.eq(excluded(module_records::started_at)),
+                module_records::completed_at.eq(excluded(module_records::completed_at)),
+                module_records::score_percent.eq(excluded(module_records::score_percent)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The usual case of [`save_records`], by a statement that stays prepared.
+fn save_record(conn: &mut Conn, enrollment: Uuid, key: &str, record: &ModuleRecord) -> AppResult<()> {
+    const SQL: &str = "INSERT INTO module_records \
+                       (enrollment_id, module_key, data, started_at, completed_at, score_percent) \
+                       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (enrollment_id, module_key) DO UPDATE SET \
+                       data = excluded.data, started_at = excluded.started_at, \
+                       completed_at = excluded.completed_at, score_percent = excluded.score_percent";
+    let data = serde_json::to_string(record).map_err(AppError::internal)?;
+    let binds = [
+        enrollment.into(),
+        key.into(),
+        data.as_str().into(),
+        record.started_at.into(),
+        record.completed_at.into(),
+        record.score.into(),
+    ];
+    Fixed::new(SQL, binds).run(conn)?;
+    Ok(())
+}
+
+/// Deletes the records of some modules.
+pub fn delete_records_of(conn: &mut Conn, enrollment: Uuid, keys: &[String]) -> AppResult<()> {
+    let these = module_records::table
+        .filter(module_records::enrollment_id.eq(Id(enrollment)))
+        .filter(module_records::module_key.eq_any(keys.to_vec()));
+    diesel::delete(these).execute(conn)?;
+    Ok(())
+}
+
+/// Which of these learning events are known.
+pub fn known_events(conn: &mut Conn, enrollment: Uuid, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    let of_enrollment =
+        learning_events::table.filter(learning_events::enrollment_id.eq(Id(enrollment))).select(learning_events::id);
+    Ok(match ids {
+        // The usual case gets a statement of its own, which stays prepared.
+        [id] => per_backend!(conn, |c| of_enrollment.filter(learning_events::id.eq(Id(*id))).load(c))?,
+        many => of_enrollment.filter(learning_events::id.eq_any(many.iter().map(|id| Id(*id)))).load(conn)?,
+    })
+}
+
+/// A stored learning event: id, module key, time, what happened (JSON).
+pub type StoredEvent = (Uuid, String, DateTime<Utc>, String);
+
+pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], now: DateTime<Utc>) -> AppResult<()> {
+    let rows: Vec<_> = events
+        .iter()
+        .map(|(id, key, at, data)| {
+            (
+                learning_events::enrollment_id.eq(Id(enrollment)),
+                learning_events::id.eq(Id(*id)),
+                learning_events::module_key.eq(key),
+                learning_events::at.eq(At(*at)),
+                learning_events::data.eq(data),
+                learning_events::received_at.eq(At(now)),
+            )
+        })
+        .collect();
+    match rows.as_slice() {
+        // The usual case gets a statement of its own, which stays prepared.
+        [row] => per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(row).execute(c))?,
+        rows => per_backend!(conn, |c| diesel::insert_into(learning_events::table).values(rows).execute(c))?,
+    };
+    Ok(())
+}
+
+/// Stored learning events of some modules; of all when none are named; up to an instant when given.
+pub fn events(
+    conn: &mut Conn,
+    enrollment: Uuid,
+    modules: &[&str],
+    until: Option<DateTime<Utc>>,
+) -> AppResult<Vec<StoredEvent>> {
+    let mut query = learning_events::table
+        .filter(learning_events::enrollment_id.eq(Id(enrollment)))
+        .select((learning_events::id, learning_events::module_key, learning_events::at, learning_events::data))
+        .into_boxed();
+    if !modules.is_empty() {
+        query = query
+            .filter(learning_events::module_key.eq_any(modules.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()));
+    }
+    if let Some(until) = until {
+        query = query.filter(learning_events::at.le(At(until)));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// A chosen branch: stage, branch, when, whether by the engine.
+pub type ChoiceRow = (String, String, DateTime<Utc>, bool);
+
+pub fn choices(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<ChoiceRow>> {
+    Ok(choices::table
+        .filter(choices::enrollment_id.eq(Id(enrollment)))
+        .order((choices::at, choices::branch_key))
+        .select((choices::stage_key, choices::branch_key, choices::at, choices::auto))
+        .load(conn)?)
+}
+
+/// Every choice that was made up to an instant, also those changed later, from the event log, in order.
+pub fn choices_made(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<(Value, DateTime<Utc>)>> {
+    use crate::db::schema::events;
+    Ok(events::table
+        .filter(events::subject_id.eq(Id(enrollment)))
+        .filter(events::kind.eq("branch.chosen"))
+        .filter(events::at.le(At(until)))
+        .order(events::seq)
+        .select((events::data, events::at))
+        .load(conn)?)
+}
+
+pub fn insert_choices(conn: &mut Conn, enrollment: Uuid, rows: &[ChoiceRow]) -> AppResult<()> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(stage, branch, at, auto)| {
+            (
+                choices::enrollment_id.eq(Id(enrollment)),
+                choices::stage_key.eq(stage),
+                choices::branch_key.eq(branch),
+                choices::at.eq(At(*at)),
+                choices::auto.eq(*auto),
+            )
+        })
+        .collect();
+    per_backend!(conn, |c| diesel::insert_into(choices::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+/// Takes back choices of some branches.
+pub fn delete_choices(conn: &mut Conn, enrollment: Uuid, branches: &[&str]) -> AppResult<()> {
+    let these = choices::table
+        .filter(choices::enrollment_id.eq(Id(enrollment)))
+        .filter(choices::branch_key.eq_any(branches.iter().map(|b| (*b).to_owned()).collect::<Vec<_>>()));
+    diesel::delete(these).execute(conn)?;
+    Ok(())
+}
+
+/// An exception that staff granted: module, kind, amount, when.
+pub type OverrideRow = (String, String, Option<i32>, DateTime<Utc>);
+
+pub fn overrides(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<OverrideRow>> {
+    Ok(overrides::table
+        .filter(overrides::enrollment_id.eq(Id(enrollment)))
+        .filter(overrides::at.le(At(until)))
+        .order(overrides::id)
+        .select((overrides::module_key, overrides::kind, overrides::amount, overrides::at))
+        .load(conn)?)
+}
+
+/// A new exception.
+pub struct NewOverride<'a> {
+    pub id: Uuid,
+    pub enrollment: Uuid,
+    pub module: &'a str,
+    pub kind: &'a str,
+    pub amount: Option<i32>,
+    pub reason: Option<&'a str>,
+    pub made_by: Option<Uuid>,
+    pub at: DateTime<Utc>,
+}
+
+pub fn insert_override(conn: &mut Conn, new: &NewOverride<'_>) -> AppResult<()> {
+    diesel::insert_into(overrides::table)
+        .values((
+            overrides::id.eq(Id(new.id)),
+            overrides::enrollment_id.eq(Id(new.enrollment)),
+            overrides::module_key.eq(new.module),
+            overrides::kind.eq(new.kind),
+            overrides::amount.eq(new.amount),
+            overrides::reason.eq(new.reason),
+            overrides::made_by.eq(new.made_by.map(Id)),
+            overrides::at.eq(At(new.at)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Finished attempts until an instant: module, number, when begun, when submitted, score, passed.
+pub type AttemptFact = (String, DateTime<Utc>, Option<DateTime<Utc>>, Option<f64>, Option<bool>);
+
+pub fn attempts_until(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<AttemptFact>> {
+    Ok(attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::started_at.le(At(until)))
+        .order(attempts::number)
+        .select((
+            attempts::module_key,
+            attempts::started_at,
+            attempts::submitted_at,
+            attempts::score_percent,
+            attempts::passed,
+        ))
+        .load(conn)?)
+}
+
+pub fn attributes(conn: &mut Conn, user: Uuid) -> AppResult<Value> {
+    Ok(users::table.filter(users::id.eq(Id(user))).select(users::attributes).first(conn)?)
+}
+
+/// Certificates of some courses: course, issued, expires, revoked.
+pub type CertificateFact = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+pub fn certificates_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<CertificateFact>> {
+    Ok(certificates::table
+        .filter(certificates::user_id.eq(Id(user)))
+        .filter(certificates::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .select((certificates::course_id, certificates::issued_at, certificates::expires_at, certificates::revoked_at))
+        .load(conn)?)
+}
+
+/// Of these groups those that exist, each with the number of memberships of the user in it or below it.
+pub fn groups_of(conn: &mut Conn, user: Uuid, of_groups: &[Uuid]) -> AppResult<Vec<(Uuid, i64)>> {
+    use crate::db::schema::{group_members as members, group_paths as paths};
+    use diesel::dsl::count;
+    use diesel::{BoolExpressionMethods, JoinOnDsl, NullableExpressionMethods};
+    let of_user = members::group_id.eq(paths::group_id).and(members::user_id.eq(Id(user)));
+    Ok(paths::table
+        .left_join(members::table.on(of_user))
+        .filter(paths::ancestor_id.eq_any(of_groups.iter().map(|id| Id(*id))))
+        .group_by(paths::ancestor_id)
+        .select((paths::ancestor_id, count(members::user_id.nullable())))
+        .load(conn)?)
+}
+
+/// Whether somebody learns, or has learnt, in a course.
+pub fn learns(conn: &mut Conn, course: Uuid, user: Uuid) -> AppResult<bool> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::status.eq_any(["active", "completed"]))
+        .select(enrollments::id)
+        .first::<Uuid>(conn)
+        .optional()?
+        .is_some())
+}
+
+/// Active enrollments of somebody whose conditions ask about any of these competencies, locked. On Postgres those that another
+/// transaction holds are passed over: it reckons them itself.
+pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+    use crate::db::schema::revision_competencies as asked;
+    let revisions = asked::table
+        .filter(asked::competency_id.eq_any(about.iter().map(|id| Id(*id))))
+        .filter(asked::touch.eq("asks"))
+        .select(asked::revision_id.nullable());
+    let these = enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::status.eq("active"))
+        .filter(enrollments::revision_id.eq_any(revisions))
+        .order(enrollments::id)
+        .limit(50);
+    Ok(match conn {
+        Conn::Pg(c) => these.select(EnrollmentRow::as_select()).for_update().skip_locked().load(c)?,
+        Conn::Sqlite(c) => these.select(EnrollmentRow::as_select()).load(c)?,
+    })
+}
+
+/// When staff completed a module by their word.
+pub fn completed_by_staff(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Option<DateTime<Utc>>> {
+    Ok(overrides::table
+        .filter(overrides::enrollment_id.eq(Id(enrollment)))
+        .filter(overrides::module_key.eq(module))
+        .filter(overrides::kind.eq("complete"))
+        .order(overrides::id)
+        .select(overrides::at)
+        .first(conn)
+        .optional()?)
+}
+
+/// Enrollments in some courses: course, status.
+pub fn courses_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, String)>> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .filter(enrollments::status.eq_any(["active", "completed"]))
+        .select((enrollments::course_id, enrollments::status))
+        .load(conn)?)
+}
