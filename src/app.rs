@@ -8,7 +8,6 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::auth::keys::Keys;
@@ -25,12 +24,13 @@ use crate::features::{
     attempts, audit, certificates, clients, competencies, courses, enrollments, games, groups, oauth, privacy, scim,
     sessions, sync, system, users,
 };
+use crate::http::routes::Routes;
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
 
 /// Registers every area's operations, those called most first: the router tries them in order.
-fn register(config: &mut ServiceConfig<'_>) {
+fn register(config: &mut Routes<'_, '_>) {
     enrollments::register(config);
     attempts::register(config);
     users::register(config);
@@ -118,7 +118,7 @@ struct Api;
 #[must_use]
 pub fn document() -> String {
     let mut api = Api::openapi();
-    let (_, made) = App::new().into_utoipa_app().configure(register).split_for_parts();
+    let (_, made) = App::new().into_utoipa_app().configure(|c| register(&mut Routes::Described(c))).split_for_parts();
     api.merge(made);
     api.servers = None;
     openapi::make(&api)
@@ -190,9 +190,7 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
                 AppError::new(crate::error::Code::Malformed, format!("The form cannot be read: {e}.")).into()
             }))
             .app_data(web::PayloadConfig::new(64 * 1024))
-            .into_utoipa_app()
-            .configure(register)
-            .into_app()
+            .configure(|config| register(&mut Routes::Served(config)))
             .service(web::redirect("/docs", "/docs/"))
             .service(swagger)
             .default_service(web::to(fallback::no_route))

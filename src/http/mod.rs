@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod patch;
 pub mod query;
 pub mod reference;
+pub mod routes;
 pub mod schema;
 pub mod scim;
 pub mod shapes;

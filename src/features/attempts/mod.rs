@@ -6,12 +6,12 @@ mod routes;
 mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use service::{answer, create, submit, submit_overdue};
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::create_attempt)
         .service(routes::list_attempts)

@@ -5,12 +5,12 @@ mod routes;
 mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use service::{issue_on_completion, withdraw};
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::list_certificates)
         .service(routes::get_certificate)

@@ -12,14 +12,14 @@ mod routes;
 pub mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use service::behind::tell_due;
 pub use service::reckoning::{JOB, Reckoned, Work, prove, reckon_all, withdraw};
 pub use service::{as_of, existing, for_simulation, index_revision, load_facts};
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::framework::import_framework)
         .service(routes::framework::create_framework)

@@ -7,14 +7,14 @@ pub mod service;
 mod staff;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use outline::{compile_revision, outline_of, publish, replace as replace_outline};
 pub use service::{any, create, find, id_of, ids_of, relation, revision, row, rows};
 pub use store::CourseRow;
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::course::create_course)
         .service(routes::course::list_courses)

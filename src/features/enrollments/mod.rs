@@ -15,7 +15,7 @@ mod service;
 pub mod state;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use following::CONSUMER;
 pub use learning::{choose, grant, record, refused};
@@ -26,7 +26,7 @@ pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw
 pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::learning::record_events)
         .service(routes::reading::get_path)

@@ -3,10 +3,7 @@
 mod facts;
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable,
-    SelectableHelper,
-};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
 use uuid::Uuid;
 
 use super::dto::EnrollmentQuery;

@@ -14,7 +14,7 @@ mod routes;
 pub mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use service::badges::award_by_rule as award_badge;
 pub use service::ending::close_due;
@@ -35,7 +35,7 @@ pub fn existing(conn: &mut Conn, ids: &[uuid::Uuid]) -> AppResult<Vec<uuid::Uuid
 }
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::game::get_leaderboard)
         .service(routes::game::create_game)

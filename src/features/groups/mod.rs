@@ -14,7 +14,7 @@ mod routes;
 pub mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use assignments::enroll_members;
 pub use dynamic::{evaluate_group, refresh};
@@ -22,7 +22,7 @@ pub use service::{find, find_for, id_of};
 pub use store::GroupRow;
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::bulk::write_groups_in_bulk)
         .service(routes::group::create_group)

@@ -18,7 +18,7 @@ mod users;
 mod view;
 mod write;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 use crate::state::State;
 
@@ -28,7 +28,7 @@ fn base(state: &State) -> String {
 }
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::search::search_scim_resources)
         .service(routes::search::search_scim_users)

@@ -9,13 +9,13 @@ mod routes;
 mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use apply::{JOB, apply_piece, apply_plan};
 pub use service::forget_old;
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::create_sync_plan)
         .service(routes::get_sync_plan)

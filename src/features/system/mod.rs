@@ -4,12 +4,12 @@ mod routes;
 mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use service::restore_clock;
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::get_health)
         .service(routes::get_readiness)

@@ -9,7 +9,7 @@ mod routes;
 pub mod service;
 mod store;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::Routes;
 
 pub use roles::keep_an_admin;
 pub use service::{any_but_one, create, ensure_admin, find, find_for, id_of, is_below, reach_for, relate};
@@ -17,7 +17,7 @@ pub use service::{any_but_one, create, ensure_admin, find, find_for, id_of, is_b
 pub use store::UserRow;
 
 /// Registers the area's operations.
-pub fn register(config: &mut ServiceConfig<'_>) {
+pub fn register(config: &mut Routes<'_, '_>) {
     config
         .service(routes::user::create_user)
         .service(routes::user::list_users)
