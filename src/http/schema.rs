@@ -157,7 +157,7 @@ fn tags(context: &[Vec<ValidationError<'_>>]) -> Option<(String, Vec<String>)> {
         let (path, options): (String, Vec<String>) = branch.iter().find_map(|error| {
             let options = match error.kind() {
                 ValidationErrorKind::Constant { expected_value } => vec![text(expected_value)],
-                ValidationErrorKind::Enum { options } => options.as_array()?.iter().map(|one| text(one)).collect(),
+                ValidationErrorKind::Enum { options } => options.as_array()?.iter().map(text).collect(),
                 _ => return None,
             };
             Some((error.instance_path().to_string(), options))
