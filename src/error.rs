@@ -357,8 +357,14 @@ impl From<DieselError> for AppError {
                 e.0.cause = Some(format!("{} at {at}", info.message()));
                 e
             }
-            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
-                Self::new(Code::Unavailable, "Too much was changing at the same time. Try again.")
+            // Nothing was written, and a second try will most likely find its way.
+            DieselError::DatabaseError(kind, info)
+                if matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message() == "deadlock detected" =>
+            {
+                let mut e = Self::new(Code::Unavailable, "Too much was changing at the same time. Try again.")
+                    .with_header(header::RETRY_AFTER, "1");
+                e.0.cause = Some(format!("{} at {at}", info.message()));
+                e
             }
             _ => Self::internal(format_args!("database: {error} at {at}")),
         }

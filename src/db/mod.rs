@@ -215,23 +215,25 @@ fn stopped() -> AppError {
     AppError::new(Code::Unavailable, "The server is stopping; try again.")
 }
 
-/// Locks one row until the transaction ends on Postgres; nothing on SQLite, whose writer is alone.
+/// Locks one row until the transaction ends on Postgres; nothing on SQLite, whose writer is alone. As an update does, it lets others
+/// refer to the row meanwhile: two who have both inserted something that belongs to a course, and then both lock the course, would
+/// wait for each other for ever otherwise.
 ///
 /// # Errors
 /// Database errors.
 pub fn lock_row(conn: &mut Conn, table: LockTable, id: uuid::Uuid) -> diesel::QueryResult<()> {
     if let Conn::Pg(pg) = conn {
         let sql = match table {
-            LockTable::Enrollments => "SELECT 1 FROM enrollments WHERE id = $1 FOR UPDATE",
-            LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR UPDATE",
-            LockTable::Clients => "SELECT 1 FROM clients WHERE id = $1 FOR UPDATE",
-            LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR UPDATE",
-            LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR UPDATE",
-            LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR UPDATE",
-            LockTable::SyncPlans => "SELECT 1 FROM sync_plans WHERE id = $1 FOR UPDATE",
-            LockTable::Groups => "SELECT 1 FROM groups WHERE id = $1 FOR UPDATE",
-            LockTable::Frameworks => "SELECT 1 FROM frameworks WHERE id = $1 FOR UPDATE",
-            LockTable::Goals => "SELECT 1 FROM goals WHERE id = $1 FOR UPDATE",
+            LockTable::Enrollments => "SELECT 1 FROM enrollments WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Courses => "SELECT 1 FROM courses WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Clients => "SELECT 1 FROM clients WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Users => "SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Attempts => "SELECT 1 FROM attempts WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Games => "SELECT 1 FROM games WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::SyncPlans => "SELECT 1 FROM sync_plans WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Groups => "SELECT 1 FROM groups WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Frameworks => "SELECT 1 FROM frameworks WHERE id = $1 FOR NO KEY UPDATE",
+            LockTable::Goals => "SELECT 1 FROM goals WHERE id = $1 FOR NO KEY UPDATE",
         };
         sql_query(sql).bind::<types::SqlId, _>(types::Id(id)).execute(pg)?;
     }

@@ -195,7 +195,7 @@ pub fn lock_courses(conn: &mut Conn, ids: &[Uuid]) -> AppResult<()> {
         && !ids.is_empty()
     {
         let these = courses::table.filter(courses::id.eq_any(ids.iter().map(|id| Id(*id)))).order(courses::id);
-        these.select(courses::id).for_update().load::<Uuid>(c)?;
+        these.select(courses::id).for_no_key_update().load::<Uuid>(c)?;
     }
     Ok(())
 }
