@@ -65,7 +65,11 @@ impl Reader {
             control(conn, "BEGIN")?;
             let result = f(conn);
             // It only read, so this ends the snapshot, whatever came of it.
-            control(conn, "COMMIT")?;
+            if let Err(error) = control(conn, "COMMIT") {
+                // The connection is used again, and must not be left inside of a transaction.
+                let _ = control(conn, "ROLLBACK");
+                return Err(error);
+            }
             result
         })
     }
