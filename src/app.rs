@@ -24,7 +24,7 @@ use crate::features::{
     attempts, audit, certificates, clients, competencies, courses, enrollments, games, groups, oauth, privacy, scim,
     sessions, sync, system, users,
 };
-use crate::http::routes::Routes;
+use crate::http::routes::{Routes, Served};
 use crate::http::{fallback, idempotency, metrics, middleware, openapi};
 use crate::jobs::worker::{JobKind, Worker};
 use crate::state::{Shared, State};
@@ -190,7 +190,7 @@ pub fn start(state: State, listener: TcpListener) -> AppResult<Running> {
                 AppError::new(crate::error::Code::Malformed, format!("The form cannot be read: {e}.")).into()
             }))
             .app_data(web::PayloadConfig::new(64 * 1024))
-            .configure(|config| register(&mut Routes::Served(config)))
+            .configure(|config| register(&mut Routes::Served(Served(config))))
             .service(web::redirect("/docs", "/docs/"))
             .service(swagger)
             .default_service(web::to(fallback::no_route))

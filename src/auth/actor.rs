@@ -1,12 +1,15 @@
 //! Loads who is behind a token: users with their grants, clients with their scopes, users seen for the first time.
 
+use std::sync::{Arc, LazyLock};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::exists;
 use diesel::{ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use super::outside::{Identity, UserField};
-use crate::db::schema::{clients, revoked_tokens, role_grants, sessions, users};
+use crate::db::schema::{access_version, clients, revoked_tokens, role_grants, sessions, users};
 use crate::db::types::{At, Id, Json};
 use crate::db::{Conn, Db};
 use crate::domain::permission::{Actor, Grant, Reach, Scope};
@@ -32,7 +35,50 @@ fn grants(rows: impl Iterator<Item = GrantColumns>) -> AppResult<Vec<Grant>> {
     Ok(grants)
 }
 
-/// The user of a session, by one statement that knows of log-outs, revoked tokens, suspensions and roles.
+/// What the database says of a session and the person behind it.
+#[derive(Debug, Clone)]
+struct Login {
+    user: Uuid,
+    ended: bool,
+    expires: DateTime<Utc>,
+    state: String,
+    revoked: bool,
+    grants: Vec<Grant>,
+}
+
+/// Log-ins by session and token, with the version of access that they were read at.
+static LOGINS: LazyLock<Cache<(Uuid, Uuid), (i64, Arc<Login>)>> = LazyLock::new(|| Cache::new(10_000));
+
+/// The number that every change of what a token may do raises, in its transaction. On Postgres there is none.
+fn version(conn: &mut Conn) -> AppResult<Option<i64>> {
+    match conn {
+        Conn::Sqlite(c) => Ok(Some(access_version::table.find(1).select(access_version::version).first(c)?)),
+        Conn::Pg(_) => Ok(None),
+    }
+}
+
+/// One statement that knows of log-outs, revoked tokens, suspensions and roles.
+fn login(conn: &mut Conn, session: Uuid, token: Uuid) -> AppResult<Option<Login>> {
+    type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, bool, GrantColumns);
+    let query = sessions::table
+        .inner_join(users::table)
+        .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
+        .filter(sessions::id.eq(Id(session)))
+        .select((
+            users::id,
+            sessions::ended_at,
+            sessions::expires_at,
+            users::state,
+            exists(revoked_tokens::table.filter(revoked_tokens::jti.eq(Id(token)))),
+            (role_grants::role.nullable(), role_grants::reach.nullable(), role_grants::reach_id.nullable()),
+        ));
+    let rows: Vec<Row> = per_backend!(conn, |c| query.load(c))?;
+    let Some((user, ended, expires, state, revoked, _)) = rows.first().cloned() else { return Ok(None) };
+    let grants = grants(rows.into_iter().map(|row| row.5))?;
+    Ok(Some(Login { user, ended: ended.is_some(), expires, state, revoked, grants }))
+}
+
+/// The user of a session, as the database has it now. What was read before is used again while the version is the same.
 pub(super) async fn user_of_session(
     db: &Db,
     user: Uuid,
@@ -40,34 +86,30 @@ pub(super) async fn user_of_session(
     token: Uuid,
     now: DateTime<Utc>,
 ) -> AppResult<Actor> {
-    type Row = (Uuid, Option<DateTime<Utc>>, DateTime<Utc>, String, bool, GrantColumns);
-    let rows = db
-        .read_one(move |conn: &mut Conn| {
-            let rows = sessions::table
-                .inner_join(users::table)
-                .left_join(role_grants::table.on(role_grants::user_id.eq(users::id)))
-                .filter(sessions::id.eq(Id(session)))
-                .select((
-                    users::id,
-                    sessions::ended_at,
-                    sessions::expires_at,
-                    users::state,
-                    exists(revoked_tokens::table.filter(revoked_tokens::jti.eq(Id(token)))),
-                    (role_grants::role.nullable(), role_grants::reach.nullable(), role_grants::reach_id.nullable()),
-                ));
-            Ok(per_backend!(conn, |c| rows.load::<Row>(c))?)
+    let key = (session, token);
+    let found = db
+        .read(move |conn: &mut Conn| {
+            let version = version(conn)?;
+            if let Some((_, login)) = LOGINS.get(&key).filter(|(read_at, _)| Some(*read_at) == version) {
+                return Ok(Some(login));
+            }
+            let login = login(conn, session, token)?.map(Arc::new);
+            if let (Some(version), Some(login)) = (version, &login) {
+                LOGINS.insert(key, (version, Arc::clone(login)));
+            }
+            Ok(login)
         })
         .await?;
-    let Some((id, ended, expires, state, revoked, _)) = rows.first() else {
+    let Some(login) = found else {
         return Err(gone("The session is gone. Log in again."));
     };
-    if *id != user || ended.is_some() || *expires <= now || *revoked {
+    if login.user != user || login.ended || login.expires <= now || login.revoked {
         return Err(gone("The session has ended. Log in again."));
     }
-    if state != "active" {
+    if login.state != "active" {
         return Err(gone("The account is not active."));
     }
-    Ok(Actor::User { id: user, grants: grants(rows.into_iter().map(|row| row.5))? })
+    Ok(Actor::User { id: user, grants: login.grants.clone() })
 }
 
 /// A user without a session: behind an outside token, or one for whom a client acts.

@@ -1,5 +1,6 @@
 //! Access tokens: JWTs as RFC 9068 says, signed with EdDSA, short-lived.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -73,7 +74,7 @@ pub struct Tokens {
     issuer: String,
     audience: String,
     /// Tokens whose signature was found good, so that it is checked once and not at every request.
-    verified: Cache<String, Claims>,
+    verified: Cache<String, Arc<Claims>>,
     last_reload: std::sync::atomic::AtomicI64,
 }
 
@@ -136,7 +137,7 @@ impl Tokens {
     ///
     /// # Errors
     /// 401 with a sentence that says what is wrong with it.
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>, db: &Db) -> AppResult<Claims> {
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>, db: &Db) -> AppResult<Arc<Claims>> {
         if token.len() > MAX_TOKEN {
             return Err(refused("The access token is too long."));
         }
@@ -151,8 +152,8 @@ impl Tokens {
         if !self.keys.get().verifying.contains_key(&kid) {
             self.reload_keys(now, db).await?;
         }
-        let claims = self.check(&self.keys.get(), &kid, token)?;
-        self.verified.insert(token.to_owned(), claims.clone());
+        let claims = Arc::new(self.check(&self.keys.get(), &kid, token)?);
+        self.verified.insert(token.to_owned(), Arc::clone(&claims));
         fresh(claims, now)
     }
 
@@ -183,7 +184,7 @@ impl Tokens {
     }
 }
 
-fn fresh(claims: Claims, now: DateTime<Utc>) -> AppResult<Claims> {
+fn fresh(claims: Arc<Claims>, now: DateTime<Utc>) -> AppResult<Arc<Claims>> {
     if claims.exp <= now.timestamp() {
         return Err(refused("The access token has expired."));
     }

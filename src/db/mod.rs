@@ -62,8 +62,10 @@ impl Db {
         let commits = Arc::new(Signal::default());
         let kind = match url {
             DatabaseUrl::Sqlite(path) => {
-                let writer = Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&commits))?;
-                Kind::Sqlite { reader: sqlite::Reader::new(path.clone(), Arc::clone(&statements)), writer }
+                let count = Arc::new(AtomicU64::new(0));
+                let writer =
+                    Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&count), Arc::clone(&commits))?;
+                Kind::Sqlite { reader: sqlite::Reader::new(path.clone(), Arc::clone(&statements), count), writer }
             }
             DatabaseUrl::Postgres(url) => Kind::Postgres { pool: postgres::pool(url, pool_size, &statements)? },
         };
@@ -92,7 +94,7 @@ impl Db {
         F: FnOnce(&mut Conn) -> AppResult<T> + Send + 'static,
     {
         match &self.0.kind {
-            Kind::Sqlite { reader, .. } => reader.run(f),
+            Kind::Sqlite { reader, .. } => reader.run_shared(f),
             Kind::Postgres { pool } => postgres::read(pool.clone(), f).await,
         }
     }

@@ -2,6 +2,13 @@
 #![expect(missing_docs, reason = "the migrations say what each table is for")]
 
 diesel::table! {
+    access_version (id) {
+        id -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::*;
 

@@ -5,6 +5,7 @@
 //! panics takes back its own work alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -68,11 +69,12 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Writer {
-    pub(super) fn start(mut conn: Conn, commits: Arc<Signal>) -> AppResult<Self> {
+    /// Starts the thread. `count` goes up with each commit before its writers are answered, `commits` tells of it after.
+    pub(super) fn start(mut conn: Conn, count: Arc<AtomicU64>, commits: Arc<Signal>) -> AppResult<Self> {
         let (sender, receiver) = channel::<Box<dyn Job>>();
         let thread = std::thread::Builder::new()
             .name("cairn-writer".into())
-            .spawn(move || serve(&mut conn, &receiver, &commits))
+            .spawn(move || serve(&mut conn, &receiver, &count, &commits))
             .map_err(AppError::internal)?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -107,7 +109,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, commits: &Signal) {
+fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, count: &AtomicU64, commits: &Signal) {
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
         while waiting.len() < MAX_BATCH
@@ -120,6 +122,8 @@ fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, commits: &Signal) {
         if let Some(failure) = &failure {
             log::error!("a commit failed: {failure:?}");
         }
+        // Before anybody is answered: whoever reads after that must not be shown an older snapshot.
+        count.fetch_add(1, Ordering::Release);
         for job in waiting {
             job.answer(failure.clone());
         }

@@ -51,6 +51,32 @@ both! {
         assert_eq!(known["detail"], unknown["detail"]);
     }
 
+    fn what_a_token_may_do_changes_at_once(app) {
+        let ada = app.user("ada");
+        let this = format!("/v1/users/{}", ada.id());
+        let sees_all = || ada.get("/v1/clients").status;
+        assert_eq!((sees_all(), sees_all()), (403, 403));
+        app.admin().patch(&this, json!({"roles": ["admin"]})).expect(200);
+        assert_eq!((sees_all(), sees_all()), (200, 200));
+        app.admin().patch(&this, json!({"roles": ["learner"]})).expect(200);
+        assert_eq!(sees_all(), 403);
+        let role = app.admin().post(&format!("{this}/roles"), json!({"role": "admin", "scope": {"kind": "site"}})).expect(201);
+        assert_eq!(sees_all(), 200);
+        app.admin().delete(&format!("{this}/roles/{}", role.id())).expect(204);
+        assert_eq!(sees_all(), 403);
+        app.admin().patch(&this, json!({"state": "suspended"})).expect(200);
+        assert_eq!(sees_all(), 401);
+        app.admin().patch(&this, json!({"state": "active"})).expect(200);
+        let again = app.acting_as(ada.id());
+        again.get("/v1/me").expect(200);
+        let other = app.user("bob");
+        other.delete("/v1/sessions/current").expect(204);
+        assert_eq!(other.get("/v1/me").status, 401);
+        again.get("/v1/me").expect(200);
+        app.admin().patch(&this, json!({"state": "left"})).expect(200);
+        assert_eq!(again.get("/v1/me").status, 401);
+    }
+
     fn an_access_token_expires(app) {
         let me = app.anyone().login(ADMIN.0, ADMIN.1);
         app.advance(700);

@@ -58,6 +58,7 @@ both! {
             let enrollment = learner.enroll(&course);
             learner.watch(&enrollment, "v", 100.0).expect(200);
         }
+        app.admin().get("/v1/me").expect(200);
         for path in ["/v1/users", "/v1/enrollments", "/v1/certificates", "/v1/courses", &format!("/v1/courses/{course}/enrollments")] {
             let count = |limit: usize| app.statements(|| drop(app.admin().get(&format!("{path}?limit={limit}")).expect(200))).0;
             let (one, many) = (count(1), count(200));

@@ -102,7 +102,7 @@ pub async fn introspect(state: &State, credentials: Credentials, token: &str) ->
             // A token of an outside issuer counts, but its claims are not ours to tell.
             Ok(ctx) => match state.tokens.verify(token, ctx.now, &state.db).await {
                 Err(_) => Ok(Ok(Introspection { active: true, sub: ctx.actor.id(), ..Introspection::default() })),
-                Ok(claims) => Ok(Ok(describe(claims, &ctx))),
+                Ok(claims) => Ok(Ok(describe(std::sync::Arc::unwrap_or_clone(claims), &ctx))),
             },
         };
     }

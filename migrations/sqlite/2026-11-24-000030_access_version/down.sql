@@ -1,0 +1,9 @@
+DROP TRIGGER access_by_token;
+DROP TRIGGER access_by_role_gone;
+DROP TRIGGER access_by_role_changed;
+DROP TRIGGER access_by_role;
+DROP TRIGGER access_by_session_gone;
+DROP TRIGGER access_by_session;
+DROP TRIGGER access_by_user_gone;
+DROP TRIGGER access_by_user;
+DROP TABLE access_version;
