@@ -1,5 +1,6 @@
 //! The facts of a path: loaded with the enrollment, kept in memory by their tag, stored with what followed from a change.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use quick_cache::Weighter;
@@ -8,19 +9,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
-use super::proving;
 use super::store::{self, EnrollmentRow};
+use super::{seats, settling};
 use crate::clock;
 use crate::db::Conn;
 use crate::domain::facts::{ChosenBranch, CourseFact, Facts, GroupFact, HeldCertificate, LearnerFacts};
 use crate::domain::learning::Changes;
-use crate::domain::outline::{Compiled, ModuleIx};
+use crate::domain::outline::{Compiled, FactNeeds, ModuleIx};
 use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
-use crate::events::{self, NewEvent};
+use crate::events::NewEvent;
 use crate::features::competencies::{self, Work};
-use crate::features::{certificates, courses, games, users};
+use crate::features::{courses, games, users};
 use crate::state::Ctx;
 
 /// Outlines by revision. A revision never changes, so there is nothing to invalidate.
@@ -126,26 +127,49 @@ pub fn outline(conn: &mut Conn, revision: Uuid) -> AppResult<Arc<Compiled>> {
 /// # Errors
 /// Database errors.
 pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
-    let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
-    let outline = outline(conn, revision)?;
-    let mut facts = match FACTS.get(&row.id) {
-        Some((tag, facts)) if tag == row.facts_tag => facts,
-        _ => {
-            let facts = Arc::new(load_facts(conn, &row, &outline)?);
-            FACTS.insert(row.id, (row.facts_tag, Arc::clone(&facts)));
-            facts
+    load_many(conn, vec![row])?.pop().ok_or_else(|| AppError::internal("an enrollment that was not loaded"))
+}
+
+/// Loads outlines and facts of enrollments, in their order, by as many statements as for one.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<Vec<Loaded>> {
+    let mut all = Vec::with_capacity(rows.len());
+    let mut unknown = Vec::new();
+    let mut asking = BTreeSet::new();
+    let mut needs = FactNeeds::default();
+    for row in rows {
+        let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
+        let outline = outline(conn, revision)?;
+        let facts = match FACTS.get(&row.id) {
+            Some((tag, facts)) if tag == row.facts_tag => facts,
+            _ => {
+                unknown.push(all.len());
+                Arc::new(begun(&row, &outline))
+            }
+        };
+        if outline.needs.beyond_enrollment() {
+            asking.insert(row.user_id);
+            needs.extend(&outline.needs);
         }
-    };
-    let needs = &outline.needs;
+        all.push(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false });
+    }
+    load_facts(conn, &mut all, &unknown)?;
     if needs.beyond_enrollment() {
         // What lies outside of the enrollment may have changed without its tag, so it is read every time.
-        let learner = load_learner(conn, row.user_id, &outline)?;
-        Arc::make_mut(&mut facts).learner = Arc::new(learner);
+        let learners = load_learners(conn, &asking.into_iter().collect::<Vec<_>>(), &needs)?;
+        for loaded in all.iter_mut().filter(|loaded| loaded.outline.needs.beyond_enrollment()) {
+            let learner = learners.get(&loaded.row.user_id).cloned().unwrap_or_default();
+            loaded.facts_mut().learner = learner;
+        }
     }
-    if let Some(status) = closed(&row)? {
-        Arc::make_mut(&mut facts).closed = Some(status);
+    for loaded in &mut all {
+        if let Some(status) = closed(&loaded.row)? {
+            loaded.facts_mut().closed = Some(status);
+        }
     }
-    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
+    Ok(all)
 }
 
 /// The status of an enrollment in which nothing can be learned.
@@ -157,62 +181,97 @@ pub fn closed(row: &EnrollmentRow) -> AppResult<Option<&'static str>> {
     Ok((!matches!(status, Status::Active | Status::Completed)).then(|| status.as_str()))
 }
 
-fn load_facts(conn: &mut Conn, row: &EnrollmentRow, outline: &Compiled) -> AppResult<Facts> {
+/// The facts of an enrollment in which nothing has happened.
+fn begun(row: &EnrollmentRow, outline: &Compiled) -> Facts {
     let mut facts = Facts::new(row.enrolled_at, outline.module_count());
     facts.cohort_start_at = row.cohort_start_at;
     facts.last_event_at = row.last_event_at;
-    for (key, data) in store::records(conn, row.id)? {
-        if let Some(slot) = outline.ix(&key).and_then(|ix| facts.records.get_mut(ix)) {
+    facts
+}
+
+/// Adds what happened in the enrollments at these positions, and remembers it.
+fn load_facts(conn: &mut Conn, all: &mut [Loaded], unknown: &[usize]) -> AppResult<()> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let chooses = |outline: &Compiled| {
+        outline.stages.iter().any(|stage| matches!(stage.shape, crate::domain::outline::StageShape::Choice { .. }))
+    };
+    let mut at: HashMap<Uuid, usize> = HashMap::new();
+    let mut choosing = Vec::new();
+    for n in unknown {
+        let Some(loaded) = all.get(*n) else { continue };
+        at.insert(loaded.row.id, *n);
+        if chooses(&loaded.outline) {
+            choosing.push(loaded.row.id);
+        }
+    }
+    let ids: Vec<Uuid> = at.keys().copied().collect();
+    for (enrollment, key, data) in store::records(conn, &ids)? {
+        let Some(loaded) = at.get(&enrollment).and_then(|n| all.get_mut(*n)) else { continue };
+        let outline = Arc::clone(&loaded.outline);
+        if let Some(slot) = outline.ix(&key).and_then(|ix| loaded.facts_mut().records.get_mut(ix)) {
             *slot = Some(Arc::new(serde_json::from_str(&data).map_err(AppError::internal)?));
         }
     }
-    if outline.stages.iter().any(|stage| matches!(stage.shape, crate::domain::outline::StageShape::Choice { .. })) {
-        facts.choices = store::choices(conn, row.id)?
-            .into_iter()
-            .map(|(stage, branch, at, auto)| ChosenBranch { stage, branch, at, auto })
-            .collect();
+    if !choosing.is_empty() {
+        for (enrollment, (stage, branch, chosen_at, auto)) in store::choices(conn, &choosing)? {
+            if let Some(loaded) = at.get(&enrollment).and_then(|n| all.get_mut(*n)) {
+                loaded.facts_mut().choices.push(ChosenBranch { stage, branch, at: chosen_at, auto });
+            }
+        }
     }
-    Ok(facts)
+    for loaded in unknown.iter().filter_map(|n| all.get(*n)) {
+        loaded.keep();
+    }
+    Ok(())
 }
 
-/// Loads what the outline's conditions ask about the learner.
+/// Loads what conditions ask about a learner.
 ///
 /// # Errors
 /// Database errors.
-pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResult<LearnerFacts> {
-    let needs = &outline.needs;
-    let mut learner = LearnerFacts::default();
-    if needs.attributes
-        && let Value::Object(attributes) = store::attributes(conn, user)?
-    {
-        learner.attributes = attributes;
+pub fn load_learner(conn: &mut Conn, user: Uuid, needs: &FactNeeds) -> AppResult<Arc<LearnerFacts>> {
+    Ok(load_learners(conn, &[user], needs)?.remove(&user).unwrap_or_default())
+}
+
+/// Loads what conditions ask about learners, by as many statements as for one.
+fn load_learners(conn: &mut Conn, users: &[Uuid], needs: &FactNeeds) -> AppResult<HashMap<Uuid, Arc<LearnerFacts>>> {
+    let mut all: HashMap<Uuid, LearnerFacts> = users.iter().map(|id| (*id, LearnerFacts::default())).collect();
+    if needs.attributes {
+        for (user, attributes) in store::attributes(conn, users)? {
+            if let (Some(learner), Value::Object(attributes)) = (all.get_mut(&user), attributes) {
+                learner.attributes = attributes;
+            }
+        }
     }
     if !needs.certificates.is_empty() {
-        learner.certificates = store::certificates_of(conn, user, &needs.certificates)?
-            .into_iter()
-            .map(|(course, issued_at, expires_at, revoked)| HeldCertificate {
-                course,
-                issued_at,
-                expires_at,
-                revoked: revoked.is_some(),
-            })
-            .collect();
+        for (user, course, issued_at, expires_at, revoked) in store::certificates_of(conn, users, &needs.certificates)?
+        {
+            let held = HeldCertificate { course, issued_at, expires_at, revoked: revoked.is_some() };
+            all.entry(user).or_default().certificates.push(held);
+        }
     }
     if !needs.courses.is_empty() {
-        learner.courses = store::courses_of(conn, user, &needs.courses)?
-            .into_iter()
-            .map(|(course, status)| CourseFact { course, completed: status == "completed" })
-            .collect();
+        for (user, course, status) in store::courses_of(conn, users, &needs.courses)? {
+            all.entry(user).or_default().courses.push(CourseFact { course, completed: status == "completed" });
+        }
     }
-    games::load_facts(conn, user, needs, &mut learner)?;
-    competencies::load_facts(conn, user, needs, &mut learner)?;
     if !needs.groups.is_empty() {
-        learner.groups = store::groups_of(conn, user, &needs.groups)?
-            .into_iter()
-            .map(|(group, membership)| GroupFact { group, member: membership > 0 })
-            .collect();
+        let mut existing = BTreeSet::new();
+        let mut members = HashSet::new();
+        for (group, member) in store::groups_of(conn, users, &needs.groups)? {
+            existing.insert(group);
+            members.extend(member.map(|user| (group, user)));
+        }
+        for (user, learner) in &mut all {
+            let fact = |group: &Uuid| GroupFact { group: *group, member: members.contains(&(*group, *user)) };
+            learner.groups = existing.iter().map(fact).collect();
+        }
     }
-    Ok(learner)
+    games::add_facts(conn, needs, &mut all)?;
+    competencies::add_facts(conn, needs, &mut all)?;
+    Ok(all.into_iter().map(|(user, learner)| (user, Arc::new(learner))).collect())
 }
 
 /// Refuses learning in an enrollment that is not, or not any more, open for it.
@@ -295,45 +354,32 @@ impl Loaded {
         }
         let proved = self.prove(conn, ctx, changes, &mut log)?;
         let standing = self.standing(ctx);
-        let mut certificate_id = None;
-        self.row.percent = standing.progress.percent;
-        self.row.done_weight = standing.progress.done_weight;
-        self.row.total_weight = standing.progress.total_weight;
         self.row.last_event_at = self.facts.last_event_at;
         if self.row.started_at.is_none() && !changes.started.is_empty() {
             self.row.started_at = Some(ctx.now);
         }
-        let completes = standing.complete && self.row.status == Status::Active.as_str();
         if self.reopens && !standing.complete {
             self.reopen(conn, ctx, &mut log)?;
         }
-        if completes {
-            self.row.status = Status::Completed.as_str().to_owned();
-            self.row.completed_at = Some(ctx.now);
-        }
-        self.touch(ctx)?;
+        let completes = self.stand(ctx, &standing)?;
         if self.row.status != before {
             store::update(conn, &self.row)?;
         } else {
             store::update_progress(conn, &self.row)?;
         }
         self.tell(changes, &mut log);
-        if completes {
-            log.push(
-                self.event("course.completed")
-                    .data(json!({"enrollment_id": self.row.id, "generation": self.row.generation})),
-            );
-            let (id, issued) = certificates::issue_on_completion(conn, ctx, &self.row)?;
-            certificate_id = id;
-            log.extend(issued);
-        }
-        events::append(conn, ctx, log)?;
-        if completes {
-            super::service::promote_waiting(conn, ctx, self.row.course_id)?;
-        }
-        FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
-        proving::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
+        let completed = if completes { std::slice::from_ref(&self.row) } else { &[] };
+        let (freed, certificates) = settling::complete(conn, ctx, completed, log)?;
+        let certificate_id = certificates.get(&self.row.id).copied();
+        seats::promote_waiting(conn, ctx, &freed)?;
+        self.keep();
+        settling::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
+    }
+
+    /// Remembers the facts by the row's tag, for whoever loads the enrollment next.
+    pub(super) fn keep(&self) {
+        FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
     }
 
     /// Raises the version and draws a new tag.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::dto::EnrollmentQuery;
 use crate::db::Conn;
-use crate::db::fixed::Fixed;
+use crate::db::fixed::{Bind, Fixed, FixedRows};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{courses, enrollments, users};
 use crate::db::tree;
@@ -102,31 +102,77 @@ pub fn position(conn: &mut Conn, course: Uuid, seq: i64) -> AppResult<i64> {
         .get_result(conn)?)
 }
 
-/// The first in line.
-pub fn first_waiting(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<Vec<EnrollmentRow>> {
+/// The first `n` in line in each of these courses, in order.
+pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<Vec<EnrollmentRow>> {
+    use diesel::dsl::sql;
+    use diesel::sql_types::Bool;
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Ids are written out: a list of any length cannot be bound within a fragment.
+    let list: Vec<String> = of.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
+    let first = sql::<Bool>(&format!(
+        "enrollments.id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY course_id ORDER BY waitlist_seq) AS place \
+         FROM enrollments WHERE status = 'waitlisted' AND course_id IN ({})) AS line WHERE place <= {n})",
+        list.join(", ")
+    ));
     Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
-        .filter(enrollments::status.eq("waitlisted"))
-        .order(enrollments::waitlist_seq)
-        .limit(n)
+        .filter(first)
+        .order((enrollments::course_id, enrollments::waitlist_seq))
         .select(EnrollmentRow::as_select())
         .load(conn)?)
 }
 
-/// Gives seats to these, all at once.
-pub fn activate(conn: &mut Conn, ids: &[Uuid], revision: (Uuid, i32), tag: i64, now: DateTime<Utc>) -> AppResult<()> {
-    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
-        .set((
-            enrollments::status.eq("active"),
-            enrollments::waitlist_seq.eq(None::<i64>),
-            enrollments::revision_id.eq(Id(revision.0)),
-            enrollments::revision.eq(revision.1),
-            enrollments::enrolled_at.eq(At(now)),
-            enrollments::facts_tag.eq(tag),
-            enrollments::version.eq(enrollments::version + 1),
-            enrollments::updated_at.eq(At(now)),
-        ))
-        .execute(conn)?;
+/// Finds these and locks them in order of id; SQLite's one writer needs no lock.
+pub fn find_many_locked(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))).order(enrollments::id);
+    Ok(match conn {
+        Conn::Pg(c) => rows.select(EnrollmentRow::as_select()).for_update().load(c)?,
+        Conn::Sqlite(c) => rows.select(EnrollmentRow::as_select()).load(c)?,
+    })
+}
+
+/// As [`find_many_locked`], without those that another transaction holds.
+pub fn lock_free(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+    let rows = enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))).order(enrollments::id);
+    Ok(match conn {
+        Conn::Pg(c) => rows.select(EnrollmentRow::as_select()).for_update().skip_locked().load(c)?,
+        Conn::Sqlite(c) => rows.select(EnrollmentRow::as_select()).load(c)?,
+    })
+}
+
+/// Writes all changeable fields of many, 500 in one statement.
+pub fn update_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> AppResult<()> {
+    const HEAD: &str = "UPDATE enrollments SET revision_id = v.column2, revision = v.column3, status = v.column4, \
+                        waitlist_seq = v.column5, enrolled_at = v.column6, completed_at = v.column7, \
+                        ended_at = v.column8, percent = v.column9, done_weight = v.column10, \
+                        total_weight = v.column11, facts_tag = v.column12, version = v.column13, \
+                        updated_at = v.column14 FROM (VALUES ";
+    const TAIL: &str = ") AS v WHERE enrollments.id = v.column1";
+    for piece in rows.chunks(500) {
+        let values = piece.iter().map(|row| {
+            vec![
+                row.id.into(),
+                Bind::MaybeId(row.revision_id.map(Id)),
+                Bind::Whole(row.revision.into()),
+                row.status.as_str().into(),
+                Bind::MaybeWhole(row.waitlist_seq),
+                row.enrolled_at.into(),
+                row.completed_at.into(),
+                row.ended_at.into(),
+                row.percent.into(),
+                row.done_weight.into(),
+                row.total_weight.into(),
+                row.facts_tag.into(),
+                row.version.into(),
+                row.updated_at.into(),
+            ]
+        });
+        FixedRows::new(HEAD, values.collect(), TAIL).run(conn)?;
+    }
     Ok(())
 }
 
@@ -442,11 +488,11 @@ pub fn update_progress(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
 }
 
 /// Active enrollments whose time is up.
-pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: i64) -> AppResult<Vec<Uuid>> {
+pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: usize) -> AppResult<Vec<Uuid>> {
     Ok(enrollments::table
         .filter(enrollments::expires_at.le(At(now)))
         .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
-        .limit(n)
+        .limit(i64::try_from(n).unwrap_or(i64::MAX))
         .select(enrollments::id)
         .load(conn)?)
 }
