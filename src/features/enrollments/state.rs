@@ -109,6 +109,17 @@ pub fn find_locked(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<
     Ok(lapsed(row, ctx))
 }
 
+/// As [`find_locked`], by one of its attempts, which is to be read after this.
+///
+/// # Errors
+/// As [`find_locked`]; 404 for an attempt that does not exist.
+pub fn find_locked_of(conn: &mut Conn, ctx: &Ctx, attempt: Uuid, act: Act) -> AppResult<EnrollmentRow> {
+    let missing = || AppError::not_found("attempt");
+    let row = store::locked_of_attempt(conn, attempt)?.ok_or_else(missing)?;
+    authorize(conn, ctx, &row, act).map_err(|error| error.when_missing(missing))?;
+    Ok(lapsed(row, ctx))
+}
+
 /// The outline of a revision.
 ///
 /// # Errors

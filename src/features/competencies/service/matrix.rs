@@ -12,9 +12,10 @@ use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
 use crate::features::competencies::dto::{GroupMatrixQuery, MatrixColumn, MatrixOut, MatrixQuery, MatrixRow};
 use crate::features::competencies::store::competencies::CompetencyRow;
-use crate::features::competencies::store::matrix::Learner;
+use crate::features::competencies::store::matrix::{Among, Learner};
 use crate::features::competencies::store::{self};
-use crate::features::{courses, groups};
+use crate::features::courses;
+use crate::features::groups::{self, GroupRow};
 use crate::http::Ref;
 use crate::state::Ctx;
 
@@ -28,18 +29,18 @@ const MAX_COLUMNS: usize = 200;
 pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page: &PageRequest) -> AppResult<MatrixOut> {
     let course = courses::find(conn, ctx, which, Act::ReadMastery)?;
     ctx.require(Act::ReadMastery, &courses::relation(course.id))?;
-    let mut groups = Vec::new();
-    if let Some(group) = filter.group_id {
-        groups = store::matrix::with_all_below(conn, group)?;
-        if groups.is_empty() {
-            return Err(AppError::field("?group_id", "unknown_group", "There is no such group."));
+    let among = match filter.group_id {
+        Some(group) => {
+            let unknown = || AppError::field("?group_id", "unknown_group", "There is no such group.");
+            Some(among(&groups::find(conn, &Ref::Id(group)).map_err(|error| error.when_missing(unknown))?))
         }
-    }
+        None => None,
+    };
     let mut columns = store::competencies::of_courses(conn, &[course.id])?;
     columns.retain(|row| filter.framework_id.is_none_or(|framework| row.framework_id == framework));
-    let learners = match groups.as_slice() {
-        [] => store::matrix::learners(conn, course.id, page)?,
-        groups => store::matrix::members(conn, groups, Some(course.id), page)?,
+    let learners = match among {
+        None => store::matrix::learners(conn, course.id, page)?,
+        Some(among) => store::matrix::members(conn, among, Some(course.id), page)?,
     };
     fill(conn, learners, columns)
 }
@@ -47,7 +48,7 @@ pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page:
 /// A page of the people of a group and the competencies of the courses that are assigned to it, or of a framework.
 ///
 /// # Errors
-/// 403, 404; 422 for a framework that does not exist.
+/// 403, 404.
 pub fn group_page(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -63,9 +64,13 @@ pub fn group_page(
             store::competencies::of_courses(conn, &courses)?
         }
     };
-    let all = store::matrix::with_all_below(conn, group.id)?;
-    let learners = store::matrix::members(conn, &all, None, page)?;
+    let learners = store::matrix::members(conn, among(&group), None, page)?;
     fill(conn, learners, columns)
+}
+
+/// Only units have others below them.
+fn among(group: &GroupRow) -> Among {
+    if group.kind == "unit" { Among::Unit(group.id) } else { Among::Group(group.id) }
 }
 
 /// Fills the cells.

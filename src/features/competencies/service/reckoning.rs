@@ -16,8 +16,7 @@ use crate::domain::mastery::proof::{Proof, Turn, turn};
 use crate::domain::mastery::{Evidence, level_of, reaches};
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
-use crate::features::competencies::store::competencies::CompetencyRow;
-use crate::features::competencies::store::evidence::{EvidenceRow, MasteryRow};
+use crate::features::competencies::store::evidence::{EvidenceRow, MasteryRow, Reckonable};
 use crate::features::competencies::store::{self};
 use crate::features::enrollments;
 use crate::jobs::queue;
@@ -27,9 +26,6 @@ use crate::state::{Ctx, State};
 pub const JOB: &str = "reckon_competency";
 /// People whom one transaction reckons.
 const PIECE: i64 = 100;
-
-/// A competency with what is stored of a person's mastery.
-type Pair = (CompetencyRow, Option<MasteryRow>);
 
 /// A piece of work that proves something.
 #[derive(Debug, Clone)]
@@ -78,8 +74,8 @@ pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work]) -> AppResul
     }
     lock_mastery(conn, user)?;
     // A course may name what was deleted since it was published.
-    let known = store::evidence::with_mastery(conn, user, &touched)?;
-    let exists: HashSet<Uuid> = known.iter().map(|(row, _)| row.id).collect();
+    let known = store::evidence::to_reckon(conn, user, &touched)?;
+    let exists: HashSet<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
     let mut rows = Vec::new();
     for work in works {
         for proof in work.proofs.iter().filter(|proof| exists.contains(&proof.competency)) {
@@ -119,7 +115,7 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, user: Uuid, source: Uuid, module: &s
     }
     lock_mastery(conn, user)?;
     store::evidence::delete_source(conn, source, module)?;
-    let known = store::evidence::with_mastery(conn, user, &touched)?;
+    let known = store::evidence::to_reckon(conn, user, &touched)?;
     reckon(conn, ctx, user, known)
 }
 
@@ -127,13 +123,17 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, user: Uuid, source: Uuid, module: &s
 struct Kept {
     all: BTreeMap<Uuid, Competency>,
     before: HashMap<Uuid, MasteryRow>,
+    marked: HashSet<Uuid>,
     book: Book,
 }
 
 impl Kept {
-    fn keep(&mut self, (row, mastery): Pair) -> AppResult<()> {
+    fn keep(&mut self, (row, mastery, marked): Reckonable) -> AppResult<()> {
         let competency = Competency::read(row)?;
         let id = competency.row.id;
+        if marked {
+            self.marked.insert(id);
+        }
         self.book.add(competency.entry(), mastery.as_ref().and_then(|row| row.value));
         self.before.extend(mastery.map(|row| (id, row)));
         self.all.entry(id).or_insert(competency);
@@ -142,22 +142,24 @@ impl Kept {
 }
 
 /// These competencies with their evidence, all above them, and all that those which roll up do so from.
-fn load(conn: &mut Conn, user: Uuid, known: Vec<Pair>) -> AppResult<Kept> {
-    let mut kept = Kept { all: BTreeMap::new(), before: HashMap::new(), book: Book::default() };
-    let touched: Vec<Uuid> = known.iter().map(|(row, _)| row.id).collect();
-    let in_tree = known.iter().any(|(row, _)| row.parent_id.is_some());
+fn load(conn: &mut Conn, user: Uuid, known: Vec<Reckonable>) -> AppResult<Kept> {
+    let (all, before, marked) = (BTreeMap::new(), HashMap::new(), HashSet::new());
+    let mut kept = Kept { all, before, marked, book: Book::default() };
+    let touched: Vec<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
+    let in_tree = known.iter().any(|(row, ..)| row.parent_id.is_some());
     for pair in known {
         kept.keep(pair)?;
     }
     if in_tree {
-        for pair in store::evidence::above_with_mastery(conn, user, &touched)? {
+        for pair in store::evidence::above_to_reckon(conn, user, &touched)? {
             kept.keep(pair)?;
         }
     }
     let parents: Vec<Uuid> = kept.all.values().filter(|c| c.rollup.is_some()).map(|c| c.row.id).collect();
     if !parents.is_empty() {
-        for pair in store::evidence::children_with_mastery(conn, user, &parents)? {
-            kept.keep(pair)?;
+        for (row, mastery) in store::evidence::children_with_mastery(conn, user, &parents)? {
+            // Those that are reckoned are known already, with their marks.
+            kept.keep((row, mastery, false))?;
         }
     }
     for (id, competency, score, weight, at) in store::evidence::of(conn, user, &touched)? {
@@ -171,13 +173,13 @@ fn load(conn: &mut Conn, user: Uuid, known: Vec<Pair>) -> AppResult<Kept> {
 /// # Errors
 /// Database errors.
 pub fn book(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Book> {
-    let known = store::evidence::with_mastery(conn, user, list)?;
+    let known = store::evidence::to_reckon(conn, user, list)?;
     Ok(load(conn, user, known)?.book)
 }
 
 /// Reckons a person's mastery of these competencies, and of those above that roll up.
-pub(super) fn reckon(conn: &mut Conn, ctx: &Ctx, user: Uuid, known: Vec<Pair>) -> AppResult<Reckoned> {
-    let touched: Vec<Uuid> = known.iter().map(|(row, _)| row.id).collect();
+pub(super) fn reckon(conn: &mut Conn, ctx: &Ctx, user: Uuid, known: Vec<Reckonable>) -> AppResult<Reckoned> {
+    let touched: Vec<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
     let mut kept = load(conn, user, known)?;
     let reckoned = kept.book.reckon(&touched);
     settle(conn, ctx, user, &kept, &reckoned)
@@ -220,7 +222,7 @@ fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]
         if was != is {
             done.changed.insert(*id, is);
         }
-        if is > was {
+        if is > was && kept.marked.contains(id) {
             risen.push(*id);
         }
         let kind = match turn {
@@ -286,7 +288,7 @@ pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
             // One person after the other: each has its own evidence, tree and enrollments.
             for user in people {
                 lock_mastery(conn, user)?;
-                let known = store::evidence::with_mastery(conn, user, &[competency])?;
+                let known = store::evidence::to_reckon(conn, user, &[competency])?;
                 let reckoned = reckon(conn, &ctx, user, known)?;
                 tell(conn, &ctx, user, reckoned, Vec::new())?;
             }

@@ -1,6 +1,7 @@
 //! SQL about evidence and mastery.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{auto_type, exists};
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
@@ -13,7 +14,8 @@ use super::ids;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{
-    competencies, competency_targets as targets, enrollments, evidence, goal_learners, mastery, users,
+    behind_marks as marks, competencies, competency_targets as targets, enrollments, evidence, goal_learners, mastery,
+    users,
 };
 use crate::db::types::{At, Id};
 use crate::error::AppResult;
@@ -191,17 +193,37 @@ pub fn with_mastery(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec
         .load(conn)?)
 }
 
-/// All that stand somewhere above these, with how far a person has come in each.
-pub fn above_with_mastery(
-    conn: &mut Conn,
-    user: Uuid,
-    list: &[Uuid],
-) -> AppResult<Vec<(CompetencyRow, Option<MasteryRow>)>> {
+/// A competency with how far a person has come in it, and whether they were told that they are behind and have not caught up.
+pub type Reckonable = (CompetencyRow, Option<MasteryRow>, bool);
+
+/// Whether somebody is marked as behind on the competency of the row.
+#[auto_type]
+fn is_marked(user: Id) -> _ {
+    exists(
+        marks::table
+            .inner_join(targets::table.on(targets::id.eq(marks::target_id)))
+            .filter(marks::user_id.eq(user))
+            .filter(targets::competency_id.eq(competencies::id)),
+    )
+}
+
+/// These competencies, to reckon them.
+pub fn to_reckon(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Reckonable>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(competencies::id.eq_any(ids(list)))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select(), is_marked(Id(user))))
+        .load(conn)?)
+}
+
+/// All that stand somewhere above these, to reckon them.
+pub fn above_to_reckon(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Reckonable>> {
     let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
     Ok(competencies::table
         .left_join(mastery::table.on(own))
         .filter(climbing(list))
-        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select()))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select(), is_marked(Id(user))))
         .load(conn)?)
 }
 

@@ -33,14 +33,17 @@ pub fn learners(conn: &mut Conn, course: Uuid, page: &PageRequest) -> AppResult<
     Ok(Rows::cut(query.load(conn)?, page, |row: &Learner| row.0))
 }
 
-/// The group and all below it.
-pub fn with_all_below(conn: &mut Conn, group: Uuid) -> AppResult<Vec<Uuid>> {
-    Ok(group_paths::table.filter(group_paths::ancestor_id.eq(Id(group))).select(group_paths::group_id).load(conn)?)
+/// Whose mastery is shown.
+#[derive(Debug, Clone, Copy)]
+pub enum Among {
+    /// The members of a group. Its index is walked from where the last page ended.
+    Group(Uuid),
+    /// The people of a unit and of all below it, whose ids are put in order first.
+    Unit(Uuid),
 }
 
-/// A page of the people in these groups, in order of id; with a course, of those who learn in it. Of one group, its index is walked
-/// from where the last page ended; of several, their ids are put in order first.
-pub fn members(conn: &mut Conn, groups: &[Uuid], course: Option<Uuid>, page: &PageRequest) -> AppResult<Rows<Learner>> {
+/// A page of people, in order of id; with a course, of those who learn in it.
+pub fn members(conn: &mut Conn, among: Among, course: Option<Uuid>, page: &PageRequest) -> AppResult<Rows<Learner>> {
     let mut query = group_members::table
         .inner_join(users::table.on(users::id.eq(group_members::user_id)))
         .filter(group_members::user_id.gt(Id(page.after.unwrap_or_default())))
@@ -49,9 +52,12 @@ pub fn members(conn: &mut Conn, groups: &[Uuid], course: Option<Uuid>, page: &Pa
         .distinct()
         .limit(page.fetch())
         .into_boxed();
-    query = match groups {
-        [one] => query.filter(group_members::group_id.eq(Id(*one))),
-        many => query.filter(group_members::group_id.eq_any(ids(many))),
+    query = match among {
+        Among::Group(group) => query.filter(group_members::group_id.eq(Id(group))),
+        Among::Unit(unit) => {
+            let below = group_paths::table.filter(group_paths::ancestor_id.eq(Id(unit)));
+            query.filter(group_members::group_id.eq_any(below.select(group_paths::group_id)))
+        }
     };
     if let Some(course) = course {
         let learning = enrollments::table

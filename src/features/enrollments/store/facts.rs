@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::EnrollmentRow;
 use crate::db::Conn;
 use crate::db::fixed::Fixed;
 use crate::db::schema::{
@@ -325,6 +328,16 @@ pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>)
         .order(enrollments::id)
         .select(enrollments::id)
         .load(conn)?)
+}
+
+/// The enrollment of an attempt, locked until the transaction ends.
+pub fn locked_of_attempt(conn: &mut Conn, attempt: Uuid) -> AppResult<Option<EnrollmentRow>> {
+    let of = attempts::table.filter(attempts::id.eq(Id(attempt))).select(attempts::enrollment_id);
+    let row = enrollments::table.filter(enrollments::id.eq_any(of));
+    Ok(match conn {
+        Conn::Pg(c) => row.select(EnrollmentRow::as_select()).for_update().get_result(c).optional()?,
+        Conn::Sqlite(c) => row.select(EnrollmentRow::as_select()).get_result(c).optional()?,
+    })
 }
 
 /// When staff completed a module by their word.
