@@ -1,12 +1,13 @@
 //! Enrollments: a learner in a course, pinned to a revision, and everything they do in it.
 //!
-//! `service` moves enrollments through their life (approval, withdrawal), `seats` fills those that are free; `state` loads and
-//! stores the facts of the path; `proving` writes what work proves; `settling` brings along what is stored when facts change
+//! `service` moves enrollments through their life (approval, withdrawal), `seats` fills those that are free; `loading` loads
+//! the facts of the path, and `state` stores them; `proving` writes what work proves; `settling` brings along what is stored when facts change
 //! elsewhere; `learning` applies what learners do; `reading` answers where they stand.
 
 mod bulk;
 pub mod dto;
 mod learning;
+mod loading;
 mod mass;
 mod proving;
 mod reading;
