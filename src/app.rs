@@ -66,6 +66,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
         JobKind { name: "tell_who_is_behind", every_seconds: every(300), run: competencies::tell_due },
+        JobKind { name: enrollments::JOB, every_seconds: None, run: enrollments::settle_person },
         JobKind { name: competencies::JOB, every_seconds: None, run: competencies::reckon_all },
         JobKind { name: "forget_expired_tokens", every_seconds: every(3600), run: oauth::forget_expired },
     ]

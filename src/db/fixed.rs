@@ -21,12 +21,16 @@ use super::types::{At, Id, SqlId, SqlInstant};
 pub enum Bind<'a> {
     /// An id.
     Id(Id),
+    /// An id, or none.
+    MaybeId(Option<Id>),
     /// An instant, or none.
     At(Option<At>),
     /// Text.
     Text(&'a str),
     /// A whole number.
     Whole(i64),
+    /// A whole number, or none.
+    MaybeWhole(Option<i64>),
     /// A number, or none.
     Real(Option<f64>),
 }
@@ -107,23 +111,81 @@ impl<'a, const N: usize> Fixed<'a, N> {
     }
 }
 
+/// A statement with rows of values between its head and its tail, such as an update from `VALUES`.
+#[derive(Debug, Clone)]
+pub struct FixedRows<'a> {
+    head: &'static str,
+    rows: Vec<Vec<Bind<'a>>>,
+    tail: &'static str,
+}
+
+impl<'a> FixedRows<'a> {
+    /// A statement that means the same on both databases; there must be a row.
+    #[must_use]
+    pub fn new(head: &'static str, rows: Vec<Vec<Bind<'a>>>, tail: &'static str) -> Self {
+        Self { head, rows, tail }
+    }
+
+    /// Runs it; how many rows it changed.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn run(self, conn: &mut Conn) -> QueryResult<usize> {
+        match conn {
+            Conn::Pg(c) => self.execute(c),
+            Conn::Sqlite(c) => self.execute(c),
+        }
+    }
+
+    fn walk<'b, DB: Backend>(
+        &'b self,
+        mut out: AstPass<'_, 'b, DB>,
+        bind: impl Fn(&mut AstPass<'_, 'b, DB>, &'b Bind<'a>) -> QueryResult<()>,
+    ) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(self.head);
+        for (n, row) in self.rows.iter().enumerate() {
+            out.push_sql(if n == 0 { "(" } else { "), (" });
+            for (n, value) in row.iter().enumerate() {
+                out.push_sql(if n == 0 { "" } else { ", " });
+                bind(&mut out, value)?;
+            }
+        }
+        out.push_sql(")");
+        out.push_sql(self.tail);
+        Ok(())
+    }
+}
+
 macro_rules! fragment {
-    ($backend:ty) => {
-        impl<const N: usize> QueryFragment<$backend> for Fixed<'_, N> {
+    ($backend:ty, $statement:ty $(, $n:ident)?) => {
+        impl$(<const $n: usize>)? QueryFragment<$backend> for $statement {
             fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
                 self.walk(out, |out, value| match value {
                     Bind::Id(id) => out.push_bind_param::<SqlId, _>(id),
+                    Bind::MaybeId(id) => out.push_bind_param::<Nullable<SqlId>, _>(id),
                     Bind::At(at) => out.push_bind_param::<Nullable<SqlInstant>, _>(at),
                     Bind::Text(text) => out.push_bind_param::<Text, _>(text),
                     Bind::Whole(whole) => out.push_bind_param::<BigInt, _>(whole),
+                    Bind::MaybeWhole(whole) => out.push_bind_param::<Nullable<BigInt>, _>(whole),
                     Bind::Real(real) => out.push_bind_param::<Nullable<Double>, _>(real),
                 })
             }
         }
     };
 }
-fragment!(Pg);
-fragment!(Sqlite);
+fragment!(Pg, Fixed<'_, N>, N);
+fragment!(Sqlite, Fixed<'_, N>, N);
+fragment!(Pg, FixedRows<'_>);
+fragment!(Sqlite, FixedRows<'_>);
+
+impl QueryId for FixedRows<'_> {
+    type QueryId = ();
+    // Its text depends on the number of rows.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for FixedRows<'_> {}
 
 impl<const N: usize> QueryId for Fixed<'_, N> {
     type QueryId = ();

@@ -1150,4 +1150,8 @@ diesel::allow_tables_to_appear_in_same_query!(revision_competencies, enrollments
 diesel::allow_tables_to_appear_in_same_query!(revision_competencies, courses);
 diesel::allow_tables_to_appear_in_same_query!(revision_competencies, course_revisions);
 diesel::allow_tables_to_appear_in_same_query!(goal_learners, users);
+diesel::allow_tables_to_appear_in_same_query!(competencies, courses);
+diesel::allow_tables_to_appear_in_same_query!(competencies, users);
+diesel::allow_tables_to_appear_in_same_query!(mastery, users);
+diesel::allow_tables_to_appear_in_same_query!(competency_targets, users);
 diesel::allow_tables_to_appear_in_same_query!(goal_learners, group_members);

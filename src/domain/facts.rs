@@ -214,6 +214,15 @@ impl LearnerFacts {
         self.competencies.iter().find(|fact| fact.competency == id)
     }
 
+    /// Puts new values in the place of those that conditions ask about.
+    pub fn set_mastery(&mut self, changed: impl IntoIterator<Item = (Uuid, Option<f64>)>) {
+        for (id, value) in changed {
+            for fact in self.competencies.iter_mut().filter(|fact| fact.competency == id) {
+                fact.mastery = value;
+            }
+        }
+    }
+
     /// What the learner has in a game.
     #[must_use]
     pub fn game(&self, game: Uuid) -> Option<&GameFact> {

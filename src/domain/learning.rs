@@ -4,6 +4,7 @@
 //! comes late makes the record be folded again from the stored ones ([`needs_history`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use uuid::Uuid;
 
 use super::condition::Env;
 use super::facts::{ChosenBranch, Facts, Instant, ModuleRecord, Redo};
+use super::mastery::book::Book;
+use super::mastery::proof;
 use super::outline::{Choose, Compiled, Completion, ModuleIx, ModuleKind, StageShape};
 use super::path::{self, Access, Standing, State, fulfilled};
 
@@ -276,12 +279,14 @@ fn refold(record: &ModuleRecord, outline: &Compiled, ix: ModuleIx, events: &mut 
 pub type Verdicts = Vec<Result<(), Refusal>>;
 
 /// Applies learning events. Events of one batch are taken in order of their time; those that meet a locked module are tried
-/// again after the others, so that the order within the batch does not matter.
+/// again after the others, so that the order within the batch does not matter. What one of them proves opens what it opens for the
+/// rest, as far as the book knows the competencies.
 pub fn record_events(
     outline: &Compiled,
     facts: &mut Facts,
     events: &[LearningEvent],
     history: &HashMap<ModuleIx, Vec<LearningEvent>>,
+    mut book: Option<&mut Book>,
     now: Instant,
 ) -> (Verdicts, Changes) {
     let before = facts.clone();
@@ -315,6 +320,14 @@ pub fn record_events(
             let is = facts.record(event.module);
             if settles(was.as_ref()) != settles(is) {
                 judge.forget();
+            }
+            let done = is.and_then(|record| record.completed_at);
+            if let (Some(book), Some(at), None) =
+                (book.as_deref_mut(), done, was.and_then(|record| record.completed_at))
+            {
+                let proofs = proof::of_completion(outline.module(event.module));
+                let changed = book.prove(&proofs, Uuid::max(), at);
+                Arc::make_mut(&mut facts.learner).set_mastery(changed);
             }
             if let Some(slot) = verdicts.get_mut(n) {
                 *slot = Some(Ok(()));

@@ -1,6 +1,6 @@
 //! Simulation: a hypothetical learner walks through an outline, step by step, and nothing is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::facts::{CompetencyFact, Facts, Instant, LearnerFacts};
 use super::learning::{self, AttemptResult, Exception, Refusal};
 use super::mastery::behind::Due;
+use super::mastery::book::{Book, Entry, Rule};
 use super::mastery::proof::{self, Proof};
-use super::mastery::{Evidence, Level, Method};
+use super::mastery::{Level, Method};
 use super::outline::{Compiled, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
 
@@ -99,18 +100,16 @@ pub struct HypotheticalLearner {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
-    /// What they master already, 0 to 1 by competency.
+    /// What they master already, 0 to 1 by competency. Said of one that rolls up, it holds for those below it of whom nothing is said.
     #[serde(default)]
     pub mastery: BTreeMap<Uuid, f64>,
 }
 
-/// A competency as the simulation knows it.
+/// A competency as the simulation knows it: one that the outline or the script names, or that one of those rolls up from.
 #[derive(Debug, Clone)]
 pub struct KnownCompetency {
-    /// Which.
-    pub id: Uuid,
-    /// How results combine.
-    pub method: Method,
+    /// Where its value comes from.
+    pub entry: Entry,
     /// Its levels.
     pub levels: Vec<Level>,
     /// When which mastery is due in the course.
@@ -175,8 +174,7 @@ pub struct Walker<'a> {
     pub facts: Facts,
     /// Their time.
     pub now: Instant,
-    methods: HashMap<Uuid, Method>,
-    evidence: HashMap<Uuid, Vec<Evidence>>,
+    book: Book,
     pieces: u128,
 }
 
@@ -190,42 +188,48 @@ impl<'a> Walker<'a> {
     pub fn new(outline: &'a Compiled, learner: LearnerFacts, now: Instant) -> Self {
         let mut facts = Facts::new(now, outline.module_count());
         facts.learner = Arc::new(learner);
-        Self { outline, facts, now, methods: HashMap::new(), evidence: HashMap::new(), pieces: 0 }
+        Self { outline, facts, now, book: Book::default(), pieces: 0 }
     }
 
-    /// Someone of whose competencies more is known.
+    /// Someone of whose competencies more is known; `mastery` is what they master already.
     #[must_use]
     pub fn with_competencies(mut self, known: &[KnownCompetency], mastery: &BTreeMap<Uuid, f64>) -> Self {
-        let now = self.now;
         for competency in known {
-            self.methods.insert(competency.id, competency.method);
-            let fact = CompetencyFact {
-                competency: competency.id,
-                mastery: mastery.get(&competency.id).copied(),
-                levels: competency.levels.clone(),
-                dues: competency.dues.iter().map(|(due, at_least)| (due.instant(now), *at_least)).collect(),
-            };
-            Arc::make_mut(&mut self.facts.learner).competencies.push(fact);
+            self.book.add(competency.entry, None);
         }
+        // What is said of a competency goes before what is said of one above it.
+        let own = |id: &Uuid| known.iter().any(|c| c.entry.id == *id && matches!(c.entry.rule, Rule::Own(_)));
+        let (leaves, parents): (Vec<_>, Vec<_>) = mastery.iter().partition(|(id, _)| own(id));
+        for (id, value) in leaves.into_iter().chain(parents) {
+            self.book.assume(*id, *value);
+        }
+        let rolls =
+            |c: &&KnownCompetency| matches!(c.entry.rule, Rule::Below(_)) && self.book.value(c.entry.id).is_none();
+        let unsaid: Vec<Uuid> = known.iter().filter(rolls).map(|c| c.entry.id).collect();
+        self.book.reckon(&unsaid);
+        let now = self.now;
+        let facts = known.iter().map(|competency| CompetencyFact {
+            competency: competency.entry.id,
+            mastery: self.book.value(competency.entry.id),
+            levels: competency.levels.clone(),
+            dues: competency.dues.iter().map(|(due, at_least)| (due.instant(now), *at_least)).collect(),
+        });
+        Arc::make_mut(&mut self.facts.learner).competencies.extend(facts);
         self
     }
 
-    /// Adds evidence; what was mastered before counts as the first piece. Without a known method the best result counts.
+    /// Adds evidence; what was mastered before counts as the first piece. Of a competency of which nothing is known, the best result
+    /// counts.
     pub fn prove(&mut self, proof: Proof) {
-        let before = self.facts.learner.competency(proof.competency).and_then(|fact| fact.mastery);
-        let (now, method) = (self.now, self.methods.get(&proof.competency).copied().unwrap_or(Method::Highest));
-        let all = self.evidence.entry(proof.competency).or_default();
-        if let (true, Some(score)) = (all.is_empty(), before) {
-            all.push(Evidence { id: Uuid::nil(), score, weight: 1.0, at: Instant::UNIX_EPOCH });
+        if !self.book.knows(proof.competency) {
+            self.book.add(Entry::alone(proof.competency, Method::Highest), None);
+            if let Some(before) = self.facts.learner.competency(proof.competency).and_then(|fact| fact.mastery) {
+                self.book.assume(proof.competency, before);
+            }
         }
         self.pieces = self.pieces.saturating_add(1);
-        let id = Uuid::from_u128(self.pieces);
-        all.push(Evidence { id, score: proof.score, weight: proof.weight, at: now });
-        let mastery = method.mastery(all);
-        let learner = Arc::make_mut(&mut self.facts.learner);
-        if let Some(fact) = learner.competencies.iter_mut().find(|fact| fact.competency == proof.competency) {
-            fact.mastery = mastery;
-        }
+        let changed = self.book.prove(&[proof], Uuid::from_u128(self.pieces), self.now);
+        Arc::make_mut(&mut self.facts.learner).set_mastery(changed);
     }
 
     fn masteries(&self) -> BTreeMap<Uuid, f64> {

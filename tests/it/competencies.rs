@@ -367,6 +367,43 @@ both! {
         people[0].get(&path).problem(403, "forbidden");
     }
 
+    fn a_group_s_matrix_spans_its_courses(app) {
+        let (framework_id, ids) = framework(app, json!([{"key": "a", "title": "A", "method": "highest"}, {"key": "b", "title": "B", "method": "highest"}, {"key": "c", "title": "C"}]));
+        let course = |id: &str| app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[id], json!({"pass_percent": 0}))])]}));
+        let courses = [course(&ids[0]), course(&ids[1])];
+        let unit = |name: &str, parent: Option<&str>| app.admin().post("/v1/groups", json!({"name": name, "kind": "unit", "parent_id": parent})).expect(201).id();
+        let region = unit("Region", None);
+        let branch = unit("Branch", Some(&region));
+        let people = learners(app, 7);
+        for (n, person) in people.iter().enumerate() {
+            let group = if n < 3 { &region } else { &branch };
+            app.admin().put(&format!("/v1/groups/{group}/members/{}", person.id()), json!({})).ok();
+        }
+        app.admin().put(&format!("/v1/courses/{}/group-enrollments/{region}", courses[0]), json!({})).ok();
+        app.admin().put(&format!("/v1/courses/{}/group-enrollments/{branch}", courses[1]), json!({})).ok();
+        app.work();
+        let e = app.admin().all(&format!("/v1/enrollments?user_id={}&course_id={}", people[4].id(), courses[1]))[0]["id"].as_str().unwrap().to_owned();
+        people[4].attempt(&e, "q", &right());
+        let path = |group: &str| format!("/v1/groups/{group}/mastery");
+        let keys = |out: &crate::support::Answer| out["competencies"].as_array().unwrap().iter().map(|c| c["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        assert_eq!(keys(&app.admin().get(&path(&region)).expect(200)), ["a"], "what is assigned to the unit");
+        let below = app.admin().get(&path(&branch)).expect(200);
+        assert_eq!(keys(&below), ["a", "b"], "and to those above it");
+        assert_eq!(below["items"].as_array().unwrap().len(), 4);
+        let mine = below["items"].as_array().unwrap().iter().find(|row| row["user_id"] == json!(people[4].id())).unwrap();
+        assert_eq!((&mine["mastery"], &mine["levels"][1]), (&json!([null, 1.0]), &json!("mastered")));
+        assert_eq!(keys(&app.admin().get(&format!("{}?framework_id={framework_id}", path(&region))).expect(200)), ["a", "b", "c"]);
+        assert_eq!(app.admin().all(&format!("{}?limit=2", path(&region))).len(), 7, "of a unit, all below");
+        assert_eq!(app.admin().all(&format!("/v1/courses/{}/mastery?limit=2&group_id={branch}", courses[1])).len(), 4);
+        let csv = app.admin().call("GET", &format!("{}?limit=2", path(&branch)), None, &[("accept", "text/csv")]).expect(200);
+        assert!(csv.text().starts_with("user_id,given_name,family_name,a,b\n") && csv.header("link").unwrap().contains("rel=\"next\""));
+        assert!(app.admin().call("GET", &path(&branch), None, &[("accept", "image/svg+xml")]).expect(200).text().starts_with("<svg"));
+        people[0].get(&path(&region)).problem(404, "not_found");
+        let count = |limit: usize| app.statements(|| drop(app.admin().get(&format!("{}?limit={limit}", path(&region))).expect(200))).0;
+        let (one, many) = (count(1), count(200));
+        assert!(one == many && one <= 6, "{one} for one, {many} for all");
+    }
+
     fn goals_show_the_gap_and_what_closes_it(app) {
         let (_, ids) = framework(app, json!([{"key": "a", "title": "A", "method": "highest"}, {"key": "b", "title": "B", "method": "highest"}]));
         let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&ids[1]], json!({}))])]}));

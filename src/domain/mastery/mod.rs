@@ -2,6 +2,7 @@
 
 pub mod ability;
 pub mod behind;
+pub mod book;
 pub mod coverage;
 pub mod matrix;
 pub mod method;

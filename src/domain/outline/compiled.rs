@@ -106,6 +106,23 @@ impl FactNeeds {
         }
     }
 
+    /// Adds what other conditions ask about.
+    pub fn extend(&mut self, other: &Self) {
+        self.attributes |= other.attributes;
+        self.activity |= other.activity;
+        for (list, more) in [
+            (&mut self.certificates, &other.certificates),
+            (&mut self.courses, &other.courses),
+            (&mut self.badges, &other.badges),
+            (&mut self.games, &other.games),
+            (&mut self.groups, &other.groups),
+            (&mut self.competencies, &other.competencies),
+            (&mut self.dues, &other.dues),
+        ] {
+            list.extend(more.iter().copied().filter(|id| !list.contains(id)).collect::<Vec<_>>());
+        }
+    }
+
     /// Leaves each id once.
     fn sort(&mut self) {
         for list in [

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 
 use super::{NextReason, NextStep, Progress, State};
-use crate::domain::condition::{Env, later};
-use crate::domain::facts::{Facts, Instant, ModuleRecord};
+use crate::domain::condition::{Condition, Env, later};
+use crate::domain::facts::{CompetencyFact, Facts, Instant, ModuleRecord};
+use crate::domain::mastery::reaches;
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, CompleteWhen, Completion, ModuleIx, Order, ReleaseSince, Role,
     Route, StageShape, Style, Unmet,
@@ -222,6 +223,7 @@ impl<'a> Engine<'a> {
 
     fn any_order(&mut self, modules: std::ops::Range<ModuleIx>, open: bool) -> bool {
         let mut done = true;
+        let first = self.next.len();
         for ix in modules {
             let state = self.module(ix, open, true);
             let blocks = state != State::Hidden && self.env.outline.module(ix).role != Role::Optional && !state.done();
@@ -232,6 +234,9 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        // Where the order is free, what is due goes first.
+        let due = |step: &NextStep| matches!(step, NextStep::Module { reason: NextReason::Due, .. });
+        self.next.get_mut(first..).unwrap_or_default().sort_by_key(|step| !due(step));
         done
     }
 
@@ -260,6 +265,32 @@ impl<'a> Engine<'a> {
             (true, false) => State::Available,
             (false, _) => State::Locked,
         }
+    }
+
+    /// Whether it is part of the path because the learner is behind.
+    fn opened_by_delay(&self, ix: ModuleIx) -> bool {
+        let mut behind = false;
+        if let Some(when) = &self.env.outline.module(ix).when {
+            when.each_signed_leaf(false, &mut |leaf, negated| {
+                behind |= !negated && matches!(leaf, Condition::Behind(_)) && leaf.met(self.env);
+            });
+        }
+        behind
+    }
+
+    /// Whether it is about a competency that is due and does not reach what it must.
+    fn overdue(&self, ix: ModuleIx) -> bool {
+        let known = &self.env.facts.learner.competencies;
+        if known.iter().all(|fact| fact.dues.is_empty()) {
+            return false;
+        }
+        let late = |fact: &CompetencyFact| {
+            fact.dues.iter().any(|(due, at_least)| {
+                *due <= self.env.now && !fact.mastery.is_some_and(|mastery| reaches(mastery, *at_least))
+            })
+        };
+        let about = self.env.outline.module(ix).alignments();
+        known.iter().any(|fact| about.iter().any(|a| a.competency == fact.competency) && late(fact))
     }
 
     /// Adds what the learner can do about an unfinished module.
@@ -291,7 +322,9 @@ impl<'a> Engine<'a> {
         let reason = match module.role {
             Role::Hurdle => NextReason::Hurdle,
             Role::Final => NextReason::Final,
+            _ if self.opened_by_delay(ix) => NextReason::Due,
             Role::Remedial => NextReason::Remedial,
+            _ if self.overdue(ix) => NextReason::Due,
             _ if autoplay => NextReason::Autoplay,
             _ => NextReason::Continue,
         };

@@ -94,7 +94,8 @@ pub enum NextReason {
     Hurdle,
     /// A branch must be chosen.
     ChooseBranch,
-    /// It is due.
+    /// A due date asks for it: it is there because the learner is behind, or it is about a competency that is due. Known in courses
+    /// whose conditions ask who is behind.
     Due,
     /// The final quiz.
     Final,

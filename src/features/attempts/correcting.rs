@@ -16,16 +16,13 @@ use crate::domain::quiz;
 use crate::error::{AppError, AppResult, Code, Faults};
 use crate::events;
 use crate::features::enrollments::completed_by_staff;
-use crate::features::enrollments::state::{Loaded, find_locked, load};
+use crate::features::enrollments::state::{Loaded, find_locked_of, load};
 use crate::http::Conditions;
 use crate::state::Ctx;
 
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
-    let missing = || AppError::not_found("attempt");
-    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
-    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::CorrectGrade).map_err(|e| e.when_missing(missing))?;
-    // Read again under the lock of its enrollment.
-    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    let row = find_locked_of(conn, ctx, id, Act::CorrectGrade)?;
+    let attempt = store::find(conn, id)?.ok_or_else(|| AppError::not_found("attempt"))?;
     Ok((attempt, load(conn, row)?))
 }
 

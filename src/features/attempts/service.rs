@@ -19,7 +19,7 @@ use crate::domain::permission::Act;
 use crate::domain::quiz::{self, QuizContent};
 use crate::error::{AppError, AppResult, Code, Fault};
 use crate::features::enrollments::refused;
-use crate::features::enrollments::state::{self, Loaded, find_locked, load, require_learning};
+use crate::features::enrollments::state::{self, Loaded, find_locked, find_locked_of, load, require_learning};
 use crate::http::Conditions;
 use crate::state::{Ctx, State};
 
@@ -147,12 +147,9 @@ fn find_to_read(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, 
 }
 
 fn find_to_write(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
-    let missing = || AppError::not_found("attempt");
-    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
-    let row = find_locked(conn, ctx, attempt.enrollment_id, Act::Learn).map_err(|e| e.when_missing(missing))?;
+    let row = find_locked_of(conn, ctx, id, Act::Learn)?;
     require_learning(&row, ctx.now)?;
-    // Read again under the lock of its enrollment.
-    let attempt = store::find(conn, id)?.ok_or_else(missing)?;
+    let attempt = store::find(conn, id)?.ok_or_else(|| AppError::not_found("attempt"))?;
     Ok((attempt, load(conn, row)?))
 }
 

@@ -1,5 +1,7 @@
 //! Use cases about certificates.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::TimeDelta;
 use serde_json::json;
 use uuid::Uuid;
@@ -12,8 +14,9 @@ use crate::db::page::{PageRequest, Rows};
 use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
+use crate::features::courses::{self, CourseRow};
 use crate::features::enrollments::EnrollmentRow;
-use crate::features::{courses, users};
+use crate::features::users;
 use crate::http::{Conditions, Ref};
 use crate::state::Ctx;
 
@@ -47,40 +50,60 @@ fn out(row: CertificateRow, base: &str) -> CertificateOut {
     }
 }
 
-/// Issues the certificate of a completed enrollment, if its course issues any; the enrollment's unique key keeps it to one.
+/// Issues the certificates of completed enrollments whose courses issue any; each enrollment's unique key keeps it to one. Answers
+/// them by enrollment, with what is to be told.
 ///
 /// # Errors
 /// Database errors.
 pub fn issue_on_completion(
     conn: &mut Conn,
     ctx: &Ctx,
-    enrollment: &EnrollmentRow,
-) -> AppResult<(Option<Uuid>, Vec<NewEvent>)> {
-    let Some(course) = courses::row(conn, enrollment.course_id)?.filter(|course| course.issues_certificate) else {
-        return Ok((None, Vec::new()));
-    };
-    let user = users::find(conn, &Ref::Id(enrollment.user_id))?;
-    let row = CertificateRow {
-        id: ctx.new_id(),
-        serial: serial()?,
-        enrollment_id: enrollment.id,
-        user_id: user.id,
-        course_id: course.id,
-        holder: format!("{} {}", user.given_name, user.family_name),
-        title: course.title,
-        issued_at: ctx.now,
-        expires_at: course.certificate_valid_days.map(|days| ctx.now + TimeDelta::days(days.into())),
-        revoked_at: None,
-        revoke_reason: None,
-        version: 1,
-    };
-    let mut row = row;
-    if !store::insert(conn, &row)? {
-        // It was taken back when a grade was corrected, and is earned again.
-        row = store::reinstate(conn, row.enrollment_id)?;
+    completed: &[EnrollmentRow],
+) -> AppResult<(HashMap<Uuid, Uuid>, Vec<NewEvent>)> {
+    let ids: Vec<Uuid> = completed.iter().map(|row| row.course_id).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut issuing: HashMap<Uuid, CourseRow> =
+        courses::rows(conn, &ids)?.into_iter().map(|course| (course.id, course)).collect();
+    issuing.retain(|_, course| course.issues_certificate);
+    let earned: Vec<&EnrollmentRow> = completed.iter().filter(|row| issuing.contains_key(&row.course_id)).collect();
+    if earned.is_empty() {
+        return Ok((HashMap::new(), Vec::new()));
     }
-    let event = NewEvent::new("certificate.issued", "certificate", row.id).course(course.id).user(user.id);
-    Ok((Some(row.id), vec![event.data(json!({"serial": row.serial, "enrollment_id": enrollment.id}))]))
+    let people: Vec<Uuid> = earned.iter().map(|row| row.user_id).collect();
+    let names: HashMap<Uuid, (String, String)> =
+        users::names(conn, &people)?.into_iter().map(|(id, given, family)| (id, (given, family))).collect();
+    let mut rows = Vec::with_capacity(earned.len());
+    for enrollment in earned {
+        let (Some(course), Some((given, family))) =
+            (issuing.get(&enrollment.course_id), names.get(&enrollment.user_id))
+        else {
+            continue;
+        };
+        rows.push(CertificateRow {
+            id: ctx.new_id(),
+            serial: serial()?,
+            enrollment_id: enrollment.id,
+            user_id: enrollment.user_id,
+            course_id: course.id,
+            holder: format!("{given} {family}"),
+            title: course.title.clone(),
+            issued_at: ctx.now,
+            expires_at: course.certificate_valid_days.map(|days| ctx.now + TimeDelta::days(days.into())),
+            revoked_at: None,
+            revoke_reason: None,
+            version: 1,
+        });
+    }
+    if store::insert_many(conn, &rows)? < rows.len() {
+        // Some were taken back when a grade was corrected, and are earned again.
+        let enrollments: Vec<Uuid> = rows.iter().map(|row| row.enrollment_id).collect();
+        rows = store::reinstate(conn, &enrollments)?;
+    }
+    let told = rows.iter().map(|row| {
+        let event = NewEvent::new("certificate.issued", "certificate", row.id).course(row.course_id).user(row.user_id);
+        event.data(json!({"serial": row.serial, "enrollment_id": row.enrollment_id}))
+    });
+    let told = told.collect();
+    Ok((rows.into_iter().map(|row| (row.enrollment_id, row.id)).collect(), told))
 }
 
 /// Revokes the certificate of an enrollment, if there is one, because the completion does not hold any more.

@@ -33,26 +33,34 @@ pub struct CertificateRow {
     pub version: i64,
 }
 
-/// Writes a certificate; false when the enrollment has one already.
-pub fn insert(conn: &mut Conn, row: &CertificateRow) -> AppResult<bool> {
-    let values = (
-        certificates::id.eq(Id(row.id)),
-        certificates::serial.eq(&row.serial),
-        certificates::enrollment_id.eq(Id(row.enrollment_id)),
-        certificates::user_id.eq(Id(row.user_id)),
-        certificates::course_id.eq(Id(row.course_id)),
-        certificates::holder.eq(&row.holder),
-        certificates::title.eq(&row.title),
-        certificates::issued_at.eq(At(row.issued_at)),
-        certificates::expires_at.eq(row.expires_at.map(At)),
-        certificates::version.eq(row.version),
-    );
-    let made = per_backend!(conn, |c| diesel::insert_into(certificates::table)
-        .values(values)
-        .on_conflict(certificates::enrollment_id)
-        .do_nothing()
-        .execute(c))?;
-    Ok(made > 0)
+/// Writes certificates; answers how many, since an enrollment may have one already.
+pub fn insert_many(conn: &mut Conn, rows: &[CertificateRow]) -> AppResult<usize> {
+    let mut made: usize = 0;
+    for piece in rows.chunks(500) {
+        let values: Vec<_> = piece
+            .iter()
+            .map(|row| {
+                (
+                    certificates::id.eq(Id(row.id)),
+                    certificates::serial.eq(&row.serial),
+                    certificates::enrollment_id.eq(Id(row.enrollment_id)),
+                    certificates::user_id.eq(Id(row.user_id)),
+                    certificates::course_id.eq(Id(row.course_id)),
+                    certificates::holder.eq(&row.holder),
+                    certificates::title.eq(&row.title),
+                    certificates::issued_at.eq(At(row.issued_at)),
+                    certificates::expires_at.eq(row.expires_at.map(At)),
+                    certificates::version.eq(row.version),
+                )
+            })
+            .collect();
+        made = made.saturating_add(per_backend!(conn, |c| diesel::insert_into(certificates::table)
+            .values(&values)
+            .on_conflict(certificates::enrollment_id)
+            .do_nothing()
+            .execute(c))?);
+    }
+    Ok(made)
 }
 
 /// The certificate of an enrollment.
@@ -64,17 +72,17 @@ pub fn of_enrollment(conn: &mut Conn, enrollment: Uuid) -> AppResult<Option<Cert
         .optional()?)
 }
 
-/// Makes a revoked certificate good again.
-pub fn reinstate(conn: &mut Conn, enrollment: Uuid) -> AppResult<CertificateRow> {
-    let this = certificates::table.filter(certificates::enrollment_id.eq(Id(enrollment)));
-    diesel::update(this)
+/// Makes those certificates of these enrollments good again that were revoked; answers all of theirs.
+pub fn reinstate(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CertificateRow>> {
+    let these = || certificates::table.filter(certificates::enrollment_id.eq_any(of.iter().map(|id| Id(*id))));
+    diesel::update(these().filter(certificates::revoked_at.is_not_null()))
         .set((
             certificates::revoked_at.eq(None::<At>),
             certificates::revoke_reason.eq(None::<String>),
             certificates::version.eq(certificates::version + 1),
         ))
         .execute(conn)?;
-    Ok(this.select(CertificateRow::as_select()).first(conn)?)
+    Ok(these().select(CertificateRow::as_select()).load(conn)?)
 }
 
 pub fn revoke(conn: &mut Conn, row: &CertificateRow) -> AppResult<()> {

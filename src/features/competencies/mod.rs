@@ -15,8 +15,8 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use service::behind::tell_due;
-pub use service::reckoning::{JOB, Reckoned, Work, prove, reckon_all, withdraw};
-pub use service::{as_of, existing, for_simulation, index_revision, load_facts};
+pub use service::reckoning::{JOB, Reckoned, Work, book, prove, reckon_all, withdraw};
+pub use service::{add_facts, as_of, existing, for_simulation, index_revision};
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {
@@ -41,6 +41,7 @@ pub fn register(config: &mut Routes<'_, '_>) {
         .service(routes::mastery::delete_evidence)
         .service(routes::mastery::get_coverage)
         .service(routes::mastery::get_course_mastery)
+        .service(routes::mastery::get_group_mastery)
         .service(routes::target::list_targets)
         .service(routes::target::set_target)
         .service(routes::target::delete_target)

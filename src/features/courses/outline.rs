@@ -271,7 +271,7 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
     let named = simulate::named_competencies(script);
     let known = competencies::for_simulation(conn, row.id, &compiled, &named)?;
     let mut faults = Faults::new();
-    for id in named.iter().filter(|id| known.iter().all(|competency| competency.id != **id)) {
+    for id in named.iter().filter(|id| known.iter().all(|competency| competency.entry.id != **id)) {
         faults.add("/steps", "unknown_competency", format!("There is no competency {id}."));
     }
     faults.finish()?;

@@ -225,7 +225,7 @@ pub fn update(
     save(conn, ctx, &mut row)?;
     events::append(conn, ctx, vec![NewEvent::new("course.updated", "course", row.id).course(row.id)])?;
     if row.seats != seats_before {
-        crate::features::enrollments::promote_waiting(conn, ctx, row.id)?;
+        crate::features::enrollments::promote_waiting(conn, ctx, &[row.id])?;
     }
     out(row, true)
 }

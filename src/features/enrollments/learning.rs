@@ -159,7 +159,9 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &[EventIn], alone: bo
     let late = learning::needs_history(&loaded.facts, &events);
     let history = history(conn, &loaded, &late)?;
     let outline = std::sync::Arc::clone(&loaded.outline);
-    let (verdicts, changes) = learning::record_events(&outline, loaded.facts_mut(), &events, &history, ctx.now);
+    let mut book = loaded.book(conn, &events)?;
+    let (verdicts, changes) =
+        learning::record_events(&outline, loaded.facts_mut(), &events, &history, book.as_mut(), ctx.now);
     let mut accepted = Vec::new();
     for ((n, event), verdict) in sorted.events.iter().zip(verdicts) {
         let result = match verdict {
@@ -328,7 +330,7 @@ pub fn upgrade(
     let carried = upgrade::carry_over(&loaded.outline, &new, &loaded.facts);
     let mut facts = carried.facts;
     if new.needs != loaded.outline.needs {
-        facts.learner = std::sync::Arc::new(state::load_learner(conn, loaded.row.user_id, &new)?);
+        facts.learner = state::load_learner(conn, loaded.row.user_id, &new.needs)?;
     }
     loaded.outline = new;
     loaded.facts = std::sync::Arc::new(facts);

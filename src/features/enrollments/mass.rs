@@ -8,6 +8,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::dto::Status;
+use super::seats::promote_waiting;
+use super::settling::settle;
 use super::state;
 use super::store::{self, EnrollmentRow};
 use crate::clock;
@@ -242,6 +244,8 @@ pub(super) fn write(conn: &mut Conn, ctx: &Ctx, mut plan: Plan) -> AppResult<Vec
         })
         .collect();
     events::append(conn, ctx, log)?;
+    // What they master, hold and belong to already counts at once.
+    settle(conn, ctx, plan.rows)?;
     Ok(plan.verdicts)
 }
 
@@ -268,7 +272,7 @@ pub fn withdraw_group(conn: &mut Conn, ctx: &Ctx, course: Uuid, people: &[Uuid])
         .collect();
     events::append(conn, ctx, log)?;
     if found.iter().any(|(.., status)| status == "active") {
-        super::service::promote_waiting(conn, ctx, course)?;
+        promote_waiting(conn, ctx, &[course])?;
     }
     Ok(())
 }

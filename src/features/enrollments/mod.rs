@@ -1,28 +1,31 @@
 //! Enrollments: a learner in a course, pinned to a revision, and everything they do in it.
 //!
-//! `service` moves enrollments through their life (seats, waitlist, approval); `state` loads and stores the facts of the path;
-//! `proving` writes what work proves; `learning` applies what learners do; `reading` answers where they stand.
+//! `service` moves enrollments through their life (approval, withdrawal), `seats` fills those that are free; `loading` loads
+//! the facts of the path, and `state` stores them; `proving` writes what work proves; `settling` brings along what is stored when facts change
+//! elsewhere; `learning` applies what learners do; `reading` answers where they stand.
 
 mod bulk;
 pub mod dto;
-mod following;
 mod learning;
+mod loading;
 mod mass;
 mod proving;
 mod reading;
 mod routes;
+mod seats;
 mod service;
+mod settling;
 pub mod state;
 mod store;
 
 use crate::http::routes::Routes;
 
-pub use following::CONSUMER;
 pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
-pub use proving::refresh;
 pub use reading::next;
-pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
+pub use seats::{expire_due, promote_waiting};
+pub use service::{approve, enroll, reject, withdraw};
+pub use settling::{CONSUMER, JOB, refresh, settle_person};
 pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.

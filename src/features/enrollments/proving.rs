@@ -1,16 +1,17 @@
-//! What work in an enrollment proves of competencies, and what mastery means for enrollments: those at hand, new ones, and others of the
-//! same learner.
+//! What work in an enrollment proves of competencies, and a completion that a corrected grade takes back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::dto::Status;
-use super::state::{Loaded, load, outline, progress};
-use super::store::{self, EnrollmentRow};
+use super::state::Loaded;
+use super::store;
 use crate::db::Conn;
-use crate::domain::learning::Changes;
+use crate::domain::learning::{Changes, LearningEvent};
+use crate::domain::mastery::book::Book;
 use crate::domain::mastery::proof::{self, Proof};
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
@@ -48,15 +49,28 @@ impl Loaded {
         for one in reckoned {
             let course = self.row.course_id;
             log.extend(one.events.into_iter().map(|event| event.course(course)));
-            for (id, value) in one.changed {
-                if self.facts.learner.competency(id).is_some() {
-                    let learner = Arc::make_mut(&mut self.facts_mut().learner);
-                    learner.competencies.iter_mut().filter(|f| f.competency == id).for_each(|f| f.mastery = value);
-                }
-                changed.push(id);
+            changed.extend(one.changed.keys());
+            if !self.facts.learner.competencies.is_empty() {
+                Arc::make_mut(&mut self.facts_mut().learner).set_mastery(one.changed);
             }
         }
         Ok(changed)
+    }
+
+    /// What conditions need to know for several of these events in a row: the competencies that completing their modules proves, with
+    /// all above them. Nothing where one event does not meet what another proved.
+    pub(super) fn book(&self, conn: &mut Conn, events: &[LearningEvent]) -> AppResult<Option<Book>> {
+        if events.len() < 2 || self.facts.learner.competencies.is_empty() {
+            return Ok(None);
+        }
+        let open = events.iter().map(|event| event.module).collect::<BTreeSet<_>>().into_iter();
+        let open = open.filter(|ix| self.facts.record(*ix).is_none_or(|record| record.completed_at.is_none()));
+        let proved: BTreeSet<Uuid> =
+            open.flat_map(|ix| proof::of_completion(self.outline.module(ix))).map(|proof| proof.competency).collect();
+        if proved.is_empty() {
+            return Ok(None);
+        }
+        competencies::book(conn, self.row.user_id, &proved.into_iter().collect::<Vec<_>>()).map(Some)
     }
 
     /// A piece of work in this enrollment.
@@ -95,41 +109,4 @@ impl Loaded {
         log.extend(certificates::withdraw(conn, ctx, self.row.id, "A grade was corrected.")?);
         Ok(())
     }
-}
-
-/// Lets a new enrollment know what its learner masters already: progress, and completion when all of it is tested out. Costs nothing
-/// in a course that asks about no competency.
-///
-/// # Errors
-/// Database errors.
-pub fn settle_new(conn: &mut Conn, ctx: &Ctx, row: EnrollmentRow) -> AppResult<EnrollmentRow> {
-    let Some(revision) = row.revision_id.filter(|_| row.status == Status::Active.as_str()) else { return Ok(row) };
-    if outline(conn, revision)?.needs.competencies.is_empty() {
-        return Ok(row);
-    }
-    let mut loaded = load(conn, row)?;
-    let standing = loaded.standing(ctx);
-    if standing.complete || standing.progress != progress(&loaded.row) {
-        loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
-    }
-    Ok(loaded.row)
-}
-
-/// Brings along those of somebody's enrollments whose conditions ask about competencies that changed: progress, and completion
-/// with its certificate. Few people have more than a handful, and nobody's competencies change in bulk.
-///
-/// # Errors
-/// Database errors.
-pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, changed: &[Uuid], except: Option<Uuid>) -> AppResult<()> {
-    if changed.is_empty() {
-        return Ok(());
-    }
-    for row in store::asking(conn, user, changed)?.into_iter().filter(|row| Some(row.id) != except) {
-        let mut loaded = load(conn, row)?;
-        let standing = loaded.standing(ctx);
-        if standing.complete || standing.progress != progress(&loaded.row) {
-            loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
-        }
-    }
-    Ok(())
 }

@@ -1,17 +1,16 @@
-//! Use cases about an enrollment's life: seats, waitlist, approval, withdrawal.
-
-use std::sync::Arc;
+//! Use cases about an enrollment's life: enrolment, approval, withdrawal.
 
 use uuid::Uuid;
 
 use super::dto::{EnrollIn, EnrollmentOut, EnrollmentQuery, Status};
+use super::seats::promote_waiting;
+use super::settling::settle;
 use super::state::{self, find_locked};
 use super::store::{self, EnrollmentRow, Sight};
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::facts::Facts;
-use crate::domain::learning::Changes;
 use crate::domain::path;
 use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
@@ -19,7 +18,7 @@ use crate::events::{self, NewEvent};
 use crate::features::courses::{self, CourseRow};
 use crate::features::users;
 use crate::http::{Conditions, Ref};
-use crate::state::{Ctx, State};
+use crate::state::Ctx;
 
 pub(super) fn out(row: EnrollmentRow) -> AppResult<EnrollmentOut> {
     Ok(EnrollmentOut {
@@ -152,7 +151,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     let mut facts = Facts::new(ctx.now, outline.module_count());
     facts.cohort_start_at = input.cohort_start_at;
     if outline.needs.beyond_enrollment() {
-        facts.learner = Arc::new(state::load_learner(conn, user, &outline)?);
+        facts.learner = state::load_learner(conn, user, &outline.needs)?;
     }
     let start = path::standing(&outline, &facts, ctx.now);
     let row = EnrollmentRow {
@@ -193,9 +192,8 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
     events::append(conn, ctx, vec![event.data(data)])?;
     if status == Status::Active && start.complete {
         // Whoever has tested out of everything is through before they begin.
-        let mut loaded = state::load(conn, row)?;
-        loaded.save(conn, ctx, &Changes::default(), Vec::new())?;
-        return with_position(conn, loaded.row);
+        let settled = settle(conn, ctx, vec![row.clone()])?.pop();
+        return with_position(conn, settled.unwrap_or(row));
     }
     with_position(conn, row)
 }
@@ -206,35 +204,6 @@ fn exists(id: Uuid, status: &str) -> AppError {
         format!("The learner is enrolled in this course already; that enrollment is {status}."),
     )
     .with("enrollment_id", id)
-}
-
-/// Gives free seats to those who have waited longest, with the newest revision.
-///
-/// # Errors
-/// Database errors.
-pub fn promote_waiting(conn: &mut Conn, ctx: &Ctx, course_id: Uuid) -> AppResult<()> {
-    lock_row(conn, LockTable::Courses, course_id)?;
-    let Some(course) = courses::row(conn, course_id)? else { return Ok(()) };
-    let free = match course.seats {
-        Some(seats) => i64::from(seats).saturating_sub(store::count_active(conn, course_id)?),
-        None => 1000,
-    };
-    if free <= 0 || course.waitlist_counter == 0 {
-        return Ok(());
-    }
-    let lucky = store::first_waiting(conn, course_id, free.min(1000))?;
-    if lucky.is_empty() {
-        return Ok(());
-    }
-    let revision =
-        store::revision_id(conn, course_id, course.latest_revision)?.ok_or_else(|| AppError::not_found("revision"))?;
-    let ids: Vec<Uuid> = lucky.iter().map(|row| row.id).collect();
-    store::activate(conn, &ids, (revision, course.latest_revision), clock::random_number()?, ctx.now)?;
-    let log = lucky
-        .iter()
-        .map(|row| NewEvent::new("enrollment.promoted", "enrollment", row.id).course(course_id).user(row.user_id))
-        .collect();
-    events::append(conn, ctx, log)
 }
 
 /// One enrollment.
@@ -331,8 +300,8 @@ pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) ->
     }
     row.facts_tag = clock::random_number()?;
     store_change(conn, ctx, &mut row, "enrollment.approved")?;
-    let row = super::proving::settle_new(conn, ctx, row)?;
-    with_position(conn, row)
+    let settled = settle(conn, ctx, vec![row.clone()])?.pop();
+    with_position(conn, settled.unwrap_or(row))
 }
 
 /// Refuses a pending enrollment.
@@ -361,42 +330,13 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -
     if !matches!(row.status.as_str(), "active" | "pending" | "waitlisted") {
         return Err(wrong_state(&row, "active, pending or waitlisted"));
     }
-    end(conn, ctx, &mut row, Status::Withdrawn, "enrollment.withdrawn")?;
-    out(row)
-}
-
-fn end(conn: &mut Conn, ctx: &Ctx, row: &mut EnrollmentRow, status: Status, event: &'static str) -> AppResult<()> {
     let held_a_seat = row.status == Status::Active.as_str();
-    row.status = status.as_str().to_owned();
+    row.status = Status::Withdrawn.as_str().to_owned();
     row.ended_at = Some(ctx.now);
     row.waitlist_seq = None;
-    store_change(conn, ctx, row, event)?;
+    store_change(conn, ctx, &mut row, "enrollment.withdrawn")?;
     if held_a_seat {
-        promote_waiting(conn, ctx, row.course_id)?;
+        promote_waiting(conn, ctx, &[row.course_id])?;
     }
-    Ok(())
-}
-
-/// Ends enrollments whose time is up; run every minute, a piece at a time.
-///
-/// # Errors
-/// Database errors.
-pub fn expire_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
-    loop {
-        let ctx = state.system();
-        let done = state.db.write_here(move |conn| {
-            let due = store::due_to_expire(conn, ctx.now, 50)?;
-            for id in &due {
-                // Under the lock, it may have been completed meanwhile.
-                let live = |row: &EnrollmentRow| matches!(row.status.as_str(), "active" | "pending" | "waitlisted");
-                if let Some(mut row) = store::find_locked(conn, *id)?.filter(live) {
-                    end(conn, &ctx, &mut row, Status::Expired, "enrollment.expired")?;
-                }
-            }
-            Ok(due.len())
-        })?;
-        if done < 50 {
-            return Ok(());
-        }
-    }
+    out(row)
 }

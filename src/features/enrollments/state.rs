@@ -1,45 +1,27 @@
-//! The facts of a path: loaded with the enrollment, kept in memory by their tag, stored with what followed from a change.
+//! An enrollment with its facts: found, loaded, and stored with what followed from a change.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
-use super::proving;
+pub(super) use super::loading::load_many;
+pub use super::loading::{load, load_learner, outline};
 use super::store::{self, EnrollmentRow};
+use super::{seats, settling};
 use crate::clock;
 use crate::db::Conn;
-use crate::domain::facts::{ChosenBranch, CourseFact, Facts, GroupFact, HeldCertificate, LearnerFacts};
+use crate::domain::facts::{ChosenBranch, Facts};
 use crate::domain::learning::Changes;
 use crate::domain::outline::{Compiled, ModuleIx};
 use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
-use crate::events::{self, NewEvent};
-use crate::features::competencies::{self, Work};
-use crate::features::{certificates, courses, games, users};
+use crate::events::NewEvent;
+use crate::features::competencies::Work;
+use crate::features::users;
 use crate::state::Ctx;
-
-/// Outlines by revision. A revision never changes, so there is nothing to invalidate.
-static OUTLINES: LazyLock<Cache<Uuid, Arc<Compiled>>> = LazyLock::new(|| Cache::new(256));
-
-/// Facts by enrollment, with the tag that the enrollment had. Every change writes a new random tag in its transaction, so facts
-/// of a transaction that was rolled back, or of before another process's change, are recognised and not used.
-static FACTS: LazyLock<Cache<Uuid, (i64, Arc<Facts>), BySize>> =
-    LazyLock::new(|| Cache::with_weighter(2_000, 24 << 20, BySize));
-
-#[derive(Clone)]
-struct BySize;
-
-impl Weighter<Uuid, (i64, Arc<Facts>)> for BySize {
-    fn weight(&self, _: &Uuid, (_, facts): &(i64, Arc<Facts>)) -> u64 {
-        let used = facts.records.iter().flatten().count();
-        u64::try_from(256 + facts.records.len() * 8 + used * 320 + facts.choices.len() * 96).unwrap_or(u64::MAX)
-    }
-}
 
 /// An enrollment with its outline and facts.
 pub struct Loaded {
@@ -108,44 +90,15 @@ pub fn find_locked(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<
     Ok(lapsed(row, ctx))
 }
 
-/// The outline of a revision.
+/// As [`find_locked`], by one of its attempts, which is to be read after this.
 ///
 /// # Errors
-/// Database errors.
-pub fn outline(conn: &mut Conn, revision: Uuid) -> AppResult<Arc<Compiled>> {
-    if let Some(known) = OUTLINES.get(&revision) {
-        return Ok(known);
-    }
-    let compiled = Arc::new(courses::compile_revision(conn, revision)?);
-    OUTLINES.insert(revision, Arc::clone(&compiled));
-    Ok(compiled)
-}
-
-/// Loads outline and facts of an enrollment.
-///
-/// # Errors
-/// Database errors.
-pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
-    let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
-    let outline = outline(conn, revision)?;
-    let mut facts = match FACTS.get(&row.id) {
-        Some((tag, facts)) if tag == row.facts_tag => facts,
-        _ => {
-            let facts = Arc::new(load_facts(conn, &row, &outline)?);
-            FACTS.insert(row.id, (row.facts_tag, Arc::clone(&facts)));
-            facts
-        }
-    };
-    let needs = &outline.needs;
-    if needs.beyond_enrollment() {
-        // What lies outside of the enrollment may have changed without its tag, so it is read every time.
-        let learner = load_learner(conn, row.user_id, &outline)?;
-        Arc::make_mut(&mut facts).learner = Arc::new(learner);
-    }
-    if let Some(status) = closed(&row)? {
-        Arc::make_mut(&mut facts).closed = Some(status);
-    }
-    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
+/// As [`find_locked`]; 404 for an attempt that does not exist.
+pub fn find_locked_of(conn: &mut Conn, ctx: &Ctx, attempt: Uuid, act: Act) -> AppResult<EnrollmentRow> {
+    let missing = || AppError::not_found("attempt");
+    let row = store::locked_of_attempt(conn, attempt)?.ok_or_else(missing)?;
+    authorize(conn, ctx, &row, act).map_err(|error| error.when_missing(missing))?;
+    Ok(lapsed(row, ctx))
 }
 
 /// The status of an enrollment in which nothing can be learned.
@@ -155,64 +108,6 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
 pub fn closed(row: &EnrollmentRow) -> AppResult<Option<&'static str>> {
     let status = status(row)?;
     Ok((!matches!(status, Status::Active | Status::Completed)).then(|| status.as_str()))
-}
-
-fn load_facts(conn: &mut Conn, row: &EnrollmentRow, outline: &Compiled) -> AppResult<Facts> {
-    let mut facts = Facts::new(row.enrolled_at, outline.module_count());
-    facts.cohort_start_at = row.cohort_start_at;
-    facts.last_event_at = row.last_event_at;
-    for (key, data) in store::records(conn, row.id)? {
-        if let Some(slot) = outline.ix(&key).and_then(|ix| facts.records.get_mut(ix)) {
-            *slot = Some(Arc::new(serde_json::from_str(&data).map_err(AppError::internal)?));
-        }
-    }
-    if outline.stages.iter().any(|stage| matches!(stage.shape, crate::domain::outline::StageShape::Choice { .. })) {
-        facts.choices = store::choices(conn, row.id)?
-            .into_iter()
-            .map(|(stage, branch, at, auto)| ChosenBranch { stage, branch, at, auto })
-            .collect();
-    }
-    Ok(facts)
-}
-
-/// Loads what the outline's conditions ask about the learner.
-///
-/// # Errors
-/// Database errors.
-pub fn load_learner(conn: &mut Conn, user: Uuid, outline: &Compiled) -> AppResult<LearnerFacts> {
-    let needs = &outline.needs;
-    let mut learner = LearnerFacts::default();
-    if needs.attributes
-        && let Value::Object(attributes) = store::attributes(conn, user)?
-    {
-        learner.attributes = attributes;
-    }
-    if !needs.certificates.is_empty() {
-        learner.certificates = store::certificates_of(conn, user, &needs.certificates)?
-            .into_iter()
-            .map(|(course, issued_at, expires_at, revoked)| HeldCertificate {
-                course,
-                issued_at,
-                expires_at,
-                revoked: revoked.is_some(),
-            })
-            .collect();
-    }
-    if !needs.courses.is_empty() {
-        learner.courses = store::courses_of(conn, user, &needs.courses)?
-            .into_iter()
-            .map(|(course, status)| CourseFact { course, completed: status == "completed" })
-            .collect();
-    }
-    games::load_facts(conn, user, needs, &mut learner)?;
-    competencies::load_facts(conn, user, needs, &mut learner)?;
-    if !needs.groups.is_empty() {
-        learner.groups = store::groups_of(conn, user, &needs.groups)?
-            .into_iter()
-            .map(|(group, membership)| GroupFact { group, member: membership > 0 })
-            .collect();
-    }
-    Ok(learner)
 }
 
 /// Refuses learning in an enrollment that is not, or not any more, open for it.
@@ -295,44 +190,26 @@ impl Loaded {
         }
         let proved = self.prove(conn, ctx, changes, &mut log)?;
         let standing = self.standing(ctx);
-        let mut certificate_id = None;
-        self.row.percent = standing.progress.percent;
-        self.row.done_weight = standing.progress.done_weight;
-        self.row.total_weight = standing.progress.total_weight;
         self.row.last_event_at = self.facts.last_event_at;
         if self.row.started_at.is_none() && !changes.started.is_empty() {
             self.row.started_at = Some(ctx.now);
         }
-        let completes = standing.complete && self.row.status == Status::Active.as_str();
         if self.reopens && !standing.complete {
             self.reopen(conn, ctx, &mut log)?;
         }
-        if completes {
-            self.row.status = Status::Completed.as_str().to_owned();
-            self.row.completed_at = Some(ctx.now);
-        }
-        self.touch(ctx)?;
+        let completes = self.stand(ctx, &standing)?;
         if self.row.status != before {
             store::update(conn, &self.row)?;
         } else {
             store::update_progress(conn, &self.row)?;
         }
         self.tell(changes, &mut log);
-        if completes {
-            log.push(
-                self.event("course.completed")
-                    .data(json!({"enrollment_id": self.row.id, "generation": self.row.generation})),
-            );
-            let (id, issued) = certificates::issue_on_completion(conn, ctx, &self.row)?;
-            certificate_id = id;
-            log.extend(issued);
-        }
-        events::append(conn, ctx, log)?;
-        if completes {
-            super::service::promote_waiting(conn, ctx, self.row.course_id)?;
-        }
-        FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
-        proving::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
+        let completed = if completes { std::slice::from_ref(&self.row) } else { &[] };
+        let (freed, certificates) = settling::complete(conn, ctx, completed, log)?;
+        let certificate_id = certificates.get(&self.row.id).copied();
+        seats::promote_waiting(conn, ctx, &freed)?;
+        self.keep();
+        settling::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
     }
 

@@ -1,6 +1,7 @@
 //! SQL about enrollments, seats, records, learning events, choices and overrides.
 
 mod facts;
+mod many;
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
@@ -19,6 +20,7 @@ use crate::http::Ref;
 use crate::per_backend;
 
 pub use self::facts::*;
+pub use self::many::*;
 
 /// A row of `enrollments`.
 #[expect(missing_docs, reason = "the columns of the table")]
@@ -100,34 +102,6 @@ pub fn position(conn: &mut Conn, course: Uuid, seq: i64) -> AppResult<i64> {
         .filter(enrollments::waitlist_seq.le(seq))
         .count()
         .get_result(conn)?)
-}
-
-/// The first in line.
-pub fn first_waiting(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<Vec<EnrollmentRow>> {
-    Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
-        .filter(enrollments::status.eq("waitlisted"))
-        .order(enrollments::waitlist_seq)
-        .limit(n)
-        .select(EnrollmentRow::as_select())
-        .load(conn)?)
-}
-
-/// Gives seats to these, all at once.
-pub fn activate(conn: &mut Conn, ids: &[Uuid], revision: (Uuid, i32), tag: i64, now: DateTime<Utc>) -> AppResult<()> {
-    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
-        .set((
-            enrollments::status.eq("active"),
-            enrollments::waitlist_seq.eq(None::<i64>),
-            enrollments::revision_id.eq(Id(revision.0)),
-            enrollments::revision.eq(revision.1),
-            enrollments::enrolled_at.eq(At(now)),
-            enrollments::facts_tag.eq(tag),
-            enrollments::version.eq(enrollments::version + 1),
-            enrollments::updated_at.eq(At(now)),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// The id of a course's revision.
@@ -222,135 +196,12 @@ pub fn active_users(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
         .load(conn)?)
 }
 
-/// An enrollment in short: user, course, id, status, generation.
-pub type Short = (Uuid, Uuid, Uuid, String, i32);
-
-/// Enrollments of these people in these courses.
-pub fn newest_of(conn: &mut Conn, people: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<Short>> {
-    Ok(enrollments::table
-        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
-        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
-        .select((
-            enrollments::user_id,
-            enrollments::course_id,
-            enrollments::id,
-            enrollments::status,
-            enrollments::generation,
-        ))
-        .load(conn)?)
-}
-
-/// The active enrollments of these people, with their revisions.
-pub fn active_of(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
-    use diesel::NullableExpressionMethods;
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(enrollments::table
-        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
-        .filter(enrollments::status.eq("active"))
-        .filter(enrollments::revision_id.is_not_null())
-        .order(enrollments::id)
-        .select((enrollments::id, enrollments::revision_id.assume_not_null()))
-        .load(conn)?)
-}
-
-/// How many are active in each of these courses.
-pub fn count_active_of(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, i64)>> {
-    Ok(enrollments::table
-        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
-        .filter(enrollments::status.eq("active"))
-        .group_by(enrollments::course_id)
-        .select((enrollments::course_id, diesel::dsl::count_star()))
-        .load(conn)?)
-}
-
-/// The newest revision of each of these courses: course, revision.
-pub fn latest_revisions(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
-    use crate::db::schema::course_revisions as revisions;
-    use diesel::{BoolExpressionMethods, JoinOnDsl};
-    let newest = revisions::course_id.eq(courses::id).and(revisions::number.eq(courses::latest_revision));
-    Ok(courses::table
-        .inner_join(revisions::table.on(newest))
-        .filter(courses::id.eq_any(of_courses.iter().map(|id| Id(*id))))
-        .select((courses::id, revisions::id))
-        .load(conn)?)
-}
-
 /// Takes the next `n` numbers in line; answers the first.
 pub fn take_places_in_line(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<i64> {
     let this = courses::table.filter(courses::id.eq(Id(course)));
     diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + n)).execute(conn)?;
     let last: i64 = courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?;
     Ok(last.saturating_sub(n).saturating_add(1))
-}
-
-pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResult<()> {
-    for piece in rows.chunks(500) {
-        let values: Vec<_> = piece
-            .iter()
-            .map(|row| {
-                (
-                    (
-                        enrollments::id.eq(Id(row.id)),
-                        enrollments::course_id.eq(Id(row.course_id)),
-                        enrollments::user_id.eq(Id(row.user_id)),
-                        enrollments::revision_id.eq(row.revision_id.map(Id)),
-                        enrollments::revision.eq(row.revision),
-                        enrollments::generation.eq(row.generation),
-                        enrollments::status.eq(row.status.clone()),
-                        enrollments::source.eq(row.source.clone()),
-                        enrollments::enrolled_by.eq(row.enrolled_by.map(Id)),
-                        enrollments::waitlist_seq.eq(row.waitlist_seq),
-                        enrollments::cohort_start_at.eq(row.cohort_start_at.map(At)),
-                        enrollments::enrolled_at.eq(At(row.enrolled_at)),
-                    ),
-                    (
-                        enrollments::expires_at.eq(row.expires_at.map(At)),
-                        enrollments::percent.eq(row.percent),
-                        enrollments::done_weight.eq(row.done_weight),
-                        enrollments::total_weight.eq(row.total_weight),
-                        enrollments::facts_tag.eq(row.facts_tag),
-                        enrollments::version.eq(row.version),
-                        enrollments::created_at.eq(At(row.created_at)),
-                        enrollments::updated_at.eq(At(row.updated_at)),
-                    ),
-                )
-            })
-            .collect();
-        per_backend!(conn, |c| diesel::insert_into(enrollments::table).values(&values).execute(c))?;
-    }
-    Ok(())
-}
-
-/// Live enrollments of these people in a course that came from this source: id, user, status.
-pub fn live_by_source(
-    conn: &mut Conn,
-    course: Uuid,
-    people: &[Uuid],
-    source: &str,
-) -> AppResult<Vec<(Uuid, Uuid, String)>> {
-    Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
-        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
-        .filter(enrollments::source.eq(source))
-        .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
-        .select((enrollments::id, enrollments::user_id, enrollments::status))
-        .load(conn)?)
-}
-
-/// Ends these enrollments, all at once.
-pub fn withdraw_many(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> AppResult<()> {
-    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
-        .set((
-            enrollments::status.eq("withdrawn"),
-            enrollments::waitlist_seq.eq(None::<i64>),
-            enrollments::ended_at.eq(At(now)),
-            enrollments::version.eq(enrollments::version + 1),
-            enrollments::updated_at.eq(At(now)),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 pub fn insert(conn: &mut Conn, row: &EnrollmentRow) -> diesel::QueryResult<()> {
@@ -442,11 +293,11 @@ pub fn update_progress(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
 }
 
 /// Active enrollments whose time is up.
-pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: i64) -> AppResult<Vec<Uuid>> {
+pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: usize) -> AppResult<Vec<Uuid>> {
     Ok(enrollments::table
         .filter(enrollments::expires_at.le(At(now)))
         .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
-        .limit(n)
+        .limit(i64::try_from(n).unwrap_or(i64::MAX))
         .select(enrollments::id)
         .load(conn)?)
 }

@@ -20,7 +20,7 @@ pub use service::badges::award_by_rule as award_badge;
 pub use service::ending::close_due;
 pub use service::leagues::roll_due as draw_due_leagues;
 pub use service::matches::settle_due as settle_due_matches;
-pub use service::points::{Given, award as award_points, load_facts};
+pub use service::points::{Given, add_facts, award as award_points};
 pub use service::scoring::{CONSUMER, undo as undo_causes};
 
 use crate::db::Conn;

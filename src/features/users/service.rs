@@ -75,6 +75,14 @@ pub fn find(conn: &mut Conn, who: &Ref) -> AppResult<UserRow> {
     store::find(conn, who)?.ok_or_else(|| AppError::not_found("user"))
 }
 
+/// Given and family names of users.
+///
+/// # Errors
+/// Database errors.
+pub fn names(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<(Uuid, String, String)>> {
+    store::names(conn, ids)
+}
+
 /// Whether the user is below the actor in the tree of managers.
 ///
 /// # Errors

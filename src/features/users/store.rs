@@ -48,6 +48,12 @@ pub struct UserRow {
 /// A row of `role_grants`: user, role, reach, what it reaches.
 pub type GrantRow = (Uuid, String, String, Uuid);
 
+/// Given and family names of users.
+pub fn names(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<(Uuid, String, String)>> {
+    let rows = users::table.filter(users::id.eq_any(ids.iter().map(|id| Id(*id))));
+    Ok(rows.select((users::id, users::given_name, users::family_name)).load(conn)?)
+}
+
 pub fn find(conn: &mut Conn, who: &Ref) -> AppResult<Option<UserRow>> {
     let mut query = users::table.select(UserRow::as_select()).into_boxed();
     query = match who {

@@ -55,6 +55,7 @@ pub fn groups() -> Vec<Row> {
             .with(|_| json!({"groups": [{"name": unique("G "), "kind": "static"}]})),
         row("add_group_member", &["groups:write"], ADMINS).seen_by(GROUP_READERS),
         row("list_group_members", &["groups:read"], &[Admin, Instructor]).seen_by(GROUP_READERS),
+        row("get_group_mastery", &["competencies:read"], &[Admin, Instructor]).seen_by(GROUP_READERS),
         // A manager sees the person and not the groups.
         row("list_user_groups", &["users:read"], &[Admin, Owner]).seen_by(&[Manager]),
         row("remove_group_member", &["groups:write"], ADMINS).seen_by(GROUP_READERS).after(join),

@@ -47,7 +47,7 @@ fn an_event_that_comes_late_does_not_undo_the_review() {
     let send = |c: &mut Course, event: LearningEvent, stored: Vec<LearningEvent>| {
         let late = learning::needs_history(&c.facts, std::slice::from_ref(&event));
         let history = if late.is_empty() { Default::default() } else { [(0, stored)].into() };
-        let (verdicts, _) = learning::record_events(&c.outline, &mut c.facts, &[event], &history, c.now);
+        let (verdicts, _) = learning::record_events(&c.outline, &mut c.facts, &[event], &history, None, c.now);
         assert!(verdicts[0].is_ok());
     };
     send(&mut c, late.clone(), vec![known.clone()]);

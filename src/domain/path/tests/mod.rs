@@ -57,7 +57,7 @@ impl Course {
         let module = self.outline.ix(key).unwrap();
         let event = LearningEvent { id: Uuid::from_u128(self.events), module, at: self.now, what };
         let (mut verdicts, _) =
-            learning::record_events(&self.outline, &mut self.facts, &[event], &Default::default(), self.now);
+            learning::record_events(&self.outline, &mut self.facts, &[event], &Default::default(), None, self.now);
         verdicts.remove(0)
     }
 

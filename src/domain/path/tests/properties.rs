@@ -356,7 +356,7 @@ proptest! {
                 let mut facts = c.facts.clone();
                 let mut stored: HashMap<usize, Vec<LearningEvent>> = HashMap::new();
                 for batch in batches {
-                    let (verdicts, _) = learning::record_events(&c.outline, &mut facts, &batch, &stored, now);
+                    let (verdicts, _) = learning::record_events(&c.outline, &mut facts, &batch, &stored, None, now);
                     for (event, verdict) in batch.into_iter().zip(verdicts) {
                         if verdict.is_ok() {
                             stored.entry(event.module).or_default().push(event);

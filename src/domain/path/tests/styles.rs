@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::facts::CompetencyFact;
 
 #[test]
 fn linear_autoplay_is_a_playlist() {
@@ -246,4 +247,49 @@ impl State {
     fn max_of(self, other: State) -> State {
         if other == State::InProgress { other } else { self }
     }
+}
+
+#[test]
+fn what_is_due_says_so_and_goes_first_where_the_order_is_free() {
+    let c = Uuid::from_u128(7);
+    let about = |key: &str, role: &str, when: Value| {
+        let mut module = json!({"key": key, "title": key, "kind": "article", "role": role, "content": {}, "competencies": [{"id": c}]});
+        if !when.is_null() {
+            module["when"] = when;
+            module["unmet"] = json!("hide");
+        }
+        module
+    };
+    let free = json!({"key": "free", "title": "Free", "kind": "article", "content": {}});
+    let mut course = Course::new(
+        Style::DynamicBranching,
+        json!([{"kind": "sequence", "key": "s", "order": "any", "modules": [free, about("lesson", "core", Value::Null),
+            about("rescue", "remedial", json!({"behind": {"competency": c, "days": 2}})),
+            about("help", "remedial", json!({"not": {"behind": {"competency": c, "days": 9}}}))]}]),
+    );
+    let due = course.now + TimeDelta::days(1);
+    let steps = |course: &Course| -> Vec<(String, NextReason)> {
+        let next = path::standing(&course.outline, &course.facts, course.now).next;
+        let step = |step| match step {
+            NextStep::Module { module, reason, .. } => (module, reason),
+            NextStep::Choice { stage, reason, .. } => (stage, reason),
+        };
+        next.into_iter().map(step).collect()
+    };
+    let named =
+        |list: &[(&str, NextReason)]| list.iter().map(|(key, why)| ((*key).to_owned(), *why)).collect::<Vec<_>>();
+    let fact = CompetencyFact { competency: c, mastery: Some(0.2), levels: Vec::new(), dues: vec![(due, 0.8)] };
+    std::sync::Arc::make_mut(&mut course.facts.learner).competencies = vec![fact];
+    let (go, help, now) = (NextReason::Continue, NextReason::Remedial, NextReason::Due);
+    assert_eq!(steps(&course), named(&[("free", go), ("lesson", go), ("help", help)]));
+    course.wait(86_400);
+    assert_eq!(steps(&course), named(&[("lesson", now), ("free", go), ("help", help)]));
+    course.wait(2 * 86_400);
+    assert_eq!(steps(&course), named(&[("lesson", now), ("rescue", now), ("free", go), ("help", help)]));
+    std::sync::Arc::make_mut(&mut course.facts.learner).set_mastery([(c, Some(0.8))]);
+    assert_eq!(
+        steps(&course),
+        named(&[("free", go), ("lesson", go), ("help", help)]),
+        "who has caught up is not pressed"
+    );
 }

@@ -284,6 +284,19 @@ pub struct MatrixQuery {
     pub framework_id: Option<Uuid>,
 }
 
+/// What part of a group's matrix is wanted.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GroupMatrixQuery {
+    /// People on a page, 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+    /// Cursor from `next` of the page before.
+    pub after: Option<String>,
+    /// The competencies of this framework, the first 200 in its order; those of the courses that are assigned to the group when absent.
+    pub framework_id: Option<Uuid>,
+}
+
 /// A column of the matrix.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MatrixColumn {
@@ -312,7 +325,7 @@ pub struct MatrixRow {
     pub levels: Vec<Option<String>>,
 }
 
-/// A page of a class's mastery: learners × competencies.
+/// A page of the mastery of a class or group: learners × competencies.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "competencies": [{"competency_id": "0199c0de-0000-7000-8000-0000000000c1", "key": "listen", "title": "Listen actively", "mastered_at_least": 0.8}],
@@ -320,7 +333,7 @@ pub struct MatrixRow {
     "next": null
 }))]
 pub struct MatrixOut {
-    /// The columns: what the course teaches, assesses, asks about or aims at; at most 200, by id.
+    /// The columns: what the courses teach, assess, ask about or aim at, by id; or a framework in its order. At most 200.
     pub competencies: Vec<MatrixColumn>,
     /// The learners, by id.
     pub items: Vec<MatrixRow>,

@@ -8,8 +8,8 @@ use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::error::{AppError, AppResult, Code};
 use crate::features::competencies::dto::{
-    CoverageOut, CoverageQuery, EvidenceIn, EvidenceOut, EvidenceQuery, InCourse, MasteryDetail, MasteryOut,
-    MasteryQuery, MatrixOut, MatrixQuery,
+    CoverageOut, CoverageQuery, EvidenceIn, EvidenceOut, EvidenceQuery, GroupMatrixQuery, InCourse, MasteryDetail,
+    MasteryOut, MasteryQuery, MatrixOut, MatrixQuery,
 };
 use crate::features::competencies::service::{evidence, matrix, reading};
 use crate::http::answer::Page;
@@ -172,14 +172,40 @@ pub async fn get_course_mastery(
     let page = query::page(filter.0.limit, filter.0.after.as_deref())?;
     let ctx = caller.0;
     let found = state.db.read(move |conn| matrix::page(conn, &ctx, &path, &filter.0, &page)).await?;
+    draw(&request, &picture, &found)
+}
+
+fn draw(request: &HttpRequest, picture: &Picture, found: &MatrixOut) -> AppResult<HttpResponse> {
     let mut answer = HttpResponse::Ok();
     if let Some(cursor) = &found.next {
-        answer.insert_header((header::LINK, Answer::next_link(&request, cursor)));
+        answer.insert_header((header::LINK, Answer::next_link(request, cursor)));
     }
     answer.insert_header((header::VARY, "accept"));
     Ok(match picture {
-        Picture::Json => answer.json(&found),
-        Picture::Csv => answer.content_type("text/csv; charset=utf-8").body(matrix::csv(&found)?),
-        Picture::Svg => answer.content_type("image/svg+xml").body(matrix::svg(&found)),
+        Picture::Json => answer.json(found),
+        Picture::Csv => answer.content_type("text/csv; charset=utf-8").body(matrix::csv(found)?),
+        Picture::Svg => answer.content_type("image/svg+xml").body(matrix::svg(found)),
     })
+}
+
+/// Read a group's mastery
+///
+/// The people of a group, and of a unit all that are below it, × competencies across courses, a page of people at a time: as JSON, as CSV, or as an SVG heat map, by `Accept`. The columns are what the courses assigned to the group, or to a unit above it, are about, or those of one framework. The next page of a table or picture is in the `Link` header. Scope: `competencies:read`. Role: admin or instructor; manager of the unit.
+#[utoipa::path(tag = "competencies", operation_id = "get_group_mastery",
+    params(("group_id" = String, Path, description = "Id or `ext:<external_id>`."), GroupMatrixQuery),
+    responses((status = 200, description = "A page of the matrix.", content((MatrixOut = "application/json"), (String = "text/csv"), (String = "image/svg+xml")))),
+    security(("user" = []), ("client" = ["competencies:read"]), ("bearer" = [])))]
+#[get("/v1/groups/{group_id}/mastery")]
+pub async fn get_group_mastery(
+    caller: Caller<need::CompetenciesRead>,
+    state: Anyone,
+    request: HttpRequest,
+    path: web::Path<Ref>,
+    filter: Query<GroupMatrixQuery>,
+) -> AppResult<HttpResponse> {
+    let picture = picture(&request)?;
+    let page = query::page(filter.0.limit, filter.0.after.as_deref())?;
+    let ctx = caller.0;
+    let found = state.db.read(move |conn| matrix::group_page(conn, &ctx, &path, &filter.0, &page)).await?;
+    draw(&request, &picture, &found)
 }

@@ -96,7 +96,7 @@ fn check_parent(conn: &mut Conn, framework: Uuid, own: Option<Uuid>, parent: Uui
         return Err(AppError::field("/parent_id", "unknown_competency", detail));
     }
     let below = own == Some(parent)
-        || (own.is_some() && store::competencies::above(conn, &[parent])?.iter().any(|row| Some(row.id) == own));
+        || (own.is_some() && store::competencies::above(conn, &[parent])?.iter().any(|id| Some(*id) == own));
     if below {
         return Err(AppError::field("/parent_id", "cycle", "A competency cannot stand below itself."));
     }

@@ -92,7 +92,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<()> {
     }
     lock_mastery(conn, row.user_id)?;
     store::evidence::delete(conn, id)?;
-    let known = store::evidence::with_mastery(conn, row.user_id, &[row.competency_id])?;
+    let known = store::evidence::to_reckon(conn, row.user_id, &[row.competency_id])?;
     let reckoned = reckon(conn, ctx, row.user_id, known)?;
     let data = json!({"competency_id": row.competency_id, "score": row.score, "evidence_id": id});
     let mut event = NewEvent::new("evidence.deleted", "competency", row.competency_id).user(row.user_id).data(data);

@@ -1,39 +1,81 @@
-//! The mastery of a class: a page of learners × the competencies of the course.
+//! The mastery of a class or group: a page of learners × competencies.
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{PageRequest, Rows};
 use crate::domain::mastery::matrix::Heat;
 use crate::domain::mastery::{Level, level_of};
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
-use crate::features::competencies::dto::{MatrixColumn, MatrixOut, MatrixQuery, MatrixRow};
+use crate::features::competencies::dto::{GroupMatrixQuery, MatrixColumn, MatrixOut, MatrixQuery, MatrixRow};
+use crate::features::competencies::store::competencies::CompetencyRow;
+use crate::features::competencies::store::matrix::{Among, Learner};
 use crate::features::competencies::store::{self};
-use crate::features::{courses, groups};
+use crate::features::courses;
+use crate::features::groups::{self, GroupRow};
 use crate::http::Ref;
 use crate::state::Ctx;
 
 /// Columns of a matrix at most.
 const MAX_COLUMNS: usize = 200;
 
-/// A page of the matrix.
+/// A page of the learners of a course and its competencies.
 ///
 /// # Errors
 /// 403, 404; 422 for a group that does not exist or may not be seen.
 pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page: &PageRequest) -> AppResult<MatrixOut> {
     let course = courses::find(conn, ctx, which, Act::ReadMastery)?;
     ctx.require(Act::ReadMastery, &courses::relation(course.id))?;
-    if let Some(group) = filter.group_id {
-        let unknown = || AppError::field("?group_id", "unknown_group", "There is no such group.");
-        groups::find(conn, &Ref::Id(group)).map_err(|error| error.when_missing(unknown))?;
-    }
-    let mut columns = store::competencies::of_course(conn, course.id, course.latest_revision)?;
+    let among = match filter.group_id {
+        Some(group) => {
+            let unknown = || AppError::field("?group_id", "unknown_group", "There is no such group.");
+            Some(among(&groups::find(conn, &Ref::Id(group)).map_err(|error| error.when_missing(unknown))?))
+        }
+        None => None,
+    };
+    let mut columns = store::competencies::of_courses(conn, &[course.id])?;
     columns.retain(|row| filter.framework_id.is_none_or(|framework| row.framework_id == framework));
+    let learners = match among {
+        None => store::matrix::learners(conn, course.id, page)?,
+        Some(among) => store::matrix::members(conn, among, Some(course.id), page)?,
+    };
+    fill(conn, learners, columns)
+}
+
+/// A page of the people of a group and the competencies of the courses that are assigned to it, or of a framework.
+///
+/// # Errors
+/// 403, 404.
+pub fn group_page(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    which: &Ref,
+    filter: &GroupMatrixQuery,
+    page: &PageRequest,
+) -> AppResult<MatrixOut> {
+    let group = groups::find_for(conn, ctx, which, Act::ReadMastery)?;
+    let columns = match filter.framework_id {
+        Some(framework) => store::competencies::in_use(conn, framework, MAX_COLUMNS)?,
+        None => {
+            let courses = store::matrix::courses_of(conn, group.id)?;
+            store::competencies::of_courses(conn, &courses)?
+        }
+    };
+    let learners = store::matrix::members(conn, among(&group), None, page)?;
+    fill(conn, learners, columns)
+}
+
+/// Only units have others below them.
+fn among(group: &GroupRow) -> Among {
+    if group.kind == "unit" { Among::Unit(group.id) } else { Among::Group(group.id) }
+}
+
+/// Fills the cells.
+fn fill(conn: &mut Conn, learners: Rows<Learner>, mut columns: Vec<CompetencyRow>) -> AppResult<MatrixOut> {
     columns.truncate(MAX_COLUMNS);
-    let learners = store::matrix::learners(conn, course.id, filter.group_id, page)?;
     let people: Vec<Uuid> = learners.items.iter().map(|learner| learner.0).collect();
     let shown: Vec<Uuid> = columns.iter().map(|row| row.id).collect();
     let at: HashMap<Uuid, usize> = shown.iter().enumerate().map(|(n, id)| (*id, n)).collect();

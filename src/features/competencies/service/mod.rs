@@ -22,6 +22,7 @@ use super::store::{self};
 use crate::db::Conn;
 use crate::domain::facts::{CompetencyFact, LearnerFacts};
 use crate::domain::mastery::behind::Due;
+use crate::domain::mastery::book::{Book, Entry, Rule};
 use crate::domain::mastery::rollup::Rollup;
 use crate::domain::mastery::{Evidence, Level, Method, Params};
 use crate::domain::outline::{Compiled, FactNeeds};
@@ -64,6 +65,21 @@ impl Competency {
     }
 }
 
+impl Competency {
+    /// As a book has it.
+    fn entry(&self) -> Entry {
+        Entry {
+            id: self.row.id,
+            parent: self.row.parent_id,
+            rule: self.rollup.map_or(Rule::Own(self.method), Rule::Below),
+            retired: self.row.retired_at.is_some(),
+            required: self.row.required,
+            points: self.row.points,
+            at_least: self.row.mastered_at_least,
+        }
+    }
+}
+
 /// When it is due, if it is.
 fn due(due_at: Option<DateTime<Utc>>, due_days: Option<i32>) -> Option<Due> {
     due_at.map(Due::At).or_else(|| Some(Due::DaysAfterEnrollment(u32::try_from(due_days?).ok()?)))
@@ -83,63 +99,68 @@ pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<St
         .collect()
 }
 
-/// Adds what conditions ask about competencies to the facts, by one statement.
+/// Adds what conditions ask about competencies to the facts of many, by one statement.
 ///
 /// # Errors
 /// Database errors.
-pub fn load_facts(conn: &mut Conn, user: Uuid, needs: &FactNeeds, learner: &mut LearnerFacts) -> AppResult<()> {
+pub fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, LearnerFacts>) -> AppResult<()> {
     if needs.competencies.is_empty() && needs.dues.is_empty() {
         return Ok(());
     }
-    let mut facts: Vec<CompetencyFact> = Vec::new();
+    let users: Vec<Uuid> = all.keys().copied().collect();
+    let mut levels_of: HashMap<Uuid, Vec<Level>> = HashMap::new();
+    let mut fact_of = |competency: Uuid, levels: &str, mastery: Option<f64>| -> AppResult<CompetencyFact> {
+        let levels = match levels_of.get(&competency) {
+            Some(known) => known.clone(),
+            None => levels_of.entry(competency).or_insert(json(levels)?).clone(),
+        };
+        Ok(CompetencyFact { competency, mastery, levels, dues: Vec::new() })
+    };
     if needs.dues.is_empty() {
-        for (competency, levels, mastery) in store::evidence::facts(conn, user, &needs.competencies)? {
-            facts.push(CompetencyFact { competency, mastery, levels: json(&levels)?, dues: Vec::new() });
+        for (user, competency, levels, mastery) in store::evidence::facts(conn, &users, &needs.competencies)? {
+            let fact = fact_of(competency, &levels, mastery)?;
+            all.entry(user).or_default().competencies.push(fact);
         }
-    } else {
-        let all: Vec<Uuid> = needs.competencies.iter().chain(&needs.dues).copied().collect();
-        for ((competency, levels, mastery), dues) in store::evidence::facts_with_dues(conn, user, &all)? {
-            let at = match facts.iter().position(|fact| fact.competency == competency) {
-                Some(at) => at,
-                None => {
-                    facts.push(CompetencyFact { competency, mastery, levels: json(&levels)?, dues: Vec::new() });
-                    facts.len().saturating_sub(1)
-                }
-            };
-            let (at_least, due_at, due_days, enrolled, assigned) = dues;
-            if let (Some(fact), Some(at_least), Some(since)) = (facts.get_mut(at), at_least, enrolled.or(assigned))
-                && let Some(due) = due(due_at, due_days)
-            {
-                fact.dues.push((due.instant(since), at_least));
-            }
+        return Ok(());
+    }
+    let asked: Vec<Uuid> = needs.competencies.iter().chain(&needs.dues).copied().collect();
+    for ((user, competency, levels, mastery), dues) in store::evidence::facts_with_dues(conn, &users, &asked)? {
+        let facts = &mut all.entry(user).or_default().competencies;
+        if !facts.iter().any(|fact| fact.competency == competency) {
+            facts.push(fact_of(competency, &levels, mastery)?);
+        }
+        let (at_least, due_at, due_days, enrolled, assigned) = dues;
+        let fact = facts.iter_mut().find(|fact| fact.competency == competency);
+        if let (Some(fact), Some(at_least), Some(since)) = (fact, at_least, enrolled.or(assigned))
+            && let Some(due) = due(due_at, due_days)
+        {
+            fact.dues.push((due.instant(since), at_least));
         }
     }
-    learner.competencies = facts;
     Ok(())
 }
 
-/// Puts in place of a learner's mastery what it was at a past instant, by the evidence that was written down until then. A value that
-/// rolls up from others stays what it is now.
+/// Puts in place of a learner's mastery what it was at a past instant, by the evidence that was written down until then. What rolls
+/// up does so from what was below it then, in the tree as it is now.
 ///
 /// # Errors
 /// Database errors.
 pub fn as_of(conn: &mut Conn, user: Uuid, learner: &mut LearnerFacts, at: DateTime<Utc>) -> AppResult<()> {
-    let ids: Vec<Uuid> = learner.competencies.iter().map(|fact| fact.competency).collect();
-    if ids.is_empty() {
+    let asked: Vec<Uuid> = learner.competencies.iter().map(|fact| fact.competency).collect();
+    if asked.is_empty() {
         return Ok(());
     }
-    let rows = store::competencies::find_many(conn, &ids)?;
-    let evidence = store::evidence::of_until(conn, user, &ids, at)?;
-    for competency in rows.into_iter().map(Competency::read) {
-        let competency = competency?;
-        let own: Vec<Evidence> = evidence
-            .iter()
-            .filter(|(_, id, ..)| *id == competency.row.id)
-            .map(|(id, _, score, weight, at)| Evidence { id: *id, score: *score, weight: *weight, at: *at })
-            .collect();
-        let facts = learner.competencies.iter_mut().filter(|fact| fact.competency == competency.row.id);
-        facts.filter(|_| competency.rollup.is_none()).for_each(|fact| fact.mastery = competency.method.mastery(&own));
+    let mut book = Book::default();
+    let rows = store::competencies::with_below(conn, &asked)?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    for row in rows {
+        book.add(Competency::read(row)?.entry(), None);
     }
+    for (id, competency, score, weight, at) in store::evidence::of_until(conn, user, &ids, at)? {
+        book.note(competency, Evidence { id, score, weight, at });
+    }
+    book.reckon(&ids);
+    learner.set_mastery(asked.into_iter().map(|id| (id, book.value(id))));
     Ok(())
 }
 
@@ -161,14 +182,13 @@ pub fn for_simulation(
         return Ok(Vec::new());
     }
     let targets = store::targets::of_scopes(conn, &[course])?;
-    let rows = store::competencies::find_many(conn, &ids)?;
+    let rows = store::competencies::with_below(conn, &ids)?;
     rows.into_iter()
         .map(|row| {
             let competency = Competency::read(row)?;
             let own = targets.iter().filter(|target| target.competency_id == competency.row.id);
             Ok(KnownCompetency {
-                id: competency.row.id,
-                method: competency.method,
+                entry: competency.entry(),
                 levels: competency.levels,
                 dues: own.filter_map(|t| Some((due(t.due_at, t.due_days)?, t.at_least))).collect(),
             })

@@ -59,7 +59,7 @@ pub fn list(
     let among = match course {
         Some(id) => {
             let course = courses::row(conn, id)?.ok_or_else(|| AppError::not_found("course"))?;
-            Some(ids_of(store::competencies::of_course(conn, course.id, course.latest_revision)?))
+            Some(ids_of(store::competencies::of_courses(conn, &[course.id])?))
         }
         None => None,
     };

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::Competency;
 use crate::db::{Conn, lock_mastery};
+use crate::domain::mastery::book::Book;
 use crate::domain::mastery::proof::{Proof, Turn, turn};
-use crate::domain::mastery::rollup::Child;
 use crate::domain::mastery::{Evidence, level_of, reaches};
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
-use crate::features::competencies::store::evidence::{EvidenceRow, MasteryRow};
+use crate::features::competencies::store::evidence::{EvidenceRow, MasteryRow, Reckonable};
 use crate::features::competencies::store::{self};
 use crate::features::enrollments;
 use crate::jobs::queue;
@@ -74,8 +74,8 @@ pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work]) -> AppResul
     }
     lock_mastery(conn, user)?;
     // A course may name what was deleted since it was published.
-    let known = store::evidence::with_mastery(conn, user, &touched)?;
-    let exists: HashSet<Uuid> = known.iter().map(|(row, _)| row.id).collect();
+    let known = store::evidence::to_reckon(conn, user, &touched)?;
+    let exists: HashSet<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
     let mut rows = Vec::new();
     for work in works {
         for proof in work.proofs.iter().filter(|proof| exists.contains(&proof.competency)) {
@@ -115,132 +115,89 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, user: Uuid, source: Uuid, module: &s
     }
     lock_mastery(conn, user)?;
     store::evidence::delete_source(conn, source, module)?;
-    let known = store::evidence::with_mastery(conn, user, &touched)?;
+    let known = store::evidence::to_reckon(conn, user, &touched)?;
     reckon(conn, ctx, user, known)
 }
 
-/// Reckons a person's mastery of these competencies, and of those above that roll up.
-pub(super) fn reckon(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    user: Uuid,
-    known: Vec<(store::competencies::CompetencyRow, Option<MasteryRow>)>,
-) -> AppResult<Reckoned> {
-    let mut before: HashMap<Uuid, MasteryRow> = HashMap::new();
-    let mut all: BTreeMap<Uuid, Competency> = BTreeMap::new();
-    let mut leaves: Vec<Uuid> = Vec::new();
-    let mut keep = |(row, mastery): (store::competencies::CompetencyRow, Option<MasteryRow>),
-                    all: &mut BTreeMap<Uuid, Competency>|
-     -> AppResult<()> {
-        if let Some(mastery) = mastery {
-            before.insert(row.id, mastery);
-        }
-        all.entry(row.id).or_insert(Competency::read(row)?);
-        Ok(())
-    };
-    for pair in known {
-        leaves.push(pair.0.id);
-        keep(pair, &mut all)?;
-    }
-    let above = if all.values().any(|c| c.row.parent_id.is_some()) {
-        store::competencies::above(conn, &leaves)?
-    } else {
-        Vec::new()
-    };
-    let mut parents: Vec<Uuid> = above.iter().filter(|row| row.rollup.is_some()).map(|row| row.id).collect();
-    parents.extend(all.values().filter(|c| c.rollup.is_some()).map(|c| c.row.id));
-    let mut children: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    if !parents.is_empty() {
-        for pair in store::evidence::with_mastery(conn, user, &parents)? {
-            keep(pair, &mut all)?;
-        }
-        for pair in store::evidence::children_with_mastery(conn, user, &parents)? {
-            children.entry(pair.0.parent_id.unwrap_or_default()).or_default().push(pair.0.id);
-            keep(pair, &mut all)?;
-        }
-    }
-    let mut evidence: HashMap<Uuid, Vec<Evidence>> = HashMap::new();
-    for (id, competency, score, weight, at) in store::evidence::of(conn, user, &leaves)? {
-        evidence.entry(competency).or_default().push(Evidence { id, score, weight, at });
-    }
-    let mut values: HashMap<Uuid, Option<f64>> = before.iter().map(|(id, row)| (*id, row.value)).collect();
-    for id in &leaves {
-        let own = evidence.get(id).map(Vec::as_slice).unwrap_or_default();
-        if let Some(competency) = all.get(id).filter(|c| c.rollup.is_none()) {
-            values.insert(*id, competency.method.mastery(own));
-        }
-    }
-    for id in deepest_first(&parents, &all, &above) {
-        let Some(rollup) = all.get(&id).and_then(|c| c.rollup) else { continue };
-        let below: Vec<Child> = children
-            .get(&id)
-            .into_iter()
-            .flatten()
-            .filter_map(|child| all.get(child))
-            .map(|child| Child {
-                mastery: values.get(&child.row.id).copied().flatten(),
-                required: child.row.required,
-                points: child.row.points,
-                at_least: child.row.mastered_at_least,
-            })
-            .collect();
-        values.insert(id, rollup.mastery(&below));
-    }
-    let mut touched: Vec<Uuid> = leaves.clone();
-    touched.extend(parents);
-    settle(conn, ctx, user, &touched, &all, &before, &values, &evidence)
+/// Competencies of a person as they are stored.
+struct Kept {
+    all: BTreeMap<Uuid, Competency>,
+    before: HashMap<Uuid, MasteryRow>,
+    marked: HashSet<Uuid>,
+    book: Book,
 }
 
-/// Parents that roll up, those that are farther from the top first.
-fn deepest_first(
-    parents: &[Uuid],
-    all: &BTreeMap<Uuid, Competency>,
-    above: &[store::competencies::CompetencyRow],
-) -> Vec<Uuid> {
-    let parent_of = |id: Uuid| {
-        let row = above.iter().find(|row| row.id == id).or_else(|| all.get(&id).map(|c| &c.row));
-        row.and_then(|row| row.parent_id)
-    };
-    let depth = |id: Uuid| {
-        let mut at = parent_of(id);
-        let mut depth = 0_usize;
-        while let Some(id) = at.filter(|_| depth < 1000) {
-            at = parent_of(id);
-            depth = depth.saturating_add(1);
+impl Kept {
+    fn keep(&mut self, (row, mastery, marked): Reckonable) -> AppResult<()> {
+        let competency = Competency::read(row)?;
+        let id = competency.row.id;
+        if marked {
+            self.marked.insert(id);
         }
-        depth
-    };
-    let mut sorted: Vec<Uuid> = parents.to_vec();
-    sorted.sort_by_key(|id| std::cmp::Reverse(depth(*id)));
-    sorted.dedup();
-    sorted
+        self.book.add(competency.entry(), mastery.as_ref().and_then(|row| row.value));
+        self.before.extend(mastery.map(|row| (id, row)));
+        self.all.entry(id).or_insert(competency);
+        Ok(())
+    }
+}
+
+/// These competencies with their evidence, all above them, and all that those which roll up do so from.
+fn load(conn: &mut Conn, user: Uuid, known: Vec<Reckonable>) -> AppResult<Kept> {
+    let (all, before, marked) = (BTreeMap::new(), HashMap::new(), HashSet::new());
+    let mut kept = Kept { all, before, marked, book: Book::default() };
+    let touched: Vec<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
+    let in_tree = known.iter().any(|(row, ..)| row.parent_id.is_some());
+    for pair in known {
+        kept.keep(pair)?;
+    }
+    if in_tree {
+        for pair in store::evidence::above_to_reckon(conn, user, &touched)? {
+            kept.keep(pair)?;
+        }
+    }
+    let parents: Vec<Uuid> = kept.all.values().filter(|c| c.rollup.is_some()).map(|c| c.row.id).collect();
+    if !parents.is_empty() {
+        for (row, mastery) in store::evidence::children_with_mastery(conn, user, &parents)? {
+            // Those that are reckoned are known already, with their marks.
+            kept.keep((row, mastery, false))?;
+        }
+    }
+    for (id, competency, score, weight, at) in store::evidence::of(conn, user, &touched)? {
+        kept.book.note(competency, Evidence { id, score, weight, at });
+    }
+    Ok(kept)
+}
+
+/// A person's book of these competencies, to reckon with before anything is written.
+///
+/// # Errors
+/// Database errors.
+pub fn book(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Book> {
+    let known = store::evidence::to_reckon(conn, user, list)?;
+    Ok(load(conn, user, known)?.book)
+}
+
+/// Reckons a person's mastery of these competencies, and of those above that roll up.
+pub(super) fn reckon(conn: &mut Conn, ctx: &Ctx, user: Uuid, known: Vec<Reckonable>) -> AppResult<Reckoned> {
+    let touched: Vec<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
+    let mut kept = load(conn, user, known)?;
+    let reckoned = kept.book.reckon(&touched);
+    settle(conn, ctx, user, &kept, &reckoned)
 }
 
 /// Writes what changed, and says what is to be told of it.
-#[expect(clippy::too_many_arguments, reason = "the parts of one reckoning")]
-fn settle(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    user: Uuid,
-    touched: &[Uuid],
-    all: &BTreeMap<Uuid, Competency>,
-    before: &HashMap<Uuid, MasteryRow>,
-    values: &HashMap<Uuid, Option<f64>>,
-    evidence: &HashMap<Uuid, Vec<Evidence>>,
-) -> AppResult<Reckoned> {
+fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]) -> AppResult<Reckoned> {
     let mut done = Reckoned::default();
     let mut rows = Vec::new();
-    let mut seen = HashSet::new();
     let mut risen: Vec<Uuid> = Vec::new();
-    for id in touched.iter().filter(|id| seen.insert(**id)) {
-        let Some(competency) = all.get(id) else { continue };
-        let old = before.get(id);
-        let (was, is) = (old.and_then(|row| row.value), values.get(id).copied().flatten());
+    for id in reckoned {
+        let Some(competency) = kept.all.get(id) else { continue };
+        let old = kept.before.get(id);
+        let (was, is) = (old.and_then(|row| row.value), kept.book.value(*id));
         let level = level_of(is, &competency.levels).map(|level| level.name.clone());
-        let count = match evidence.get(id) {
-            Some(own) => i32::try_from(own.len()).unwrap_or(i32::MAX),
-            None if competency.rollup.is_some() => old.map_or(0, |row| row.evidence_count),
-            None => 0,
+        let count = match kept.book.evidence(*id) {
+            [] if competency.rollup.is_some() => old.map_or(0, |row| row.evidence_count),
+            own => i32::try_from(own.len()).unwrap_or(i32::MAX),
         };
         let turn = turn(was, is, competency.row.mastered_at_least);
         let mastered_at = match turn {
@@ -265,7 +222,7 @@ fn settle(
         if was != is {
             done.changed.insert(*id, is);
         }
-        if is > was {
+        if is > was && kept.marked.contains(id) {
             risen.push(*id);
         }
         let kind = match turn {
@@ -279,18 +236,16 @@ fn settle(
     }
     store::evidence::save_mastery(conn, &rows)?;
     if !risen.is_empty() {
-        caught_up(conn, user, &risen, values)?;
+        caught_up(conn, user, &risen, &kept.book)?;
     }
     Ok(done)
 }
 
 /// Who caught up may be told to be behind again.
-fn caught_up(conn: &mut Conn, user: Uuid, risen: &[Uuid], values: &HashMap<Uuid, Option<f64>>) -> AppResult<()> {
+fn caught_up(conn: &mut Conn, user: Uuid, risen: &[Uuid], book: &Book) -> AppResult<()> {
     let reached: Vec<Uuid> = store::targets::marked(conn, user, risen)?
         .into_iter()
-        .filter(|(_, competency, at_least)| {
-            values.get(competency).copied().flatten().is_some_and(|value| reaches(value, *at_least))
-        })
+        .filter(|(_, competency, at_least)| book.value(*competency).is_some_and(|value| reaches(value, *at_least)))
         .map(|(target, ..)| target)
         .collect();
     if reached.is_empty() { Ok(()) } else { store::targets::unmark(conn, user, &reached) }
@@ -333,7 +288,7 @@ pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
             // One person after the other: each has its own evidence, tree and enrollments.
             for user in people {
                 lock_mastery(conn, user)?;
-                let known = store::evidence::with_mastery(conn, user, &[competency])?;
+                let known = store::evidence::to_reckon(conn, user, &[competency])?;
                 let reckoned = reckon(conn, &ctx, user, known)?;
                 tell(conn, &ctx, user, reckoned, Vec::new())?;
             }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 use diesel::{
@@ -14,7 +15,7 @@ use super::ids;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{
-    competencies, competency_targets as targets, course_revisions as revisions, evidence,
+    competencies, competency_targets as targets, course_revisions as revisions, courses, evidence,
     revision_competencies as alignments,
 };
 use crate::db::types::{At, Id};
@@ -206,13 +207,25 @@ pub fn users_of(conn: &mut Conn, id: Uuid) -> AppResult<Vec<&'static str>> {
     Ok(found)
 }
 
-/// What a course is about: what its targets name, and what its newest revision teaches, assesses and asks about.
-pub fn of_course(conn: &mut Conn, course: Uuid, revision: i32) -> AppResult<Vec<CompetencyRow>> {
-    let aims = targets::table.filter(targets::scope_id.eq(Id(course))).select(targets::competency_id);
+/// Those of a framework that are not retired, in the order in which they are shown.
+pub fn in_use(conn: &mut Conn, framework: Uuid, most: usize) -> AppResult<Vec<CompetencyRow>> {
+    Ok(competencies::table
+        .filter(competencies::framework_id.eq(Id(framework)))
+        .filter(competencies::retired_at.is_null())
+        .order((competencies::position, competencies::id))
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(CompetencyRow::as_select())
+        .load(conn)?)
+}
+
+/// What courses are about: what their targets name, and what their newest revisions teach, assess and ask about.
+pub fn of_courses(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
+    let aims = targets::table.filter(targets::scope_id.eq_any(ids(of))).select(targets::competency_id);
     let named = alignments::table
         .inner_join(revisions::table.on(revisions::id.eq(alignments::revision_id)))
-        .filter(revisions::course_id.eq(Id(course)))
-        .filter(revisions::number.eq(revision))
+        .inner_join(courses::table.on(courses::id.eq(revisions::course_id)))
+        .filter(courses::id.eq_any(ids(of)))
+        .filter(revisions::number.eq(courses::latest_revision))
         .select(alignments::competency_id);
     Ok(competencies::table
         .filter(competencies::id.eq_any(aims).or(competencies::id.eq_any(named)))
@@ -222,16 +235,34 @@ pub fn of_course(conn: &mut Conn, course: Uuid, revision: i32) -> AppResult<Vec<
         .load(conn)?)
 }
 
-/// All that stand somewhere above these.
-pub fn above(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
+/// What stands somewhere above these, as SQL.
+pub(super) fn climbing(list: &[Uuid]) -> SqlLiteral<Bool> {
     // Ids are written out: a list of any length cannot be bound within a fragment.
     let list: Vec<String> = list.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
-    let climbing = sql::<Bool>(&format!(
+    sql::<Bool>(&format!(
         "competencies.id IN (WITH RECURSIVE up (id) AS (SELECT parent_id FROM competencies WHERE id IN ({}) \
          UNION SELECT c.parent_id FROM competencies c JOIN up ON c.id = up.id) SELECT id FROM up WHERE id IS NOT NULL)",
         list.join(", ")
+    ))
+}
+
+/// Ids of all that stand somewhere above these.
+pub fn above(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    Ok(competencies::table.filter(climbing(list)).select(competencies::id).load(conn)?)
+}
+
+/// These, with all from which those of them that roll up do so.
+pub fn with_below(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
+    // Ids are written out: a list of any length cannot be bound within a fragment.
+    let list: Vec<String> = list.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
+    let descending = sql::<Bool>(&format!(
+        "competencies.id IN (WITH RECURSIVE down (id, rollup) AS (SELECT id, rollup FROM competencies WHERE id IN ({}) \
+         UNION SELECT c.id, c.rollup FROM competencies c JOIN down ON c.parent_id = down.id \
+         WHERE down.rollup IS NOT NULL AND c.retired_at IS NULL) SELECT id FROM down)",
+        list.join(", ")
     ));
-    Ok(competencies::table.filter(climbing).select(CompetencyRow::as_select()).load(conn)?)
+    let rows = competencies::table.filter(descending).select(CompetencyRow::as_select());
+    Ok(rows.order(competencies::id).load(conn)?)
 }
 
 /// Raises what is required by the name of a level to the level's new threshold.

@@ -1,6 +1,7 @@
 //! SQL about evidence and mastery.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{auto_type, exists};
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
@@ -8,11 +9,14 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::competencies::CompetencyRow;
+use super::competencies::{CompetencyRow, climbing};
 use super::ids;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{competencies, competency_targets as targets, enrollments, evidence, goal_learners, mastery};
+use crate::db::schema::{
+    behind_marks as marks, competencies, competency_targets as targets, enrollments, evidence, goal_learners, mastery,
+    users,
+};
 use crate::db::types::{At, Id};
 use crate::error::AppResult;
 use crate::per_backend;
@@ -189,6 +193,40 @@ pub fn with_mastery(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec
         .load(conn)?)
 }
 
+/// A competency with how far a person has come in it, and whether they were told that they are behind and have not caught up.
+pub type Reckonable = (CompetencyRow, Option<MasteryRow>, bool);
+
+/// Whether somebody is marked as behind on the competency of the row.
+#[auto_type]
+fn is_marked(user: Id) -> _ {
+    exists(
+        marks::table
+            .inner_join(targets::table.on(targets::id.eq(marks::target_id)))
+            .filter(marks::user_id.eq(user))
+            .filter(targets::competency_id.eq(competencies::id)),
+    )
+}
+
+/// These competencies, to reckon them.
+pub fn to_reckon(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Reckonable>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(competencies::id.eq_any(ids(list)))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select(), is_marked(Id(user))))
+        .load(conn)?)
+}
+
+/// All that stand somewhere above these, to reckon them.
+pub fn above_to_reckon(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Reckonable>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(climbing(list))
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select(), is_marked(Id(user))))
+        .load(conn)?)
+}
+
 /// Those directly below these, with how far a person has come in each.
 pub fn children_with_mastery(
     conn: &mut Conn,
@@ -278,41 +316,44 @@ pub fn people_with(conn: &mut Conn, competency: Uuid, after: Option<Uuid>, limit
     Ok(query.load(conn)?)
 }
 
-/// What conditions ask of a competency: id, levels, mastery.
-pub type Fact = (Uuid, String, Option<f64>);
+/// What conditions ask of a user and a competency: user, competency, levels, mastery.
+pub type Fact = (Uuid, Uuid, String, Option<f64>);
 
-pub fn facts(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<Fact>> {
-    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
-    Ok(competencies::table
+/// One row for each of these users and each of these competencies that exists.
+pub fn facts(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult<Vec<Fact>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(users::id));
+    Ok(users::table
+        .inner_join(competencies::table.on(competencies::id.eq_any(ids(list))))
         .left_join(mastery::table.on(own))
-        .filter(competencies::id.eq_any(ids(list)))
-        .select((competencies::id, competencies::levels, mastery::value.nullable()))
+        .filter(users::id.eq_any(ids(of)))
+        .select((users::id, competencies::id, competencies::levels, mastery::value.nullable()))
         .load(conn)?)
 }
 
 /// A due date as it is stored: required mastery, instant or days, and what days count from: enrollment, assignment of a goal.
 pub type DueColumns = (Option<f64>, Option<DateTime<Utc>>, Option<i32>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// [`facts`] with every due date of the person, in one statement: a row for each.
-pub fn facts_with_dues(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec<(Fact, DueColumns)>> {
-    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+/// [`facts`] with every due date of each person, in one statement: a row for each.
+pub fn facts_with_dues(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult<Vec<(Fact, DueColumns)>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(users::id));
     let enrolled = enrollments::course_id
         .nullable()
         .eq(targets::scope_id.nullable())
-        .and(enrollments::user_id.nullable().eq(Id(user)))
+        .and(enrollments::user_id.nullable().eq(users::id.nullable()))
         .and(enrollments::status.nullable().eq("active"));
     let assigned = goal_learners::goal_id
         .nullable()
         .eq(targets::scope_id.nullable())
-        .and(goal_learners::user_id.nullable().eq(Id(user)));
-    Ok(competencies::table
+        .and(goal_learners::user_id.nullable().eq(users::id.nullable()));
+    Ok(users::table
+        .inner_join(competencies::table.on(competencies::id.eq_any(ids(list))))
         .left_join(mastery::table.on(own))
         .left_join(targets::table.on(targets::competency_id.eq(competencies::id)))
         .left_join(enrollments::table.on(enrolled))
         .left_join(goal_learners::table.on(assigned))
-        .filter(competencies::id.eq_any(ids(list)))
+        .filter(users::id.eq_any(ids(of)))
         .select((
-            (competencies::id, competencies::levels, mastery::value.nullable()),
+            (users::id, competencies::id, competencies::levels, mastery::value.nullable()),
             (
                 targets::at_least.nullable(),
                 targets::due_at.nullable(),

@@ -19,12 +19,24 @@ use crate::domain::facts::ModuleRecord;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
 
-/// The records of an enrollment: module key and JSON.
-pub fn records(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, String)>> {
-    Ok(module_records::table
-        .filter(module_records::enrollment_id.eq(Id(enrollment)))
-        .select((module_records::module_key, module_records::data))
-        .load(conn)?)
+fn ids(list: &[Uuid]) -> Vec<Id> {
+    list.iter().map(|id| Id(*id)).collect()
+}
+
+/// The records of enrollments: enrollment, module key and JSON.
+pub fn records(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, String, String)>> {
+    let columns = (module_records::enrollment_id, module_records::module_key, module_records::data);
+    Ok(match of {
+        // The usual case gets a statement of its own, which stays prepared.
+        [id] => per_backend!(conn, |c| module_records::table
+            .filter(module_records::enrollment_id.eq(Id(*id)))
+            .select(columns)
+            .load(c))?,
+        many => module_records::table
+            .filter(module_records::enrollment_id.eq_any(many.iter().map(|id| Id(*id))))
+            .select(columns)
+            .load(conn)?,
+    })
 }
 
 /// Writes records, those that exist anew.
@@ -148,11 +160,12 @@ pub fn events(
 /// A chosen branch: stage, branch, when, whether by the engine.
 pub type ChoiceRow = (String, String, DateTime<Utc>, bool);
 
-pub fn choices(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<ChoiceRow>> {
+/// The choices made in enrollments, in order of choosing.
+pub fn choices(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, ChoiceRow)>> {
     Ok(choices::table
-        .filter(choices::enrollment_id.eq(Id(enrollment)))
+        .filter(choices::enrollment_id.eq_any(of.iter().map(|id| Id(*id))))
         .order((choices::at, choices::branch_key))
-        .select((choices::stage_key, choices::branch_key, choices::at, choices::auto))
+        .select((choices::enrollment_id, (choices::stage_key, choices::branch_key, choices::at, choices::auto)))
         .load(conn)?)
 }
 
@@ -252,32 +265,39 @@ pub fn attempts_until(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -
         .load(conn)?)
 }
 
-pub fn attributes(conn: &mut Conn, user: Uuid) -> AppResult<Value> {
-    Ok(users::table.filter(users::id.eq(Id(user))).select(users::attributes).first(conn)?)
+/// Profile attributes of users.
+pub fn attributes(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Value)>> {
+    Ok(users::table.filter(users::id.eq_any(ids(of))).select((users::id, users::attributes)).load(conn)?)
 }
 
-/// Certificates of some courses: course, issued, expires, revoked.
-pub type CertificateFact = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+/// Certificates of some courses: user, course, issued, expires, revoked.
+pub type CertificateFact = (Uuid, Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-pub fn certificates_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<CertificateFact>> {
+pub fn certificates_of(conn: &mut Conn, of: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<CertificateFact>> {
     Ok(certificates::table
-        .filter(certificates::user_id.eq(Id(user)))
-        .filter(certificates::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
-        .select((certificates::course_id, certificates::issued_at, certificates::expires_at, certificates::revoked_at))
+        .filter(certificates::user_id.eq_any(ids(of)))
+        .filter(certificates::course_id.eq_any(ids(of_courses)))
+        .select((
+            certificates::user_id,
+            certificates::course_id,
+            certificates::issued_at,
+            certificates::expires_at,
+            certificates::revoked_at,
+        ))
         .load(conn)?)
 }
 
-/// Of these groups those that exist, each with the number of memberships of the user in it or below it.
-pub fn groups_of(conn: &mut Conn, user: Uuid, of_groups: &[Uuid]) -> AppResult<Vec<(Uuid, i64)>> {
+/// Of these groups those that exist, each with those of these users who are in it or below it: one row without a user, or one for
+/// each.
+pub fn groups_of(conn: &mut Conn, of: &[Uuid], of_groups: &[Uuid]) -> AppResult<Vec<(Uuid, Option<Uuid>)>> {
     use crate::db::schema::{group_members as members, group_paths as paths};
-    use diesel::dsl::count;
     use diesel::{BoolExpressionMethods, JoinOnDsl, NullableExpressionMethods};
-    let of_user = members::group_id.eq(paths::group_id).and(members::user_id.eq(Id(user)));
+    let of_user = members::group_id.eq(paths::group_id).and(members::user_id.eq_any(ids(of)));
     Ok(paths::table
         .left_join(members::table.on(of_user))
-        .filter(paths::ancestor_id.eq_any(of_groups.iter().map(|id| Id(*id))))
-        .group_by(paths::ancestor_id)
-        .select((paths::ancestor_id, count(members::user_id.nullable())))
+        .filter(paths::ancestor_id.eq_any(ids(of_groups)))
+        .select((paths::ancestor_id, members::user_id.nullable()))
+        .distinct()
         .load(conn)?)
 }
 
@@ -293,23 +313,30 @@ pub fn learns(conn: &mut Conn, course: Uuid, user: Uuid) -> AppResult<bool> {
         .is_some())
 }
 
-/// Active enrollments of somebody whose conditions ask about any of these competencies, locked. On Postgres those that another
-/// transaction holds are passed over: it reckons them itself.
-pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+/// Active enrollments of somebody, but for one, whose conditions ask about any of these competencies.
+pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>) -> AppResult<Vec<Uuid>> {
     use crate::db::schema::revision_competencies as asked;
     let revisions = asked::table
-        .filter(asked::competency_id.eq_any(about.iter().map(|id| Id(*id))))
+        .filter(asked::competency_id.eq_any(ids(about)))
         .filter(asked::touch.eq("asks"))
         .select(asked::revision_id.nullable());
-    let these = enrollments::table
+    Ok(enrollments::table
         .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::id.ne(Id(except.unwrap_or_default())))
         .filter(enrollments::status.eq("active"))
         .filter(enrollments::revision_id.eq_any(revisions))
         .order(enrollments::id)
-        .limit(50);
+        .select(enrollments::id)
+        .load(conn)?)
+}
+
+/// The enrollment of an attempt, locked until the transaction ends.
+pub fn locked_of_attempt(conn: &mut Conn, attempt: Uuid) -> AppResult<Option<EnrollmentRow>> {
+    let of = attempts::table.filter(attempts::id.eq(Id(attempt))).select(attempts::enrollment_id);
+    let row = enrollments::table.filter(enrollments::id.eq_any(of));
     Ok(match conn {
-        Conn::Pg(c) => these.select(EnrollmentRow::as_select()).for_update().skip_locked().load(c)?,
-        Conn::Sqlite(c) => these.select(EnrollmentRow::as_select()).load(c)?,
+        Conn::Pg(c) => row.select(EnrollmentRow::as_select()).for_update().get_result(c).optional()?,
+        Conn::Sqlite(c) => row.select(EnrollmentRow::as_select()).get_result(c).optional()?,
     })
 }
 
@@ -325,12 +352,12 @@ pub fn completed_by_staff(conn: &mut Conn, enrollment: Uuid, module: &str) -> Ap
         .optional()?)
 }
 
-/// Enrollments in some courses: course, status.
-pub fn courses_of(conn: &mut Conn, user: Uuid, of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, String)>> {
+/// Enrollments in some courses: user, course, status.
+pub fn courses_of(conn: &mut Conn, of: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, String)>> {
     Ok(enrollments::table
-        .filter(enrollments::user_id.eq(Id(user)))
-        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
+        .filter(enrollments::user_id.eq_any(ids(of)))
+        .filter(enrollments::course_id.eq_any(ids(of_courses)))
         .filter(enrollments::status.eq_any(["active", "completed"]))
-        .select((enrollments::course_id, enrollments::status))
+        .select((enrollments::user_id, enrollments::course_id, enrollments::status))
         .load(conn)?)
 }

@@ -225,22 +225,11 @@ pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Vec<UserGameP
     Ok(items)
 }
 
-/// Adds what conditions ask about badges and games to the facts of one learner.
+/// Adds what conditions ask about badges and games to the facts of many.
 ///
 /// # Errors
 /// Database errors.
-pub fn load_facts(conn: &mut Conn, user: Uuid, needs: &FactNeeds, learner: &mut LearnerFacts) -> AppResult<()> {
-    if needs.badges.is_empty() && needs.games.is_empty() {
-        return Ok(());
-    }
-    let mut all = HashMap::from([(user, std::mem::take(learner))]);
-    add_facts(conn, needs, &mut all)?;
-    *learner = all.remove(&user).unwrap_or_default();
-    Ok(())
-}
-
-/// Adds what conditions ask about badges and games to the facts of many.
-pub(super) fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, LearnerFacts>) -> AppResult<()> {
+pub fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, LearnerFacts>) -> AppResult<()> {
     let users: Vec<Uuid> = all.keys().copied().collect::<BTreeSet<_>>().into_iter().collect();
     if !needs.badges.is_empty() {
         let known = store::badges::existing(conn, &needs.badges)?;

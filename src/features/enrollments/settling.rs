@@ -1,0 +1,190 @@
+//! Bringing what is stored of enrollments along with what is known of their learners: progress, and completion with its certificate
+//! and freed seat. The path is computed from the facts whenever it is read; what reports and lists show is stored, and this is the
+//! one way in which it follows. As many statements for one enrollment as for five hundred.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::seats;
+use super::state::{Loaded, load_many, outline, progress};
+use super::store::{self, EnrollmentRow};
+use crate::db::Conn;
+use crate::error::AppResult;
+use crate::events::dispatch::Consumer;
+use crate::events::{self, Event, NewEvent};
+use crate::features::certificates;
+use crate::jobs::queue;
+use crate::state::{Ctx, State};
+
+/// The job that settles the enrollments of a person whom another transaction was busy with.
+pub const JOB: &str = "settle_enrollments";
+
+/// Reads the event log. What happens outside of a course can move a learner within it: a profile that changes, a certificate, a
+/// badge, a group.
+pub const CONSUMER: Consumer = Consumer { name: "enrollments", handle: follow };
+
+/// Events that can change what conditions ask about a learner, by the beginning of their names. Mastery is not among them: whoever
+/// reckons it settles in the same transaction. Only that time has passed is told by an event alone.
+const KINDS: [&str; 9] = [
+    "user.",
+    "group.",
+    "enrollment.",
+    "course.completed",
+    "certificate.",
+    "badge.",
+    "points.",
+    "level.",
+    "competency.behind",
+];
+
+/// Enrollments in one statement at most.
+pub(super) const PIECE: usize = 500;
+
+/// Stores anew where learners stand, wherever that is not what the facts say; answers the enrollments as they are now. They must be
+/// locked, or new. A seat that a completion frees goes on, and whoever gets it is settled too.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn settle(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<Vec<EnrollmentRow>> {
+    let mut given = Vec::with_capacity(rows.len());
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let piece: Vec<EnrollmentRow> = rest.drain(..rest.len().min(PIECE)).collect();
+        let (settled, freed) = settle_piece(conn, ctx, piece)?;
+        given.extend(settled);
+        seats::promote_waiting(conn, ctx, &freed)?;
+    }
+    Ok(given)
+}
+
+/// Settles as many as one statement takes; answers them, and the courses in which seats became free.
+pub(super) fn settle_piece(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    rows: Vec<EnrollmentRow>,
+) -> AppResult<(Vec<EnrollmentRow>, Vec<Uuid>)> {
+    let mut kept = Vec::with_capacity(rows.len());
+    let mut asking = Vec::new();
+    for row in rows {
+        // Outlines are kept in memory; a piece spans few revisions.
+        let asks = match row.revision_id.filter(|_| row.status == "active") {
+            Some(revision) => outline(conn, revision)?.needs.beyond_enrollment(),
+            None => false,
+        };
+        if asks { asking.push(row) } else { kept.push(row) }
+    }
+    let mut changed = Vec::new();
+    let mut completed = Vec::new();
+    for mut loaded in load_many(conn, asking)? {
+        let standing = loaded.standing(ctx);
+        if !standing.complete && standing.progress == progress(&loaded.row) {
+            kept.push(loaded.row);
+            continue;
+        }
+        if loaded.stand(ctx, &standing)? {
+            completed.push(loaded.row.clone());
+        }
+        loaded.keep();
+        changed.push(loaded.row);
+    }
+    store::update_many(conn, &changed)?;
+    let freed = complete(conn, ctx, &completed, Vec::new())?.0;
+    kept.extend(changed);
+    Ok((kept, freed))
+}
+
+/// Tells of completions and issues their certificates, after what else is to be told; answers the courses in which seats became
+/// free, and the certificates by enrollment.
+pub(super) fn complete(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    completed: &[EnrollmentRow],
+    mut log: Vec<NewEvent>,
+) -> AppResult<(Vec<Uuid>, HashMap<Uuid, Uuid>)> {
+    let mut issued = HashMap::new();
+    if !completed.is_empty() {
+        log.extend(completed.iter().map(|row| {
+            NewEvent::new("course.completed", "enrollment", row.id)
+                .course(row.course_id)
+                .user(row.user_id)
+                .data(json!({"enrollment_id": row.id, "generation": row.generation}))
+        }));
+        let (certificates, told) = certificates::issue_on_completion(conn, ctx, completed)?;
+        issued = certificates;
+        log.extend(told);
+    }
+    events::append(conn, ctx, log)?;
+    let freed: BTreeSet<Uuid> = completed.iter().map(|row| row.course_id).collect();
+    Ok((freed.into_iter().collect(), issued))
+}
+
+/// Brings along those of somebody's other enrollments whose conditions ask about competencies that changed. Those that another
+/// transaction holds cannot be waited for, since it may wait for this one; they are settled by a job once this one is done.
+///
+/// # Errors
+/// Database errors.
+pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, changed: &[Uuid], except: Option<Uuid>) -> AppResult<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let asking = store::asking(conn, user, changed, except)?;
+    if asking.is_empty() {
+        return Ok(());
+    }
+    let rows = store::lock_free(conn, &asking)?;
+    if rows.len() < asking.len() {
+        let key = format!("{JOB}:{user}");
+        queue::enqueue(conn, JOB, Some(&key), json!({"user_id": user}), ctx.now, ctx.now)?;
+    }
+    settle(conn, ctx, rows).map(drop)
+}
+
+/// Settles the enrollments of one person; run by the worker.
+///
+/// # Errors
+/// Database errors.
+pub fn settle_person(state: &State, payload: &Value) -> AppResult<()> {
+    let user = payload.get("user_id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
+    let Some(user) = user else { return Ok(()) };
+    let ctx = state.system();
+    state.db.write_here(move |conn| settle_people(conn, &ctx, &[user]))
+}
+
+fn follow(conn: &mut Conn, ctx: &Ctx, events: &[Event]) -> AppResult<()> {
+    let matters = |event: &&Event| KINDS.iter().any(|kind| event.kind.starts_with(kind));
+    let people: BTreeSet<Uuid> = events.iter().filter(matters).filter_map(|event| event.user_id).collect();
+    settle_people(conn, ctx, &people.into_iter().collect::<Vec<_>>())
+}
+
+fn settle_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid]) -> AppResult<()> {
+    let mut asking = Vec::new();
+    for (id, revision) in store::active_of(conn, people)? {
+        // Outlines are kept in memory.
+        if outline(conn, revision)?.needs.beyond_enrollment() {
+            asking.push(id);
+        }
+    }
+    for piece in asking.chunks(PIECE) {
+        let rows = store::find_many_locked(conn, piece)?;
+        settle(conn, ctx, rows)?;
+    }
+    Ok(())
+}
+
+impl Loaded {
+    /// Puts where the learner stands into the row, with a new version; answers whether that completes the course.
+    pub(super) fn stand(&mut self, ctx: &Ctx, standing: &crate::domain::path::Standing) -> AppResult<bool> {
+        self.row.percent = standing.progress.percent;
+        self.row.done_weight = standing.progress.done_weight;
+        self.row.total_weight = standing.progress.total_weight;
+        let completes = standing.complete && self.row.status == "active";
+        if completes {
+            self.row.status = "completed".to_owned();
+            self.row.completed_at = Some(ctx.now);
+        }
+        self.touch(ctx)?;
+        Ok(completes)
+    }
+}
