@@ -19,10 +19,10 @@ use crate::http::routes::Routes;
 
 pub use following::CONSUMER;
 pub use learning::{choose, grant, record, refused};
-pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
+pub use mass::{Enrolled, Source, Wanted, enroll_many, promote_waiting, withdraw_groups};
 pub use proving::refresh;
 pub use reading::next;
-pub use service::{approve, enroll, expire_due, promote_waiting, reject, withdraw};
+pub use service::{approve, enroll, expire_due, reject, withdraw};
 pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.

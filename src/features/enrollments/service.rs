@@ -208,35 +208,6 @@ fn exists(id: Uuid, status: &str) -> AppError {
     .with("enrollment_id", id)
 }
 
-/// Gives free seats to those who have waited longest, with the newest revision.
-///
-/// # Errors
-/// Database errors.
-pub fn promote_waiting(conn: &mut Conn, ctx: &Ctx, course_id: Uuid) -> AppResult<()> {
-    lock_row(conn, LockTable::Courses, course_id)?;
-    let Some(course) = courses::row(conn, course_id)? else { return Ok(()) };
-    let free = match course.seats {
-        Some(seats) => i64::from(seats).saturating_sub(store::count_active(conn, course_id)?),
-        None => 1000,
-    };
-    if free <= 0 || course.waitlist_counter == 0 {
-        return Ok(());
-    }
-    let lucky = store::first_waiting(conn, course_id, free.min(1000))?;
-    if lucky.is_empty() {
-        return Ok(());
-    }
-    let revision =
-        store::revision_id(conn, course_id, course.latest_revision)?.ok_or_else(|| AppError::not_found("revision"))?;
-    let ids: Vec<Uuid> = lucky.iter().map(|row| row.id).collect();
-    store::activate(conn, &ids, (revision, course.latest_revision), clock::random_number()?, ctx.now)?;
-    let log = lucky
-        .iter()
-        .map(|row| NewEvent::new("enrollment.promoted", "enrollment", row.id).course(course_id).user(row.user_id))
-        .collect();
-    events::append(conn, ctx, log)
-}
-
 /// One enrollment.
 ///
 /// # Errors
@@ -372,7 +343,7 @@ fn end(conn: &mut Conn, ctx: &Ctx, row: &mut EnrollmentRow, status: Status, even
     row.waitlist_seq = None;
     store_change(conn, ctx, row, event)?;
     if held_a_seat {
-        promote_waiting(conn, ctx, row.course_id)?;
+        super::mass::promote_waiting(conn, ctx, row.course_id)?;
     }
     Ok(())
 }

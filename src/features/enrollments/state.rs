@@ -329,7 +329,7 @@ impl Loaded {
         }
         events::append(conn, ctx, log)?;
         if completes {
-            super::service::promote_waiting(conn, ctx, self.row.course_id)?;
+            super::mass::promote_waiting(conn, ctx, self.row.course_id)?;
         }
         FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));
         proving::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;

@@ -1,6 +1,7 @@
 //! SQL about enrollments, seats, records, learning events, choices and overrides.
 
 mod facts;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
@@ -19,6 +20,7 @@ use crate::http::Ref;
 use crate::per_backend;
 
 pub use self::facts::*;
+pub use self::waiting::*;
 
 /// A row of `enrollments`.
 #[expect(missing_docs, reason = "the columns of the table")]
@@ -100,34 +102,6 @@ pub fn position(conn: &mut Conn, course: Uuid, seq: i64) -> AppResult<i64> {
         .filter(enrollments::waitlist_seq.le(seq))
         .count()
         .get_result(conn)?)
-}
-
-/// The first in line.
-pub fn first_waiting(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<Vec<EnrollmentRow>> {
-    Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
-        .filter(enrollments::status.eq("waitlisted"))
-        .order(enrollments::waitlist_seq)
-        .limit(n)
-        .select(EnrollmentRow::as_select())
-        .load(conn)?)
-}
-
-/// Gives seats to these, all at once.
-pub fn activate(conn: &mut Conn, ids: &[Uuid], revision: (Uuid, i32), tag: i64, now: DateTime<Utc>) -> AppResult<()> {
-    diesel::update(enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id)))))
-        .set((
-            enrollments::status.eq("active"),
-            enrollments::waitlist_seq.eq(None::<i64>),
-            enrollments::revision_id.eq(Id(revision.0)),
-            enrollments::revision.eq(revision.1),
-            enrollments::enrolled_at.eq(At(now)),
-            enrollments::facts_tag.eq(tag),
-            enrollments::version.eq(enrollments::version + 1),
-            enrollments::updated_at.eq(At(now)),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// The id of a course's revision.
@@ -277,14 +251,6 @@ pub fn latest_revisions(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(
         .load(conn)?)
 }
 
-/// Takes the next `n` numbers in line; answers the first.
-pub fn take_places_in_line(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<i64> {
-    let this = courses::table.filter(courses::id.eq(Id(course)));
-    diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + n)).execute(conn)?;
-    let last: i64 = courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?;
-    Ok(last.saturating_sub(n).saturating_add(1))
-}
-
 pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResult<()> {
     for piece in rows.chunks(500) {
         let values: Vec<_> = piece
@@ -323,19 +289,18 @@ pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResu
     Ok(())
 }
 
-/// Live enrollments of these people in a course that came from this source: id, user, status.
-pub fn live_by_source(
-    conn: &mut Conn,
-    course: Uuid,
-    people: &[Uuid],
-    source: &str,
-) -> AppResult<Vec<(Uuid, Uuid, String)>> {
+/// A live enrollment in short: id, course, user, status.
+pub type Live = (Uuid, Uuid, Uuid, String);
+
+/// Live enrollments of these people in these courses that came from this source.
+pub fn live_by_source(conn: &mut Conn, of_courses: &[Uuid], people: &[Uuid], source: &str) -> AppResult<Vec<Live>> {
     Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
         .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
         .filter(enrollments::source.eq(source))
         .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
-        .select((enrollments::id, enrollments::user_id, enrollments::status))
+        .order(enrollments::id)
+        .select((enrollments::id, enrollments::course_id, enrollments::user_id, enrollments::status))
         .load(conn)?)
 }
 
