@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -17,6 +17,21 @@ pub const MAX_TOKEN: usize = 8192;
 const MAX_KEYS: usize = 20;
 /// Seconds by which clocks may differ.
 const LEEWAY: i64 = 60;
+
+/// The algorithms that others may sign with, by every name that they have: `Ed25519` is what RFC 9864 makes of `EdDSA`.
+pub const ALGORITHMS: [(&str, Algorithm); 5] = [
+    ("RS256", Algorithm::RS256),
+    ("PS256", Algorithm::PS256),
+    ("ES256", Algorithm::ES256),
+    ("EdDSA", Algorithm::EdDSA),
+    ("Ed25519", Algorithm::EdDSA),
+];
+
+/// The algorithm of this name, if it is one that is accepted of anybody.
+#[must_use]
+pub fn algorithm(name: &str) -> Option<Algorithm> {
+    ALGORITHMS.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
+}
 
 /// Why a token does not count; a sentence for its sender.
 pub type Flaw = &'static str;
@@ -86,13 +101,8 @@ impl Opened {
             return Err("The token's header brings or names a key of its own.");
         }
         let text = |name: &str| header.get(name).map(|value| value.as_str().map(str::to_owned));
-        let algorithm = match text("alg").flatten().as_deref() {
-            Some("RS256") => Algorithm::RS256,
-            Some("PS256") => Algorithm::PS256,
-            Some("ES256") => Algorithm::ES256,
-            Some("EdDSA") => Algorithm::EdDSA,
-            _ => return Err("The token's algorithm is not accepted."),
-        };
+        let algorithm = text("alg").flatten().and_then(|name| algorithm(&name));
+        let algorithm = algorithm.ok_or("The token's algorithm is not accepted.")?;
         let kid = match text("kid") {
             None => None,
             Some(Some(kid)) if kid.len() <= 256 => Some(kid),
@@ -120,15 +130,20 @@ impl Opened {
             return Err("The token's algorithm is not accepted.");
         }
         let key = keys.find(self.kid.as_deref(), self.algorithm).ok_or("The token was signed with an unknown key.")?;
-        let mut rules = Validation::new(self.algorithm);
-        rules.required_spec_claims.clear();
-        // Times and audience are judged below, by the server's clock.
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        rules.validate_aud = false;
-        jsonwebtoken::decode::<serde::de::IgnoredAny>(token, &key.key, &rules)
-            .map_err(|_| "The token's signature is not right.")?;
-        Ok(Claims(self.claims))
+        self.verify_with(token, &key.key)
+    }
+
+    /// The claims, once the signature by this one key is good.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn verify_with(self, token: &str, key: &DecodingKey) -> Result<Claims, Flaw> {
+        let (signed, signature) = token.rsplit_once('.').ok_or("The token cannot be read.")?;
+        // The signature alone: the claims are judged by the server's own clock, and the header was read above.
+        match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), key, self.algorithm) {
+            Ok(true) => Ok(Claims(self.claims)),
+            _ => Err("The token's signature is not right."),
+        }
     }
 }
 
@@ -153,6 +168,14 @@ impl Claims {
     #[must_use]
     pub fn expires(&self) -> Option<i64> {
         self.seconds("exp").ok().flatten()
+    }
+
+    /// All of them, as a type that names them.
+    ///
+    /// # Errors
+    /// When one is missing or of another kind.
+    pub fn typed<T: serde::de::DeserializeOwned>(self) -> Result<T, Flaw> {
+        serde_json::from_value(Value::Object(self.0)).map_err(|_| "The token's claims are not what they should be.")
     }
 
     fn seconds(&self, name: &str) -> Result<Option<i64>, Flaw> {
@@ -286,7 +309,8 @@ fn key(value: &Value) -> Result<Key, Flaw> {
         _ => return Err("Only RSA, P-256 and Ed25519 keys are taken."),
     };
     if let Some(alg) = value.get("alg").and_then(Value::as_str) {
-        algorithms.retain(|algorithm| format!("{algorithm:?}") == alg);
+        let named = algorithm(alg);
+        algorithms.retain(|algorithm| Some(*algorithm) == named);
         if algorithms.is_empty() {
             return Err("The key's `alg` does not fit its kind; RS256, PS256, ES256 and EdDSA are known.");
         }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::jose::{KeyRing, MAX_TOKEN, Opened};
+use super::jose::{self, KeyRing, MAX_TOKEN, Opened};
 use crate::domain::permission::Role;
 use crate::error::{AppError, AppResult, Code};
 
@@ -36,7 +36,7 @@ pub struct IssuerConfig {
     pub issuer: String,
     /// What must stand in `aud`.
     pub audience: String,
-    /// Algorithms that are accepted: RS256 when absent; PS256, ES256, EdDSA.
+    /// Algorithms that are accepted: RS256 when absent; PS256, ES256, EdDSA (also as Ed25519).
     #[serde(default)]
     pub algorithms: Vec<String>,
     /// Where its keys are; discovered when absent.
@@ -211,13 +211,8 @@ impl Issuer {
         let wrong = |what: &str| format!("CAIRN_TRUSTED_ISSUERS, {name}: {what}");
         let mut algorithms = Vec::new();
         for text in &config.algorithms {
-            algorithms.push(match text.as_str() {
-                "RS256" => Algorithm::RS256,
-                "PS256" => Algorithm::PS256,
-                "ES256" => Algorithm::ES256,
-                "EdDSA" => Algorithm::EdDSA,
-                other => return Err(wrong(&format!("the algorithm {other} is not RS256, PS256, ES256 or EdDSA."))),
-            });
+            let unknown = || wrong(&format!("the algorithm {text} is not RS256, PS256, ES256, EdDSA or Ed25519."));
+            algorithms.push(jose::algorithm(text).ok_or_else(unknown)?);
         }
         if algorithms.is_empty() {
             algorithms.push(Algorithm::RS256);

@@ -883,6 +883,7 @@ diesel::table! {
         plan_id -> SqlId,
         id -> SqlId,
         seq -> Integer,
+        piece -> Integer,
         row_number -> Nullable<BigInt>,
         action -> Text,
         state -> Text,

@@ -12,8 +12,10 @@ use crate::db::types::{At, Id, Json};
 use crate::error::AppResult;
 use crate::per_backend;
 
-/// Seconds for which a worker holds a job before another may take it over.
-const LEASE_SECONDS: i64 = 60;
+/// Seconds for which a worker holds a job before another may take it over; it says now and then that it still works on it.
+const LEASE_SECONDS: i64 = 15;
+/// Seconds after which a worker holds its job anew.
+pub const RENEW_SECONDS: u64 = 5;
 /// Attempts after which a job is given up, and kept for people to look at.
 const MAX_ATTEMPTS: i32 = 10;
 
@@ -105,12 +107,24 @@ pub fn claim(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<Option<Claimed>> 
     Ok(Some(Claimed { id, kind, dedup_key, payload, attempts }))
 }
 
-/// Ends a job: done with, or to be tried again later, or given up.
+/// Holds a job for longer, unless another worker has taken it over.
+///
+/// # Errors
+/// Database errors.
+pub fn renew(conn: &mut Conn, job: Uuid, attempt: i32, now: DateTime<Utc>) -> AppResult<()> {
+    let mine = jobs::table.filter(jobs::id.eq(Id(job))).filter(jobs::attempts.eq(attempt));
+    diesel::update(mine.filter(jobs::state.eq("leased")))
+        .set((jobs::lease_until.eq(At(now + TimeDelta::seconds(LEASE_SECONDS))), jobs::updated_at.eq(At(now))))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Ends a job: done with, or to be tried again later, or given up. Nothing happens when another worker has taken it over.
 ///
 /// # Errors
 /// Database errors.
 pub fn finish(conn: &mut Conn, job: &Claimed, outcome: Result<(), String>, now: DateTime<Utc>) -> AppResult<()> {
-    let this = jobs::table.filter(jobs::id.eq(Id(job.id)));
+    let this = jobs::table.filter(jobs::id.eq(Id(job.id))).filter(jobs::attempts.eq(job.attempts));
     match outcome {
         Ok(()) => {
             diesel::delete(this).execute(conn)?;

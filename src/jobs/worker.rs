@@ -1,14 +1,14 @@
 //! The worker: a thread that claims jobs one after the other, and starts those that recur.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::queue;
+use super::queue::{self, Claimed};
 use crate::error::AppResult;
 use crate::state::State;
 
@@ -93,7 +93,7 @@ pub fn drain(state: &State, kinds: &[JobKind]) -> AppResult<usize> {
             break;
         };
         let outcome = match kinds.iter().find(|kind| kind.name == job.kind) {
-            Some(kind) => run(state, kind, &job.payload),
+            Some(kind) => held(state, &job, || run(state, kind, &job.payload)),
             None => Err(format!("this version knows no job `{}`", job.kind)),
         };
         if let Err(error) = &outcome {
@@ -104,6 +104,31 @@ pub fn drain(state: &State, kinds: &[JobKind]) -> AppResult<usize> {
         done = done.saturating_add(1);
     }
     Ok(done)
+}
+
+/// Does the work, and holds the job meanwhile: when this process dies, another takes over soon, however long the work is.
+fn held<T>(state: &State, job: &Claimed, work: impl FnOnce() -> T) -> T {
+    let (done, is_done) = mpsc::channel::<()>();
+    let (id, attempt) = (job.id, job.attempts);
+    std::thread::scope(|scope| {
+        let beat = move || {
+            // Woken at once when the work is done and its end of the channel is gone.
+            while is_done.recv_timeout(Duration::from_secs(queue::RENEW_SECONDS))
+                == Err(mpsc::RecvTimeoutError::Timeout)
+            {
+                let now = state.clock.now();
+                if let Err(error) = state.db.write_here(move |conn| queue::renew(conn, id, attempt, now)) {
+                    log::warn!("job {id} cannot be held any longer: {error}");
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("cairn-lease".into()).spawn_scoped(scope, beat) {
+            log::warn!("job {id} is not held: {error}");
+        }
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 fn run(state: &State, kind: &JobKind, payload: &serde_json::Value) -> Result<(), String> {

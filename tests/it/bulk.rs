@@ -45,6 +45,19 @@ both! {
         app.admin().post("/v1/users/bulk", json!({"users": (0..1001).map(person).collect::<Vec<_>>()})).problem(422, "validation_failed");
     }
 
+    /// Two swap their e-mails in one call; when one of them is refused, so is the other.
+    fn users_swap_what_is_theirs_alone(app) {
+        app.admin().post("/v1/users/bulk", json!({"users": [person(0), person(1), person(2)]})).expect(200);
+        let with = |n: usize, email: usize| { let mut one = person(n); one["email"] = json!(format!("p{email}@example.org")); one };
+        let swap = |users: Value| app.admin().post("/v1/users/bulk", json!({"users": users, "mode": "upsert"})).expect(200).json["counts"].clone();
+        assert_eq!(swap(json!([with(0, 1), with(1, 2), with(2, 0), with(3, 9)])), json!({"created": 1, "updated": 3, "unchanged": 0, "error": 0}));
+        assert_eq!(app.admin().get("/v1/users/ext:x1").expect(200)["email"], "p2@example.org");
+        let mut refused = with(1, 1);
+        refused["manager_id"] = json!("0199c0de-0000-7000-8000-000000000009");
+        assert_eq!(swap(json!([with(0, 0), refused, with(2, 2)]))["error"], 3);
+        assert_eq!(swap(json!([with(0, 0)]))["error"], 1);
+    }
+
     /// A whole tree fits in one call.
     fn a_tree_of_groups_fits_in_one_call(app) {
         let groups = json!([

@@ -124,6 +124,51 @@ both! {
         app.admin().get(&path).problem(404, "not_found");
     }
 
+    /// Many leave many groups at once, seats are freed in several courses and those who wait get them, in as many statements for one as
+    /// for many.
+    fn leaving_costs_the_same_for_many(app) {
+        app.admin();
+        let people: Vec<String> = (0..6).map(|n| format!("ext:p{n}")).collect();
+        let users: Vec<Value> = (0..6).map(|n| json!({"email": format!("p{n}@example.org"), "given_name": "P", "family_name": "N", "external_id": format!("p{n}"), "attributes": {"a": "1", "b": "1", "c": "1"}})).collect();
+        app.admin().post("/v1/users/bulk", json!({"users": users})).expect(200);
+        let mut courses = Vec::new();
+        for name in ["a", "b", "c"] {
+            let id = group(app, json!({"name": name, "kind": "dynamic", "condition": {"attribute": {"name": name, "op": "equals", "value": "1"}}}));
+            let course = app.course_with(json!({"title": name, "style": "linear_autoplay", "seats": 2}), &json!({"stages": [sequence("s", "linear", vec![article("read")])]}));
+            app.admin().put(&format!("/v1/courses/{course}/group-enrollments/{id}"), json!({"withdraw_on_leave": true})).ok();
+            app.work();
+            courses.push(course);
+        }
+        let standing = |course: &str| {
+            let mut list: Vec<(String, String)> = app.admin().all(&format!("/v1/courses/{course}/enrollments")).iter()
+                .map(|e| (e["user_id"].as_str().unwrap().to_owned(), e["status"].as_str().unwrap().to_owned())).collect();
+            list.sort();
+            list
+        };
+        let count = |course: &str, status: &str| standing(course).iter().filter(|(_, s)| s == status).count();
+        for course in &courses {
+            assert_eq!((count(course, "active"), count(course, "waitlisted")), (2, 4));
+        }
+        let active: Vec<String> = standing(&courses[0]).into_iter().filter(|(_, status)| status == "active").map(|(user, _)| user).collect();
+        let leave = |who: &str, names: &[&str]| {
+            let attributes: serde_json::Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!("2"))).collect();
+            app.statements(|| app.admin().patch(&format!("/v1/users/{who}"), json!({"attributes": attributes})).expect(200)).0
+        };
+        let one = leave(&active[0], &["a"]);
+        assert_eq!((count(&courses[0], "active"), count(&courses[0], "waitlisted"), count(&courses[0], "withdrawn")), (2, 3, 1));
+        let many = leave(&active[1], &["a", "b", "c"]);
+        assert!(many <= one + 1, "{one} statements for one group, {many} for three");
+        for (course, expected) in courses.iter().zip([(2, 2, 2), (2, 3, 1), (2, 3, 1)]) {
+            assert_eq!((count(course, "active"), count(course, "waitlisted"), count(course, "withdrawn")), expected);
+        }
+        // Everybody else goes.
+        let gone: Vec<Value> = (0..6).map(|n| json!({"email": format!("p{n}@example.org"), "given_name": "P", "family_name": "N", "external_id": format!("p{n}"), "attributes": {"a": "3", "b": "3", "c": "3"}})).collect();
+        app.admin().post("/v1/users/bulk", json!({"users": gone, "mode": "upsert"})).expect(200);
+        for course in &courses {
+            assert_eq!((count(course, "withdrawn"), people.len()), (6, 6));
+        }
+    }
+
     /// A condition may ask for a group; a unit counts with all below it; a group that does not exist is refused by the linter.
     fn a_condition_asks_for_a_group(app) {
         let unit = group(app, json!({"name": "Acme", "kind": "unit"}));

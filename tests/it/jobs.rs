@@ -49,11 +49,25 @@ both! {
         let first = claim(app).unwrap();
         assert_eq!((first.kind.as_str(), first.attempts), ("anything", 1));
         assert!(claim(app).is_none(), "it is held");
-        app.advance(59);
+        app.advance(14);
         assert!(claim(app).is_none(), "still");
+        let renew = |job: &cairn::jobs::queue::Claimed| {
+            let (now, id, attempt) = (app.state.clock.now(), job.id, job.attempts);
+            app.state.db.write_here(move |conn| cairn::jobs::queue::renew(conn, id, attempt, now)).unwrap();
+        };
+        renew(&first);
+        app.advance(14);
+        assert!(claim(app).is_none(), "who works on it holds it");
         app.advance(2);
         let second = claim(app).unwrap();
         assert_eq!((second.id, second.attempts), (first.id, 2));
+        // The first is not dead after all: it can neither hold nor end what is another's now.
+        app.advance(10);
+        renew(&first);
+        let now = app.state.clock.now();
+        app.state.db.write_here(move |conn| cairn::jobs::queue::finish(conn, &first, Ok(()), now)).unwrap();
+        app.advance(6);
+        assert_eq!(claim(app).unwrap().attempts, 3);
     }
 
     fn a_job_that_ends_every_worker_is_given_up(app) {

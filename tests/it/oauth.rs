@@ -1,11 +1,11 @@
 //! Machine clients: how they prove who they are, what their tokens are worth, and acting as somebody.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
 use crate::support::factory::{article, sequence, unique};
-use crate::support::tokens::{attacks, jwks, sign};
+use crate::support::tokens::{attacks, attacks_by, jwks, sign, sign_text};
 use crate::support::{Answer, TestApp, Value, json};
 
 const BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -63,6 +63,9 @@ both! {
         let mut to_issuer = claims(app, &id);
         to_issuer["aud"] = json!(["https://cairn.example", "https://other.example"]);
         present(app, &sign(Algorithm::ES256, &to_issuer)).expect(200);
+        // The name that RFC 9864 gives EdDSA.
+        let header = json!({"alg": "Ed25519", "kid": "ed"}).to_string();
+        present(app, &sign_text(&header, &claims(app, &id).to_string())).expect(200);
     }
 
     fn an_assertion_counts_once_also_after_a_restart(app) {
@@ -91,6 +94,21 @@ both! {
         change("jti", json!(null));
         change("sub", json!("0199c0de-0000-7000-8000-000000000001"));
         change("iss", json!(machine(app, &[]).id));
+    }
+
+    fn attacks_on_access_tokens_are_refused(app) {
+        let m = machine(app, &["users:read"]);
+        let token = call(app, "/oauth/token", &m, &[("grant_type", "client_credentials")]).expect(200)["access_token"].as_str().unwrap().to_owned();
+        app.with_token(&token).get("/v1/users").expect(200);
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap();
+        // By the server's own key, which nobody has: whatever the signature, the rest is judged too.
+        let keys = app.state.tokens.keys.get();
+        let now = app.state.clock.now().timestamp();
+        for (attack, token) in attacks_by(&keys.signing, &keys.current, "at+jwt", &claims, now) {
+            let answer = app.with_token(&token).get("/v1/users");
+            assert_eq!(answer.status, 401, "{attack}: {}", answer.text());
+            assert_eq!(call(app, "/oauth/introspect", &m, &[("token", &token)]).expect(200).json, json!({"active": false}), "{attack}");
+        }
     }
 
     fn keys_roll_over_and_only_good_ones_are_registered(app) {

@@ -156,34 +156,134 @@ both! {
         assert_eq!((&user["given_name"], &user["attributes"]["department"]), (&json!("Other"), &json!("Sales")));
     }
 
-    /// A file with every mistake: each is named with its line, and nothing is applied.
+    /// Two swap their e-mails, three hand on their numbers in a circle, a new one gets what somebody gives up.
+    fn people_swap_what_is_theirs_alone(app) {
+        let numbered = |n: usize, number: usize, email: usize| {
+            let mut one = employee(n);
+            one["employee_number"] = json!(format!("{number}"));
+            one["email"] = json!(format!("e{email}@example.org"));
+            one
+        };
+        apply(app, &plan(app, &(0..300).map(|n| numbered(n, n, n)).collect::<Vec<_>>(), json!({})));
+        let mut list: Vec<Value> = (0..300).map(|n| numbered(n, n, n)).collect();
+        list[0] = numbered(0, 0, 299);
+        list[299] = numbered(299, 299, 0);
+        list[1] = numbered(1, 150, 1);
+        list[150] = numbered(150, 290, 150);
+        list[290] = numbered(290, 1, 290);
+        list[5] = numbered(5, 5, 1005);
+        list.push(numbered(400, 400, 5));
+        let swap = plan(app, &list, json!({}));
+        assert_eq!((&swap["state"], counts(&swap)), (&json!("ready"), [1, 6, 0, 0, 294, 0]));
+        assert_eq!(apply(app, &swap)["progress"], json!({"total": 7, "done": 7, "conflicts": 0}));
+        for (id, email, number) in [(0, 299, 0), (299, 0, 299), (1, 1, 150), (150, 150, 290), (290, 290, 1), (5, 1005, 5), (400, 5, 400)] {
+            let user = app.admin().get(&format!("/v1/users/ext:hr-{id}")).expect(200);
+            assert_eq!((&user["email"], &user["employee_number"]), (&json!(format!("e{email}@example.org")), &json!(format!("{number}"))));
+        }
+        assert_eq!(counts(&plan(app, &list, json!({}))), [0, 0, 0, 0, 301, 0]);
+        // One of two has changed since: neither is done, for each needs the other.
+        list[0] = numbered(0, 0, 0);
+        list[299] = numbered(299, 299, 299);
+        let back = plan(app, &list, json!({}));
+        app.admin().patch("/v1/users/ext:hr-0", json!({"given_name": "Other"})).expect(200);
+        assert_eq!(apply(app, &back)["progress"]["conflicts"], 2);
+        assert_eq!(app.admin().get("/v1/users/ext:hr-299").expect(200)["email"], "e0@example.org");
+    }
+
+    /// A file with every mistake, as a table and as lines of JSON: each is named with its row, the rest is applied only when somebody
+    /// says so, and then nothing of a row at fault.
     fn every_mistake_is_named(app) {
         let long = "x".repeat(1 << 20);
-        let file = format!(
-            "external_id,email,given_name,family_name,manager_external_id,attributes.hired_on\n\
-             a,a@example.org,A,A,,2026-01-31\n\
-             b,b@example.org,B,B,,\n\
-             b,b2@example.org,B,B,,\n\
-             c,c@example.org,C,C,nobody,\n\
-             d,d@example.org,D,D,e,\n\
-             e,e@example.org,E,E,d,\n\
-             f,f@example.org,{long},F,,\n\
-             g,g@example.org,=1+1,G,,\n\
-             h,h@example.org,H,H,,31.01.2026\n\
-             i,i@example.org,I,I,,1/31/2026\n\
-             j,not an address,J,J,,\n\
-             k,k@example.org,K\n"
-        );
-        let answer = csv(app, "date_attributes=hired_on", file.as_bytes()).expect(201);
-        assert_eq!(answer.json["state"], "blocked");
-        let mut named: Vec<(i64, String)> = rows(app, &answer.json, "action=error").iter()
-            .map(|row| (row["row"].as_i64().unwrap(), row["errors"][0]["code"].as_str().unwrap().to_owned()))
-            .collect();
-        named.sort();
-        let expected = [(3, "duplicate"), (4, "duplicate"), (5, "unknown_manager"), (6, "manager_cycle"), (7, "manager_cycle"),
-            (8, "too_long"), (9, "formula"), (10, "invalid_date"), (11, "invalid_date"), (12, "invalid_email"), (13, "wrong_width")];
-        assert_eq!(named, expected.map(|(row, code)| (row, code.to_owned())));
-        app.admin().get("/v1/users/ext:a").problem(404, "not_found");
+        let header = ["external_id", "email", "given_name", "family_name", "manager_external_id", "attributes.hired_on", "active"];
+        let bad = "\u{FFFD}";
+        let table: Vec<(Vec<&str>, &str)> = vec![
+            (vec!["a", "a@example.org", "A", "A", "", "2026-01-31", ""], ""),
+            (vec!["b", "b@example.org", "B", "B", "", "", ""], "duplicate"),
+            (vec!["b", "b2@example.org", "B", "B", "", "", ""], "duplicate"),
+            (vec!["c", "c@example.org", "C", "C", "nobody", "", ""], "unknown_manager"),
+            (vec!["d", "d@example.org", "D", "D", "e", "", ""], "manager_cycle"),
+            (vec!["e", "e@example.org", "E", "E", "d", "", ""], "manager_cycle"),
+            (vec!["f", "f@example.org", &long, "F", "", "", ""], "too_long"),
+            (vec!["g", "g@example.org", "=1+1", "G", "", "", ""], "formula"),
+            (vec!["g1", "g1@example.org", "@SUM(A1)", "G", "", "", ""], "formula"),
+            (vec!["g2", "g2@example.org", "G", "+cmd|' /C calc'!A0", "", "", ""], "formula"),
+            (vec!["h", "h@example.org", "H", "H", "", "31.01.2026", ""], "invalid_date"),
+            (vec!["i", "i@example.org", "I", "I", "", "1/31/2026", ""], "invalid_date"),
+            (vec!["j", "not an address", "J", "J", "", "", ""], "invalid_email"),
+            (vec!["k", "k@example.org", bad, "K", "", "", ""], "wrong_encoding"),
+            (vec!["l", "A@EXAMPLE.org", "L", "L", "", "", ""], "duplicate"),
+            (vec!["m", "m@example.org", "M", "", "", "", ""], "required"),
+            (vec!["", "n@example.org", "N", "N", "", "", ""], "required"),
+            (vec!["o", "o@example.org", "O", "O", "", "", "perhaps"], "wrong_type"),
+            (vec!["p", "p@example.org", "P", "P", "j", "", ""], "manager_at_fault"),
+            (vec!["q", "q@example.org", "Q", "Q", "q", "", ""], "manager_cycle"),
+            (vec!["r", "r@example.org", "Zo\u{eb}", "O'Neil; \"Bob\"", "", "2026-02-28", "yes"], ""),
+        ];
+        // With a byte order mark, and with bytes that are no UTF-8 where a name should be.
+        let cell = |text: &&str| if text.contains(['"', ',']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { (*text).to_owned() };
+        let lines: Vec<String> = table.iter().map(|(cells, _)| cells.iter().map(cell).collect::<Vec<_>>().join(",")).collect();
+        let text = format!("\u{FEFF}{}\n{}\ns,s@example.org,S\n", header.join(","), lines.join("\n"));
+        let mut file = Vec::new();
+        for piece in text.split(bad) {
+            if !file.is_empty() {
+                file.extend_from_slice(b"M\xFCller");
+            }
+            file.extend_from_slice(piece.as_bytes());
+        }
+        let json_lines: Vec<String> = table.iter().map(|(cells, _)| {
+            let mut one = serde_json::Map::new();
+            for (name, text) in header.iter().zip(cells) {
+                let value = if text.is_empty() { Value::Null } else { json!(text) };
+                match name.strip_prefix("attributes.") {
+                    Some(name) => drop(one.insert("attributes".into(), json!({name: value}))),
+                    None => drop(one.insert((*name).into(), value)),
+                }
+            }
+            Value::Object(one).to_string()
+        }).collect();
+        let ndjson = format!("\u{FEFF}{}\n{{\"external_id\": \"s\", broken\n", json_lines.join("\n"));
+        let ways: [(&str, &[u8], i64, &str); 2] = [("text/csv", &file, 2, "wrong_width"), ("application/x-ndjson", ndjson.as_bytes(), 1, "malformed")];
+        for (media, body, first, last) in ways {
+            let answer = app.admin().send("POST", "/v1/sync/plans?date_attributes=hired_on", &[("content-type", media)], Some(body)).expect(201);
+            assert_eq!((&answer.json["state"], &answer.json["guards"][0]["code"]), (&json!("blocked"), &json!("too_many_errors")));
+            let mut named: Vec<(i64, String)> = rows(app, &answer.json, "action=error").iter()
+                .map(|row| (row["row"].as_i64().unwrap(), row["errors"][0]["code"].as_str().unwrap().to_owned()))
+                .collect();
+            named.sort();
+            let mut expected: Vec<(i64, String)> = table.iter().zip(first..).map(|((_, code), row)| (row, (*code).to_owned())).collect();
+            // Both who have the e-mail are named.
+            expected[0].1 = "duplicate".to_owned();
+            expected.push((first + table.len() as i64, last.to_owned()));
+            expected.retain(|(_, code)| !code.is_empty());
+            assert_eq!(named, expected, "{media}");
+            assert_eq!(counts(&answer.json)[0], 1, "{media}");
+            let path = format!("/v1/sync/plans/{}/apply", answer.json["id"].as_str().unwrap());
+            app.admin().post(&path, json!({})).problem(409, "wrong_state");
+            for id in ["a", "b", "d", "r"] {
+                app.admin().get(&format!("/v1/users/ext:{id}")).problem(404, "not_found");
+            }
+        }
+        // Overridden, the one good row is applied and no other.
+        let answer = csv(app, "date_attributes=hired_on", &file).expect(201);
+        app.admin().post(&format!("/v1/sync/plans/{}/apply", answer.json["id"].as_str().unwrap()), json!({"override_guards": true})).expect(202);
+        app.work();
+        let user = app.admin().get("/v1/users/ext:r").expect(200);
+        assert_eq!((&user["given_name"], &user["family_name"]), (&json!("Zo\u{eb}"), &json!("O'Neil; \"Bob\"")));
+        assert_eq!(app.admin().all("/v1/users").iter().filter(|user| user["external_id"].is_string()).count(), 1);
+    }
+
+    /// What is no list of employees is refused as a whole; what is too long says so.
+    fn documents_that_are_no_lists(app) {
+        let send = |text: &str| app.admin().send("POST", "/v1/sync/plans", &[("content-type", "application/json")], Some(text.as_bytes()));
+        for text in ["[]", "{}", "{\"employees\": {}}", "{\"employees\": {\"employees\": []}}", "{\"employees\": [], \"more\": 1}", "{\"employees\": [", "nonsense"] {
+            send(text).problem(400, "malformed_request");
+        }
+        // The options may stand behind the employees.
+        let made = send("{\"employees\": [{\"external_id\": \"z\", \"email\": \"z@example.org\", \"given_name\": \"Z\", \"family_name\": \"Z\", \"attributes\": {\"on\": \"1.2.2026\"}}, 7], \"options\": {\"date_attributes\": [\"on\"], \"date_style\": \"day_first\"}}").expect(201);
+        assert_eq!(counts(&made.json), [1, 0, 0, 0, 0, 1]);
+        assert_eq!(rows(app, &made.json, "action=create")[0]["after"]["attributes"]["on"], "2026-02-01");
+        let many = format!("{{\"employees\": [{}1]}}", "1,".repeat(200_000));
+        assert_eq!(send(&many).faults(), ["/employees"]);
     }
 
     /// Encodings, delimiters, byte order marks and mappings.

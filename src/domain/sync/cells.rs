@@ -18,6 +18,9 @@ pub const FIELDS: [&str; 8] = [
     "active",
 ];
 
+/// Fields that a row may have, attributes among them; what is beyond is one fault and not a thousand.
+const MAX_CELLS: usize = 200;
+
 /// Whether a spreadsheet would run the text as a formula. A signed number or telephone number is none.
 #[must_use]
 pub fn is_formula(text: &str) -> bool {
@@ -178,13 +181,16 @@ pub fn read(row: i64, cells: &BTreeMap<String, Given<Value>>, options: &Options)
     };
     match reader.text("department", 200) {
         Given::Absent => {}
-        Given::Empty => drop(employee.attributes.insert("department".into(), Given::Empty)),
-        Given::Value(text) => drop(employee.attributes.insert("department".into(), Given::Value(text.into()))),
+        Given::Empty => employee.attributes.push(("department".into(), Given::Empty)),
+        Given::Value(text) => employee.attributes.push(("department".into(), Given::Value(text.into()))),
     }
-    for (column, given) in cells {
+    if cells.len() > MAX_CELLS {
+        reader.faults.push(RowFault::new("", "too_many", format!("A row has at most {MAX_CELLS} fields.")));
+    }
+    for (column, given) in cells.iter().take(MAX_CELLS) {
         if let Some(name) = column.strip_prefix("attributes.") {
             let value = reader.attribute(column, name, given, options);
-            employee.attributes.insert(name.to_owned(), value);
+            employee.attributes.push((name.to_owned(), value));
         } else if !FIELDS.contains(&column.as_str()) {
             reader.faults.push(RowFault::new(column, "unknown_field", "There is no such field."));
         }

@@ -76,7 +76,7 @@ pub struct Employee {
     /// Whether the person works here; yes when absent.
     pub active: Option<bool>,
     /// Attributes, the department among them.
-    pub attributes: BTreeMap<String, Given<Value>>,
+    pub attributes: Vec<(String, Given<Value>)>,
     /// What is wrong with it.
     pub faults: Vec<RowFault>,
 }
@@ -198,6 +198,8 @@ pub struct PlannedRow {
     pub before: Option<Profile>,
     /// As it will be.
     pub after: Option<Profile>,
+    /// Rows of one piece are applied in one transaction, pieces in their order.
+    pub piece: i32,
     /// Why it cannot be applied.
     pub faults: Vec<RowFault>,
 }

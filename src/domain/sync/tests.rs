@@ -165,6 +165,55 @@ fn dates_are_read_in_the_style_that_the_list_names() {
 }
 
 #[test]
+fn keys_are_handed_on_within_one_piece() {
+    let people: Vec<Person> = (1..=700).map(|n| person(n, json!({"employee_number": format!("{n}")}))).collect();
+    let numbered = |n: u32, number: u32| with(full(n), "employee_number", json!(format!("{number}")));
+    // Two swap their e-mails, three hand on their numbers in a circle, a new one gets what somebody gives up, and reports to a new one.
+    let mut list: Vec<Value> = (1..=700).map(|n| with(numbered(n, n), "given_name", json!("Q"))).collect();
+    list[0]["email"] = json!("p699@example.org");
+    list[698]["email"] = json!("P1@example.org");
+    for (at, number) in [(9, 400), (399, 650), (649, 10)] {
+        list[at]["employee_number"] = json!(format!("{number}"));
+    }
+    list[20]["email"] = json!("moved@example.org");
+    list.push(with(with(full(9000), "email", json!("p21@example.org")), "manager_external_id", json!("x9001")));
+    list.push(full(9001));
+    let plan = plan(&rows(Value::Array(list)), &people, &Options::default(), ids());
+    assert_eq!(codes(&plan), []);
+    let piece = |row: i64| plan.rows.iter().find(|planned| planned.row == Some(row)).unwrap().piece;
+    assert_eq!(piece(1), piece(699));
+    assert_eq!([piece(10), piece(400)], [piece(650), piece(650)]);
+    assert_eq!([piece(21), piece(702)], [piece(701), piece(701)]);
+    let at = |row: i64| plan.rows.iter().position(|planned| planned.row == Some(row)).unwrap();
+    assert!(at(702) < at(701), "the manager is made first");
+    assert!(plan.rows.is_sorted_by_key(|row| row.piece));
+    for piece in 0..=plan.rows.last().unwrap().piece {
+        assert!((1..=210).contains(&plan.rows.iter().filter(|row| row.piece == piece).count()));
+    }
+}
+
+#[test]
+fn a_key_is_not_handed_on_by_a_row_that_keeps_it_or_is_at_fault() {
+    let people: Vec<Person> = (1..=3).map(|n| person(n, json!({}))).collect();
+    let swap = |n: u32, of: u32| with(full(n), "email", json!(format!("p{of}@example.org")));
+    for (list, expected) in [
+        (json!([swap(1, 2)]), vec![(1, "taken")]),
+        (json!([swap(1, 2), {"external_id": "x2"}]), vec![(1, "taken")]),
+        (json!([swap(1, 2), swap(2, 1)]), vec![]),
+        (json!([swap(1, 2), swap(2, 3), swap(3, 1)]), vec![]),
+        (
+            json!([swap(1, 2), swap(2, 3), with(swap(3, 1), "manager_external_id", json!("x3"))]),
+            vec![(1, "taken"), (2, "taken"), (3, "manager_cycle")],
+        ),
+    ] {
+        let options = Options { deactivate_missing: false, ..Options::default() };
+        let plan = plan(&rows(list), &people, &options, ids());
+        let expected: Vec<_> = expected.into_iter().map(|(row, code)| (row, code.to_owned())).collect();
+        assert_eq!(codes(&plan), expected);
+    }
+}
+
+#[test]
 fn guards_block_what_looks_wrong() {
     let people: Vec<Person> = (1..=20).map(|n| person(n, json!({"attributes": {"department": "Sales"}}))).collect();
     let all = |n: std::ops::RangeInclusive<u32>| Value::Array(n.map(full).collect());
@@ -209,6 +258,26 @@ proptest! {
         prop_assert!(manager_cycles(&manager_of).is_empty());
         let listed = list.len() as u64 + plan.rows.iter().filter(|r| r.row.is_none()).count() as u64;
         prop_assert_eq!(plan.counts.values().sum::<u64>(), listed);
+    }
+
+    /// However keys are handed on among those who are known, the pieces can be written one after the other, each at once.
+    #[test]
+    fn any_exchange_of_keys_can_be_applied(to in Just((0_u32..12).collect::<Vec<_>>()).prop_shuffle(), new in 0_u32..3) {
+        let people: Vec<Person> = (1..=12).map(|n| person(n, json!({}))).collect();
+        let mut list: Vec<Value> = to.iter().zip(1..).map(|(of, n)| with(full(n), "email", json!(format!("p{}@example.org", of + 1)))).collect();
+        for n in 0..new {
+            list[n as usize]["email"] = json!(format!("new{n}@example.org"));
+        }
+        let plan = plan(&rows(Value::Array(list)), &people, &Options::default(), ids());
+        prop_assert_eq!(codes(&plan), vec![]);
+        let mut holder: HashMap<Uuid, String> = people.iter().map(|p| (p.id, p.profile.email.clone())).collect();
+        for piece in 0..=plan.rows.last().map_or(0, |row| row.piece) {
+            for row in plan.rows.iter().filter(|row| row.piece == piece) {
+                holder.insert(row.user.unwrap(), row.after.as_ref().unwrap().email.clone());
+            }
+            let distinct: HashSet<&String> = holder.values().collect();
+            prop_assert_eq!(distinct.len(), holder.len());
+        }
     }
 
     /// Applying a plan leaves nothing to do.

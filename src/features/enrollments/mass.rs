@@ -1,7 +1,7 @@
 //! Many enrollments at once: the bulk endpoint, courses assigned to groups. As many statements for one as for a thousand, apart from
 //! the rows written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -81,7 +81,6 @@ pub(super) struct Plan {
     rows: Vec<EnrollmentRow>,
     /// The verdicts, in the order of the wishes.
     pub verdicts: Vec<Enrolled>,
-    seated: Vec<Uuid>,
 }
 
 /// Enrols people in courses; answers what became of each wish, in order.
@@ -126,7 +125,7 @@ pub(super) fn plan(conn: &mut Conn, ctx: &Ctx, wanted: &[Wanted], source: Source
         let facts = Facts::new(ctx.now, outline.module_count());
         starts.insert(*course, path::standing(&outline, &facts, ctx.now).progress);
     }
-    let mut plan = Plan { rows: Vec::new(), verdicts: Vec::with_capacity(wanted.len()), seated: with_seats };
+    let mut plan = Plan { rows: Vec::new(), verdicts: Vec::with_capacity(wanted.len()) };
     let mut now_in: HashMap<(Uuid, Uuid), Uuid> = HashMap::new();
     for wish in wanted {
         let verdict = match (known.get(&wish.course), revisions.get(&wish.course), starts.get(&wish.course)) {
@@ -216,16 +215,16 @@ fn row(
 
 /// Writes what was decided.
 pub(super) fn write(conn: &mut Conn, ctx: &Ctx, mut plan: Plan) -> AppResult<Vec<Enrolled>> {
-    for course in &plan.seated {
-        let waiting = plan.rows.iter_mut().filter(|row| row.course_id == *course && row.status == "waitlisted");
-        let mut waiting: Vec<&mut EnrollmentRow> = waiting.collect();
-        if waiting.is_empty() {
-            continue;
-        }
-        let count = i64::try_from(waiting.len()).map_err(AppError::internal)?;
-        let first = store::take_places_in_line(conn, *course, count)?;
-        for (seq, row) in (first..).zip(waiting.iter_mut()) {
-            row.waitlist_seq = Some(seq);
+    let mut waiting: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for row in plan.rows.iter().filter(|row| row.status == "waitlisted") {
+        let count = waiting.entry(row.course_id).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut next = store::take_places_in_line(conn, &waiting.into_iter().collect::<Vec<_>>())?;
+    for row in plan.rows.iter_mut().filter(|row| row.status == "waitlisted") {
+        if let Some(place) = next.get_mut(&row.course_id) {
+            row.waitlist_seq = Some(*place);
+            *place = place.saturating_add(1);
         }
     }
     store::insert_many(conn, &plan.rows).map_err(|error| {
@@ -249,15 +248,20 @@ pub(super) fn write(conn: &mut Conn, ctx: &Ctx, mut plan: Plan) -> AppResult<Vec
     Ok(plan.verdicts)
 }
 
-/// Withdraws those of these people whom their group enrolled in the course and who have not completed it; freed seats go on.
+/// Withdraws those of these pairs of course and person whom their group enrolled and who have not completed the course; freed seats
+/// go on.
 ///
 /// # Errors
 /// Database errors.
-pub fn withdraw_group(conn: &mut Conn, ctx: &Ctx, course: Uuid, people: &[Uuid]) -> AppResult<()> {
-    if people.is_empty() {
+pub fn withdraw_groups(conn: &mut Conn, ctx: &Ctx, pairs: &BTreeSet<(Uuid, Uuid)>) -> AppResult<()> {
+    if pairs.is_empty() {
         return Ok(());
     }
-    let found = store::live_by_source(conn, course, people, Source::Group.as_str())?;
+    let courses: BTreeSet<Uuid> = pairs.iter().map(|(course, _)| *course).collect();
+    let people: BTreeSet<Uuid> = pairs.iter().map(|(_, user)| *user).collect();
+    let [courses, people] = [courses, people].map(|set| set.into_iter().collect::<Vec<_>>());
+    let mut found = store::live_by_source(conn, &courses, &people, Source::Group.as_str())?;
+    found.retain(|(_, course, user, _)| pairs.contains(&(*course, *user)));
     if found.is_empty() {
         return Ok(());
     }
@@ -265,14 +269,13 @@ pub fn withdraw_group(conn: &mut Conn, ctx: &Ctx, course: Uuid, people: &[Uuid])
     store::withdraw_many(conn, &ids, ctx.now)?;
     let log = found
         .iter()
-        .map(|(id, user, _)| {
-            let event = NewEvent::new("enrollment.withdrawn", "enrollment", *id).course(course).user(*user);
+        .map(|(id, course, user, _)| {
+            let event = NewEvent::new("enrollment.withdrawn", "enrollment", *id).course(*course).user(*user);
             event.data(json!({"status": "withdrawn", "reason": "left_group"}))
         })
         .collect();
     events::append(conn, ctx, log)?;
-    if found.iter().any(|(.., status)| status == "active") {
-        promote_waiting(conn, ctx, &[course])?;
-    }
-    Ok(())
+    let freed: BTreeSet<Uuid> =
+        found.iter().filter(|(.., status)| status == "active").map(|(_, course, ..)| *course).collect();
+    promote_waiting(conn, ctx, &freed.into_iter().collect::<Vec<_>>())
 }

@@ -21,7 +21,7 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use learning::{choose, grant, record, refused};
-pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_group};
+pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_groups};
 pub use reading::next;
 pub use seats::{expire_due, promote_waiting};
 pub use service::{approve, enroll, reject, withdraw};

@@ -2,6 +2,7 @@
 
 mod facts;
 mod many;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
@@ -21,6 +22,7 @@ use crate::per_backend;
 
 pub use self::facts::*;
 pub use self::many::*;
+pub use self::waiting::*;
 
 /// A row of `enrollments`.
 #[expect(missing_docs, reason = "the columns of the table")]
@@ -194,14 +196,6 @@ pub fn active_users(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
         .filter(users::state.eq("active"))
         .select(users::id)
         .load(conn)?)
-}
-
-/// Takes the next `n` numbers in line; answers the first.
-pub fn take_places_in_line(conn: &mut Conn, course: Uuid, n: i64) -> AppResult<i64> {
-    let this = courses::table.filter(courses::id.eq(Id(course)));
-    diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + n)).execute(conn)?;
-    let last: i64 = courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?;
-    Ok(last.saturating_sub(n).saturating_add(1))
 }
 
 pub fn insert(conn: &mut Conn, row: &EnrollmentRow) -> diesel::QueryResult<()> {

@@ -98,8 +98,8 @@ fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<bool> 
     if row.state == "ending" {
         let still: std::collections::BTreeSet<(Uuid, Uuid)> =
             store::assigned_by_user(conn, &people)?.into_iter().collect();
-        let gone: Vec<Uuid> = people.iter().copied().filter(|user| !still.contains(&(*user, row.course_id))).collect();
-        enrollments::withdraw_group(conn, ctx, row.course_id, &gone)?;
+        let gone = people.iter().filter(|user| !still.contains(&(**user, row.course_id)));
+        enrollments::withdraw_groups(conn, ctx, &gone.map(|user| (row.course_id, *user)).collect())?;
     } else {
         let wanted: Vec<_> = people.iter().map(|user| enrollments::Wanted::new(row.course_id, *user)).collect();
         enrollments::enroll_many(conn, ctx, &wanted, enrollments::Source::Group)?;

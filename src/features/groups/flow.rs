@@ -59,10 +59,7 @@ pub fn leave(conn: &mut Conn, ctx: &Ctx, pairs: &[(Uuid, Uuid)]) -> AppResult<()
     for (group, user) in pairs {
         by_group.entry(*group).or_default().push(*user);
     }
-    // A group at a time: there are as many statements as groups changed, which for one user's profile are few.
-    for (group, people) in &by_group {
-        store::delete_members(conn, *group, people)?;
-    }
+    store::delete_memberships(conn, pairs)?;
     tell(conn, ctx, "group.left", pairs)?;
     let groups: Vec<Uuid> = by_group.keys().copied().collect();
     let assigned = store::assigned_to(conn, &groups)?;
@@ -72,15 +69,12 @@ pub fn leave(conn: &mut Conn, ctx: &Ctx, pairs: &[(Uuid, Uuid)]) -> AppResult<()
     let users: Vec<Uuid> = pairs.iter().map(|(_, user)| *user).collect::<BTreeSet<_>>().into_iter().collect();
     // Whoever is still in another group that has the course stays in it.
     let still: BTreeSet<(Uuid, Uuid)> = store::assigned_by_user(conn, &users)?.into_iter().collect();
-    let mut by_course: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    let mut gone: BTreeSet<(Uuid, Uuid)> = BTreeSet::new();
     for (group, course, _, _) in assigned.into_iter().filter(|(.., withdraws)| *withdraws) {
-        let people = by_group.get(&group).into_iter().flatten().copied();
-        by_course.entry(course).or_default().extend(people.filter(|user| !still.contains(&(*user, course))));
+        let people = by_group.get(&group).into_iter().flatten();
+        gone.extend(people.filter(|user| !still.contains(&(**user, course))).map(|user| (course, *user)));
     }
-    for (course, people) in by_course {
-        enrollments::withdraw_group(conn, ctx, course, &people.into_iter().collect::<Vec<_>>())?;
-    }
-    Ok(())
+    enrollments::withdraw_groups(conn, ctx, &gone)
 }
 
 /// Enrols users again in what their groups are assigned, for those who come back.

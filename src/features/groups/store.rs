@@ -297,12 +297,28 @@ pub fn insert_members(conn: &mut Conn, pairs: &[(Uuid, Uuid)], now: DateTime<Utc
     Ok(())
 }
 
-/// Takes users out of one group.
-pub fn delete_members(conn: &mut Conn, group: Uuid, who: &[Uuid]) -> AppResult<usize> {
-    let these = group_members::table
-        .filter(group_members::group_id.eq(Id(group)))
-        .filter(group_members::user_id.eq_any(ids(who)));
-    Ok(diesel::delete(these).execute(conn)?)
+/// Takes users out of groups: pairs of group and user, 500 in each statement.
+pub fn delete_memberships(conn: &mut Conn, pairs: &[(Uuid, Uuid)]) -> AppResult<()> {
+    use crate::db::types::SqlJson;
+    use diesel::sql_query;
+    for piece in pairs.chunks(500) {
+        let these = Json(Value::Array(piece.iter().map(|(g, u)| serde_json::json!({"g": g, "u": u})).collect()));
+        match conn {
+            Conn::Pg(c) => sql_query(
+                "DELETE FROM group_members m USING jsonb_to_recordset($1) AS x (g uuid, u uuid) \
+                 WHERE m.group_id = x.g AND m.user_id = x.u",
+            )
+            .bind::<SqlJson, _>(these)
+            .execute(c)?,
+            Conn::Sqlite(c) => sql_query(
+                "DELETE FROM group_members WHERE (group_id, user_id) IN \
+                 (SELECT value ->> 'g', value ->> 'u' FROM json_each(?1))",
+            )
+            .bind::<SqlJson, _>(these)
+            .execute(c)?,
+        };
+    }
+    Ok(())
 }
 
 /// A member: user, e-mail, names, since when.

@@ -1,7 +1,6 @@
 //! How a client proves who it is: a secret, or a signed assertion that is taken once.
 
 use chrono::DateTime;
-use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -9,15 +8,13 @@ use uuid::Uuid;
 
 use super::dto::{Credentials, OAuthError, OAuthResult};
 use super::store::{self, ClientRow};
-use crate::auth::jose::{KeyRing, Opened};
+use crate::auth::jose::{ALGORITHMS, KeyRing, Opened};
 use crate::domain::permission::Scope;
 use crate::error::{AppError, AppResult};
 use crate::state::State;
 
 /// Seconds for which an assertion may be good at most.
 const LONGEST_ASSERTION: i64 = 3600;
-/// Algorithms of assertions; the key's kind decides which of them.
-const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// A client that has proved who it is.
 #[derive(Debug, Clone)]
@@ -90,12 +87,15 @@ async fn by_assertion(state: &State, assertion: &str, client_id: Option<&str>) -
     let (ring, _) = KeyRing::parse(row.jwks.as_ref().unwrap_or(&Value::Null));
     let now = state.clock.now();
     let base = &state.public_url;
-    let claims = match opened.verify(assertion, &ring, &ALGORITHMS) {
+    let claims = match opened.verify(assertion, &ring, &ALGORITHMS.map(|(_, algorithm)| algorithm)) {
         Ok(claims) => claims,
         Err(why) => return flaw(why),
     };
+    // Each of its endpoints names this server: libraries write down the one that they call.
+    let here = ["token", "introspect", "revoke"].map(|endpoint| format!("{base}/oauth/{endpoint}"));
+    let [token, introspect, revoke] = &here;
     let checked =
-        claims.check_times(now).and_then(|()| claims.check_audience(&[base.as_str(), &format!("{base}/oauth/token")]));
+        claims.check_times(now).and_then(|()| claims.check_audience(&[base.as_str(), token, introspect, revoke]));
     if let Err(why) = checked {
         return flaw(why);
     }

@@ -11,6 +11,7 @@ use super::dto::{AccessToken, Credentials, Form, Introspection, OAuthError};
 use super::{exchange, service};
 use crate::auth::Anyone;
 use crate::auth::caller::RequestId;
+use crate::auth::jose::ALGORITHMS;
 use crate::domain::permission::Scope;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -99,8 +100,8 @@ fn nobody() -> HttpResponse {
 /// Get a token for a machine client
 ///
 /// OAuth 2 client credentials (RFC 6749 §4.4). The client proves itself by `client_secret_basic`, `client_secret_post` or
-/// `private_key_jwt` (RFC 7523: RS256, PS256, ES256 or EdDSA by a registered key; `iss` and `sub` the client, `aud` the issuer or this
-/// endpoint, `exp` at most an hour away, `jti` used once). `scope` narrows the token.
+/// `private_key_jwt` (RFC 7523: RS256, PS256, ES256 or EdDSA, also as Ed25519, by a registered key; `iss` and `sub` the client, `aud` the issuer or one of
+/// these endpoints, `exp` at most an hour away, `jti` used once). `scope` narrows the token.
 ///
 /// With `grant_type=urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693) the client gets a token that acts as one user, within
 /// the scopes it asks for and has, and that names the client in `act`. `subject_token` tells the user:
@@ -212,7 +213,7 @@ pub async fn get_authorization_server(state: Anyone) -> HttpResponse {
     let base = &state.public_url;
     let scopes: Vec<Value> = Scope::ALL.iter().map(|(_, name, _)| Value::from(*name)).collect();
     let methods = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
-    let algorithms = json!(["RS256", "PS256", "ES256", "EdDSA"]);
+    let algorithms = json!(ALGORITHMS.map(|(name, _)| name));
     HttpResponse::Ok().json(json!({
         "issuer": base,
         "token_endpoint": format!("{base}/oauth/token"),
@@ -220,7 +221,8 @@ pub async fn get_authorization_server(state: Anyone) -> HttpResponse {
         "revocation_endpoint": format!("{base}/oauth/revoke"),
         "jwks_uri": format!("{base}/.well-known/jwks.json"),
         "grant_types_supported": ["client_credentials", exchange::GRANT_TYPE],
-        "response_types_supported": [],
+        // RFC 8414 demands this member and forbids empty lists; there is no authorization endpoint, so nothing else is true.
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint_auth_methods_supported": methods,

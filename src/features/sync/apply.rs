@@ -16,8 +16,6 @@ use crate::features::users::UserRow;
 use crate::features::users::mass::{self, Change, Create};
 use crate::state::{Ctx, State};
 
-/// Rows that one transaction applies.
-const PIECE: i64 = 200;
 /// The job's name.
 pub const JOB: &str = "apply_sync_plan";
 
@@ -42,7 +40,7 @@ pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
         lock_row(conn, LockTable::SyncPlans, id)?;
         let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
         ctx.request_id = Some(format!("sync:{id}"));
-        let rows = store::next_rows(conn, id, PIECE)?;
+        let rows = store::next_piece(conn, id)?;
         if rows.is_empty() {
             finish(conn, &ctx, plan)?;
             return Ok(false);
@@ -72,15 +70,24 @@ impl Conflicts {
     }
 }
 
+/// A row on its way: what it wants, and why it cannot have it.
+struct Work<'a> {
+    row: &'a StoredRow,
+    user: Uuid,
+    after: Profile,
+    before: Option<&'a UserRow>,
+    refused: Option<(&'static str, &'static str)>,
+}
+
 fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> AppResult<()> {
-    let mut work: Vec<(&StoredRow, Uuid, Profile)> = Vec::with_capacity(rows.len());
+    let mut wanted: Vec<(&StoredRow, Uuid, Profile)> = Vec::with_capacity(rows.len());
     for row in rows {
         if let (Some(user), Some(after)) = (row.user_id, &row.after_profile) {
-            work.push((row, user, serde_json::from_value(after.clone()).map_err(AppError::internal)?));
+            wanted.push((row, user, serde_json::from_value(after.clone()).map_err(AppError::internal)?));
         }
     }
     // Those who are to change, and whoever has a key that one of them is to have, in one statement; locked on Postgres.
-    let found = mass::find_for_sync(conn, &work.iter().map(|(_, user, after)| (*user, after)).collect::<Vec<_>>())?;
+    let found = mass::find_for_sync(conn, &wanted.iter().map(|(_, user, after)| (*user, after)).collect::<Vec<_>>())?;
     let known: HashMap<Uuid, &UserRow> = found.iter().map(|row| (row.id, row)).collect();
     // Whoever sets an admin's e-mail is one soon: a plan that a machine has made changes none.
     let admins: HashSet<Uuid> = if plan.made_by_kind == "client" {
@@ -88,49 +95,41 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
     } else {
         HashSet::new()
     };
-    let managers: HashSet<Uuid> = work.iter().filter_map(|(.., after)| after.manager_id).collect();
-    let mut there = mass::existing(conn, &managers.into_iter().collect::<Vec<_>>())?;
+    let managers: HashSet<Uuid> = wanted.iter().filter_map(|(.., after)| after.manager_id).collect();
+    let there = mass::existing(conn, &managers.into_iter().collect::<Vec<_>>())?;
+    let mut works: Vec<Work<'_>> = wanted
+        .into_iter()
+        .map(|(row, user, after)| {
+            let before = known.get(&user).copied();
+            let fresh = match before {
+                None => row.action == Action::Create.as_str(),
+                Some(before) => Some(before.version) == row.user_version,
+            };
+            let refused = match fresh {
+                _ if admins.contains(&user) => Some(("", "Only an admin can change an admin.")),
+                false => Some(("", "The user has changed since the plan was made.")),
+                true => None,
+            };
+            Work { row, user, after, before, refused }
+        })
+        .collect();
+    refuse_what_follows(&mut works, &found, &there);
     let (mut creates, mut changes) = (Vec::new(), Vec::new());
     let (mut applied, mut conflicts) = (Vec::new(), Conflicts::default());
-    for (row, user, after) in work {
-        let before = known.get(&user).copied();
-        if admins.contains(&user) {
-            conflicts.add(row, "", "Only an admin can change an admin.");
-            continue;
-        }
-        if after.manager_id.is_some_and(|manager| !there.contains(&manager)) {
-            conflicts.add(row, "manager_external_id", "The manager was not made.");
-            continue;
-        }
-        if let Some(column) = taken(&found, user, &after) {
-            conflicts.add(row, column, "Another user has taken this since the plan was made.");
-            continue;
-        }
-        match before {
-            None if row.action == Action::Create.as_str() => {
-                there.insert(user);
-                creates.push(Create {
-                    row: new_row(ctx, user, after),
-                    password_hash: None,
-                    roles: vec![Role::Learner],
-                    unit: None,
-                });
+    for work in works {
+        match (work.refused, work.before) {
+            (Some((column, detail)), _) => conflicts.add(work.row, column, detail),
+            (None, None) => {
+                let row = new_row(ctx, work.user, work.after);
+                creates.push(Create { row, password_hash: None, roles: vec![Role::Learner], unit: None });
+                applied.push(work.row.seq);
             }
-            Some(before) if Some(before.version) == row.user_version => {
-                changes.push(Change {
-                    before: before.clone(),
-                    row: changed(before, after),
-                    password_hash: None,
-                    roles: None,
-                    unit: None,
-                });
-            }
-            _ => {
-                conflicts.add(row, "", "The user has changed since the plan was made.");
-                continue;
+            (None, Some(before)) => {
+                let row = changed(before, work.after);
+                changes.push(Change { before: before.clone(), row, password_hash: None, roles: None, unit: None });
+                applied.push(work.row.seq);
             }
         }
-        applied.push(row.seq);
     }
     mass::write(conn, ctx, &creates, &changes)?;
     store::mark_rows(conn, plan.id, &applied, "applied", json!([]))?;
@@ -149,18 +148,53 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
     Ok(())
 }
 
-/// The key that another user has, if any.
-fn taken(found: &[UserRow], user: Uuid, after: &Profile) -> Option<&'static str> {
-    let email = after.email.to_lowercase();
-    found.iter().filter(|row| row.id != user).find_map(|row| {
-        let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-        match () {
-            () if row.email.to_lowercase() == email => Some("email"),
-            () if same(&row.external_id, &after.external_id) => Some("external_id"),
-            () if same(&row.employee_number, &after.employee_number) => Some("employee_number"),
-            () => None,
+/// Refuses rows that need what a refused row would have brought: a manager, or a key that it would have given up. Each round refuses
+/// one more at least, so there is an end.
+fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSet<Uuid>) {
+    let mut holders: HashMap<(&'static str, String), Uuid> = HashMap::with_capacity(found.len());
+    for row in found {
+        holders
+            .extend(keys(&row.email, row.external_id.as_ref(), row.employee_number.as_ref()).map(|key| (key, row.id)));
+    }
+    loop {
+        let alive: HashMap<Uuid, HashSet<(&'static str, String)>> = works
+            .iter()
+            .filter(|work| work.refused.is_none())
+            .map(|work| (work.user, keys_of(&work.after).collect()))
+            .collect();
+        let mut changed = false;
+        for work in works.iter_mut().filter(|work| work.refused.is_none()) {
+            let taken = keys_of(&work.after).find(|key| {
+                holders.get(key).is_some_and(|holder| {
+                    *holder != work.user && alive.get(holder).is_none_or(|keeps| keeps.contains(key))
+                })
+            });
+            if work.after.manager_id.is_some_and(|id| !there.contains(&id) && !alive.contains_key(&id)) {
+                work.refused = Some(("manager_external_id", "The manager was not made."));
+            } else if let Some((column, _)) = taken {
+                work.refused = Some((column, "Another user has taken this since the plan was made."));
+            }
+            changed |= work.refused.is_some();
         }
-    })
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// What nobody else may have at the same time.
+fn keys(
+    email: &str,
+    external: Option<&String>,
+    number: Option<&String>,
+) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    let external = external.cloned().map(|id| ("external_id", id));
+    let number = number.cloned().map(|number| ("employee_number", number));
+    [Some(("email", email.to_lowercase())), external, number].into_iter().flatten()
+}
+
+fn keys_of(profile: &Profile) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    keys(&profile.email, profile.external_id.as_ref(), profile.employee_number.as_ref())
 }
 
 fn new_row(ctx: &Ctx, id: Uuid, after: Profile) -> UserRow {

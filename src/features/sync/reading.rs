@@ -2,9 +2,11 @@
 //! what the employees need.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use encoding_rs::{Encoding, UTF_8};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -46,12 +48,61 @@ impl Format {
     }
 }
 
+/// The document without its employees, who are skipped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
+    #[serde(rename = "employees")]
+    _employees: IgnoredAny,
     #[serde(borrow)]
-    employees: Vec<&'a RawValue>,
     options: Option<&'a RawValue>,
+}
+
+/// The employees of the document, or of the list in it: each becomes what the plan needs before the next is looked at.
+#[derive(Clone, Copy)]
+struct Employees<'a> {
+    options: &'a Options,
+    in_list: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Employees<'_> {
+    type Value = Vec<Employee>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.in_list { deserializer.deserialize_seq(self) } else { deserializer.deserialize_map(self) }
+    }
+}
+
+impl<'de> Visitor<'de> for Employees<'_> {
+    type Value = Vec<Employee>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the whole list of employees")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut employees = Vec::new();
+        while let Some(name) = members.next_key::<String>()? {
+            match name.as_str() {
+                "employees" => employees = members.next_value_seed(Employees { in_list: true, ..self })?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(employees)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut employees = Vec::new();
+        for row in 1_i64.. {
+            let Some(raw) = items.next_element::<&RawValue>()? else { break };
+            employees.push(object(row, raw.get(), self.options));
+            // One more than allowed is enough to say so.
+            if employees.len() > MAX_ROWS {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
+        }
+        Ok(employees)
+    }
 }
 
 /// Reads the list and how the plan is to be made.
@@ -68,19 +119,24 @@ pub fn employees(format: Format, body: &[u8], query: &SyncQuery) -> AppResult<(V
             let text =
                 std::str::from_utf8(body).map_err(|_| AppError::new(Code::Malformed, "The body is not UTF-8."))?;
             let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-            let document: Document<'_> = serde_json::from_str(text)
-                .map_err(|error| AppError::new(Code::Malformed, format!("The body cannot be read: {error}.")))?;
+            let unreadable = |error| AppError::new(Code::Malformed, format!("The body cannot be read: {error}."));
+            // Twice: how rows are to be read may stand behind them.
+            let document: Document<'_> = serde_json::from_str(text).map_err(unreadable)?;
             if let Some(given) = document.options {
                 options = serde_json::from_str(given.get())
                     .map_err(|error| AppError::field("/options", "invalid", error.to_string()))?;
             }
-            limit(document.employees.len())?;
-            (1_i64..).zip(document.employees).map(|(row, raw)| object(row, raw.get(), &options)).collect()
+            let mut document = serde_json::Deserializer::from_str(text);
+            let rows =
+                Employees { options: &options, in_list: false }.deserialize(&mut document).map_err(unreadable)?;
+            limit(rows.len())?;
+            rows
         }
         Format::Ndjson => {
             let text = decode(body, query)?;
             let lines = (1_i64..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-            let rows: Vec<Employee> = lines.map(|(row, line)| object(row, line, &options)).collect();
+            let rows: Vec<Employee> =
+                lines.map(|(row, line)| object(row, line, &options)).take(MAX_ROWS.saturating_add(1)).collect();
             limit(rows.len())?;
             rows
         }

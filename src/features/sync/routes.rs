@@ -18,7 +18,7 @@ const LIST_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Plan a sync of all employees
 ///
-/// Send the whole list, as JSON, NDJSON or CSV (at most 32 MiB). Nothing changes yet: the plan says what would, row by row with before and after, names every fault with its row, and is `blocked` when a guard objects: too many would leave (10 % when not said otherwise), too many rows are at fault, a column went empty, the list is empty, or rows cannot be told. Users are matched by external id, then employee number, then e-mail. Whoever is missing leaves (nothing is deleted); whoever comes back is active again. Scope: `users:write`. Role: admin.
+/// Send the whole list, as JSON, NDJSON or CSV (at most 32 MiB and 200,000 employees). Nothing changes yet: the plan says what would, row by row with before and after, names every fault with its row, and is `blocked` when a guard objects: too many would leave (10 % when not said otherwise), too many rows are at fault, a column went empty, the list is empty, or rows cannot be told. Users are matched by external id, then employee number, then e-mail. People may swap their e-mails or employee numbers. Whoever is missing leaves (nothing is deleted); whoever comes back is active again. Scope: `users:write`. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "create_sync_plan", params(SyncQuery),
     request_body(content((SyncIn = "application/json"), (super::dto::EmployeeIn = "application/x-ndjson"), (String = "text/csv"))),
     responses((status = 201, description = "The plan.", body = PlanOut, headers(("Location" = String), ("ETag" = String)))),
@@ -34,10 +34,11 @@ pub async fn create_sync_plan(
 ) -> AppResult<Answer> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::of(content_type)?;
+    let _turn = service::turn().await.map_err(|error| error.with_header(header::RETRY_AFTER, "60"))?;
     let raw = body::read(&request, &mut payload.into_inner(), LIST_LIMIT).await?;
-    let (list, options) = service::read_list(format, raw.clone(), options.0).await?;
+    let (list, options, digest) = service::read_list(format, raw, options.0).await?;
     let made = service::make(&state, &caller, list, options).await?;
-    commit(&state, &caller, retry, &raw, move |conn, ctx| {
+    commit(&state, &caller, retry, &digest.into(), move |conn, ctx| {
         let plan = service::publish(conn, ctx, made)?;
         Ok(Answer::created(&format!("/v1/sync/plans/{}", plan.id), &plan)?.etag(plan.version))
     })

@@ -1,7 +1,11 @@
 //! Use cases about plans: make, read, start.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use super::apply::JOB;
@@ -57,18 +61,36 @@ fn row_out(row: StoredRow) -> AppResult<PlanRowOut> {
     })
 }
 
-/// Reads the list away from the HTTP threads: it may be large.
+/// One list at a time is held in memory, whoever sends it: the others wait before their bodies are read.
+static TURN: Semaphore = Semaphore::const_new(1);
+/// Seconds for which a list waits for its turn.
+const PATIENCE_SECONDS: u64 = 30;
+
+/// Waits until no other list is being planned in this process; the turn ends when the answer is dropped.
+///
+/// # Errors
+/// 429 when the others take too long.
+pub async fn turn() -> AppResult<SemaphorePermit<'static>> {
+    match tokio::time::timeout(Duration::from_secs(PATIENCE_SECONDS), TURN.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(AppError::new(Code::TooMany, "Another list is being planned. Send this one again in a minute.")),
+    }
+}
+
+/// Reads the list away from the HTTP threads: it may be large. Its digest stands for it from then on.
 ///
 /// # Errors
 /// As [`reading::employees`].
-pub async fn read_list(
+pub async fn read_list<B: AsRef<[u8]> + Send + 'static>(
     format: Format,
-    raw: impl AsRef<[u8]> + Send + 'static,
+    raw: B,
     query: SyncQuery,
-) -> AppResult<(Vec<Employee>, Options)> {
-    tokio::task::spawn_blocking(move || reading::employees(format, raw.as_ref(), &query))
-        .await
-        .map_err(AppError::internal)?
+) -> AppResult<(Vec<Employee>, Options, Vec<u8>)> {
+    let read = move || {
+        let (list, options) = reading::employees(format, raw.as_ref(), &query)?;
+        Ok((list, options, Sha256::digest(raw.as_ref()).to_vec()))
+    };
+    tokio::task::spawn_blocking(read).await.map_err(AppError::internal)?
 }
 
 /// A plan that was made, waiting for the write that makes it known.
@@ -98,7 +120,8 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
                 options.max_error_percent = options.max_error_percent.min(error);
             }
             let people = store::people(conn)?;
-            Ok((sync::plan(&employees, &people, &options, || now.new_id()), options))
+            let plan = sync::plan(&employees, &people, &options, || now.new_id());
+            Ok((plan, options))
         })
         .await?;
     let Plan { rows, counts, guards } = plan;
@@ -120,12 +143,12 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
         created_at: ctx.now,
         updated_at: ctx.now,
     };
-    let stored = (0..).zip(rows).map(|(seq, row)| stored(ctx, seq, row)).collect::<AppResult<Vec<_>>>()?;
     let (plan_row, id) = (row.clone(), row.id);
     state.db.write(move |conn| store::insert_plan(conn, &plan_row)).await?;
-    let mut rest = stored.into_iter().peekable();
+    let mut rest = (0..).zip(rows).peekable();
     while rest.peek().is_some() {
-        let piece: Vec<StoredRow> = rest.by_ref().take(PIECE).collect();
+        // Turned into what is stored a piece at a time: all of a long list would be as large again.
+        let piece = rest.by_ref().take(PIECE).map(|(seq, row)| stored(ctx, seq, row)).collect::<AppResult<Vec<_>>>()?;
         state.db.write(move |conn| store::insert_rows(conn, id, &piece)).await?;
     }
     Ok(Made { row })
@@ -135,6 +158,7 @@ fn stored(ctx: &Ctx, seq: i32, row: PlannedRow) -> AppResult<StoredRow> {
     Ok(StoredRow {
         id: ctx.new_id(),
         seq,
+        piece: row.piece,
         row_number: row.row,
         action: row.action.as_str().to_owned(),
         state: if row.action == Action::Error { "error" } else { "pending" }.to_owned(),

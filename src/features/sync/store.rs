@@ -41,6 +41,7 @@ pub struct PlanRow {
 pub struct StoredRow {
     pub id: Uuid,
     pub seq: i32,
+    pub piece: i32,
     pub row_number: Option<i64>,
     pub action: String,
     pub state: String,
@@ -154,6 +155,7 @@ pub fn insert_rows(conn: &mut Conn, plan: Uuid, new: &[StoredRow]) -> AppResult<
                     rows::plan_id.eq(Id(plan)),
                     rows::id.eq(Id(row.id)),
                     rows::seq.eq(row.seq),
+                    rows::piece.eq(row.piece),
                     rows::row_number.eq(row.row_number),
                     rows::action.eq(row.action.clone()),
                     rows::state.eq(row.state.clone()),
@@ -190,15 +192,12 @@ pub fn list_rows(conn: &mut Conn, plan: Uuid, filter: &RowQuery, page: &PageRequ
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
 }
 
-/// The next rows to apply.
-pub fn next_rows(conn: &mut Conn, plan: Uuid, n: i64) -> AppResult<Vec<StoredRow>> {
-    Ok(rows::table
-        .filter(rows::plan_id.eq(Id(plan)))
-        .filter(rows::state.eq("pending"))
-        .order(rows::seq)
-        .limit(n)
-        .select(StoredRow::as_select())
-        .load(conn)?)
+/// The rows of the next piece to apply.
+pub fn next_piece(conn: &mut Conn, plan: Uuid) -> AppResult<Vec<StoredRow>> {
+    let pending = || rows::table.filter(rows::plan_id.eq(Id(plan))).filter(rows::state.eq("pending"));
+    let next: Option<i32> = pending().order((rows::piece, rows::seq)).select(rows::piece).first(conn).optional()?;
+    let Some(piece) = next else { return Ok(Vec::new()) };
+    Ok(pending().filter(rows::piece.eq(piece)).order(rows::seq).select(StoredRow::as_select()).load(conn)?)
 }
 
 /// Records how rows fared.

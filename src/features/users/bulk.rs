@@ -230,16 +230,26 @@ pub fn write(
     let units = if named.is_empty() { HashSet::new() } else { store::existing_units(conn, &named)? };
     let mut creates: Vec<(usize, Create)> = Vec::new();
     let mut changes: Vec<(usize, Change)> = Vec::new();
+    let handed_on = HandedOn::new(&known, &items, input.mode);
+    let mut relies: HashMap<usize, Vec<Uuid>> = HashMap::new();
     for (index, item) in &items {
         let owner = known.owner(item);
+        let mut others = |except: Option<Uuid>| {
+            let (given, others) = known.others(item, except).into_iter().partition(|other| handed_on.to(item, other));
+            let given: Vec<Identity> = given;
+            if !given.is_empty() {
+                relies.insert(*index, given.iter().map(|other| other.0).collect());
+            }
+            others
+        };
         let checked = match (owner, input.mode) {
             (Some(row), Mode::Upsert) => rights.change(row, item).and_then(|()| {
-                let others = known.others(item, Some(row.id));
+                let others: Vec<Identity> = others(Some(row.id));
                 same_person(row, item)?;
                 taken(&others, &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())
             }),
             _ => {
-                let others = known.others(item, None);
+                let others: Vec<Identity> = others(None);
                 taken(&others, &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())
                     .and_then(|()| rights.unit(ctx, item, &units))
             }
@@ -275,6 +285,7 @@ pub fn write(
         }
     }
     refuse_cycles(conn, &mut changes, &mut verdicts)?;
+    refuse_stranded(&mut creates, &mut changes, &relies, &mut verdicts);
     for (index, create) in &creates {
         verdicts.set(*index, BulkStatus::Created, Some(create.row.id).filter(|_| !dry_run));
     }
@@ -287,6 +298,59 @@ pub fn write(
         mass::write(conn, ctx, &creates, &changes)?;
     }
     Ok(verdicts.finish(dry_run))
+}
+
+/// What those whom the call changes will have: e-mail in lower case and employee number. Who gives up a key in the same call gives it to
+/// whoever asks for it there. Nobody is in it of whom two items speak.
+struct HandedOn(HashMap<Uuid, Option<(String, Option<String>)>>);
+
+impl HandedOn {
+    fn new(known: &Known, items: &[(usize, UserIn)], mode: Mode) -> Self {
+        let mut will_have = HashMap::new();
+        for (_, item) in items.iter().filter(|_| mode == Mode::Upsert) {
+            if let Some(row) = known.owner(item) {
+                let new = changed(row, item);
+                let keys = Some((new.email.to_lowercase(), new.employee_number));
+                will_have.entry(row.id).and_modify(|slot| *slot = None).or_insert(keys);
+            }
+        }
+        Self(will_have)
+    }
+
+    /// Whether everything that the item asks for of the other's is given up.
+    fn to(&self, item: &UserIn, other: &Identity) -> bool {
+        let Some(Some((email, number))) = self.0.get(&other.0) else { return false };
+        (item.email.to_lowercase() != other.1 || *email != other.1)
+            && (item.external_id.is_none() || item.external_id != other.2)
+            && (item.employee_number.is_none() || item.employee_number != other.3 || *number != other.3)
+    }
+}
+
+/// Refuses items that were to get a key of somebody who is not changed after all.
+fn refuse_stranded(
+    creates: &mut Vec<(usize, Create)>,
+    changes: &mut Vec<(usize, Change)>,
+    relies: &HashMap<usize, Vec<Uuid>>,
+    verdicts: &mut Verdicts,
+) {
+    loop {
+        let size = creates.len().saturating_add(changes.len());
+        let changing: HashSet<Uuid> = changes.iter().map(|(_, change)| change.row.id).collect();
+        let mut keep = |index: usize| {
+            let kept = relies.get(&index).is_none_or(|of| of.iter().all(|id| changing.contains(id)));
+            if !kept {
+                let detail =
+                    "Another user has this e-mail or employee number, and the item that would change it is refused.";
+                verdicts.refuse(index, AppError::new(Code::Conflict, detail));
+            }
+            kept
+        };
+        creates.retain(|(index, _)| keep(*index));
+        changes.retain(|(index, _)| keep(*index));
+        if creates.len().saturating_add(changes.len()) == size {
+            return;
+        }
+    }
 }
 
 /// A user who was matched by e-mail or number but has another external id is somebody else.

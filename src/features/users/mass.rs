@@ -1,7 +1,7 @@
 //! Many users written at once, with all that follows from it in the same transaction: roles, ended sessions, events, dynamic groups,
 //! courses of groups. As many statements for one as for a thousand, apart from the rows written. The bulk endpoint and the sync share it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -74,11 +74,12 @@ pub struct Change {
     pub unit: Option<Uuid>,
 }
 
-/// Writes them. Unique keys, managers and rights must have been checked; of the managers, those made here must come first.
+/// Writes them; those among them who swap unique keys may. Other unique keys, managers and rights must have been checked; of the managers, those made here must come first.
 ///
 /// # Errors
 /// Database errors; a unique violation when somebody took a key meanwhile.
 pub fn write(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change]) -> AppResult<()> {
+    store::release_keys(conn, &handed_on(creates, changes))?;
     store::insert_many(conn, creates).map_err(super::service::taken_meanwhile)?;
     store::update_many(conn, changes, ctx.now).map_err(super::service::taken_meanwhile)?;
     write_roles(conn, ctx, creates, changes)?;
@@ -112,6 +113,24 @@ pub fn write(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change])
     profiles.extend(reprofiled.map(|c| (c.row.id, &c.row.attributes)));
     groups::refresh(conn, ctx, &profiles)?;
     groups::flow::come_back(conn, ctx, &ids(&|c| c.row.state == "active" && c.before.state != "active"))
+}
+
+/// Those whose e-mail, external id or employee number somebody else gets in the same write: they let go of theirs first, since the
+/// databases compare row by row.
+fn handed_on(creates: &[Create], changes: &[Change]) -> Vec<Uuid> {
+    fn keys(row: &UserRow) -> impl Iterator<Item = (u8, String)> + use<> {
+        let external = row.external_id.clone().map(|id| (1, id));
+        let number = row.employee_number.clone().map(|number| (2, number));
+        [Some((0, row.email.to_lowercase())), external, number].into_iter().flatten()
+    }
+    let holders: HashMap<(u8, String), Uuid> =
+        changes.iter().flat_map(|change| keys(&change.before).map(|key| (key, change.row.id))).collect();
+    let wanted = creates.iter().map(|create| &create.row).chain(changes.iter().map(|change| &change.row));
+    let given: BTreeSet<Uuid> = wanted
+        .flat_map(|row| keys(row).map(|key| (key, row.id)))
+        .filter_map(|(key, id)| holders.get(&key).copied().filter(|holder| *holder != id))
+        .collect();
+    given.into_iter().collect()
 }
 
 fn write_roles(conn: &mut Conn, ctx: &Ctx, creates: &[Create], changes: &[Change]) -> AppResult<()> {

@@ -288,6 +288,21 @@ pub fn update_many(conn: &mut Conn, changes: &[Change], now: DateTime<Utc>) -> d
     Ok(())
 }
 
+/// Lets go of the unique keys of these users until they get others in the same transaction. An id is nobody's e-mail.
+pub fn release_keys(conn: &mut Conn, ids: &[Uuid]) -> AppResult<()> {
+    for piece in ids.chunks(500) {
+        let these = users::table.filter(users::id.eq_any(piece.iter().map(|id| Id(*id))));
+        diesel::update(these)
+            .set((
+                users::email_key.eq(diesel::dsl::sql::<diesel::sql_types::Text>("CAST(id AS text)")),
+                users::external_id.eq(None::<String>),
+                users::employee_number.eq(None::<String>),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 /// The users that have one of these e-mails (in lower case), external ids or employee numbers; locked on Postgres.
 pub fn find_with_any(
     conn: &mut Conn,

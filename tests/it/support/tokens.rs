@@ -47,12 +47,15 @@ pub fn sign(algorithm: Algorithm, claims: &Value) -> String {
     jsonwebtoken::encode(&header, claims, &key).unwrap()
 }
 
-/// A JWT with this header and these claims, as JSON text, truly signed with the Ed25519 key.
+/// A JWT with this header and these claims, as JSON text, truly signed with the Ed25519 key of the tests.
 pub fn sign_text(header: &str, claims: &str) -> String {
-    let own = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    sign_text_with(&key(Algorithm::EdDSA).0, header, claims)
+}
+
+fn sign_text_with(key: &EncodingKey, header: &str, claims: &str) -> String {
     let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let signature = ed25519_dalek::Signer::sign(&own, text.as_bytes());
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    let signature = jsonwebtoken::crypto::sign(text.as_bytes(), key, Algorithm::EdDSA).unwrap();
+    format!("{text}.{signature}")
 }
 
 /// The same with no signature, for what is not signed or signed elsewhere.
@@ -60,9 +63,16 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}.", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-/// Every attack on these claims that must be refused, whoever judges them. All that are signed are signed with the true key.
+/// Every attack on these claims that must be refused, whoever judges them. All that are signed are signed with the true key: the
+/// Ed25519 key of the tests.
 pub fn attacks(claims: &Value, now: i64) -> Vec<(&'static str, String)> {
-    let ed = json!({"alg": "EdDSA", "kid": "ed", "typ": "JWT"});
+    attacks_by(&key(Algorithm::EdDSA).0, "ed", "JWT", claims, now)
+}
+
+/// The same by the Ed25519 key of somebody else.
+pub fn attacks_by(own: &EncodingKey, kid: &str, typ: &str, claims: &Value, now: i64) -> Vec<(&'static str, String)> {
+    let ed = json!({"alg": "EdDSA", "kid": kid, "typ": typ});
+    let sign_text = |header: &str, claims: &str| sign_text_with(own, header, claims);
     let with = |base: &Value, name: &str, value: Value| {
         let mut changed = base.clone();
         changed[name] = value;

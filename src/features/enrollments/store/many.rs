@@ -179,19 +179,18 @@ pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResu
     Ok(())
 }
 
-/// Live enrollments of these people in a course that came from this source: id, user, status.
-pub fn live_by_source(
-    conn: &mut Conn,
-    course: Uuid,
-    people: &[Uuid],
-    source: &str,
-) -> AppResult<Vec<(Uuid, Uuid, String)>> {
+/// A live enrollment in short: id, course, user, status.
+pub type Live = (Uuid, Uuid, Uuid, String);
+
+/// Live enrollments of these people in these courses that came from this source.
+pub fn live_by_source(conn: &mut Conn, of_courses: &[Uuid], people: &[Uuid], source: &str) -> AppResult<Vec<Live>> {
     Ok(enrollments::table
-        .filter(enrollments::course_id.eq(Id(course)))
+        .filter(enrollments::course_id.eq_any(of_courses.iter().map(|id| Id(*id))))
         .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
         .filter(enrollments::source.eq(source))
         .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
-        .select((enrollments::id, enrollments::user_id, enrollments::status))
+        .order(enrollments::id)
+        .select((enrollments::id, enrollments::course_id, enrollments::user_id, enrollments::status))
         .load(conn)?)
 }
 

@@ -1,11 +1,13 @@
-//! The plan: matching, managers, changes, guards.
+//! The plan: matching, managers, changes.
+
+mod guards;
+mod order;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Action, Employee, Given, Guard, Options, Person, Plan, PlannedRow, Profile, RowFault};
+use super::{Action, Employee, Given, Options, Person, Plan, PlannedRow, Profile, RowFault};
 use crate::domain::organisation::manager_cycles;
 
 /// People by what a list may call them.
@@ -27,12 +29,47 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// By external id, then employee number, then e-mail.
-    fn find(&self, employee: &Employee) -> Option<&'a Person> {
+    /// By external id, then employee number, then e-mail. A row with an external id of its own is not about somebody whose external id
+    /// stands in another row: it is about who gets what that one gives up.
+    fn find(&self, employee: &Employee, listed: &HashSet<Uuid>) -> Option<&'a Person> {
         let external = employee.external_id.value().and_then(|id| self.external.get(id.as_str()));
         let number = || employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
         let email = || employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
-        external.or_else(number).or_else(email).and_then(|ix| self.people.get(*ix))
+        let free = |ix: &&usize| {
+            employee.external_id.value().is_none()
+                || self.people.get(**ix).is_none_or(|person| !listed.contains(&person.id))
+        };
+        external.or_else(|| number().filter(free)).or_else(|| email().filter(free)).and_then(|ix| self.people.get(*ix))
+    }
+
+    /// Those whose external ids stand in the list.
+    fn listed(&self, employees: &[Employee]) -> HashSet<Uuid> {
+        let by_external = |employee: &Employee| self.external.get(employee.external_id.value()?.as_str());
+        employees.iter().filter_map(by_external).filter_map(|ix| Some(self.people.get(*ix)?.id)).collect()
+    }
+
+    /// Others who have what a row wants to have, each with the column. The external id is not among them: who has it is whom the row
+    /// is about.
+    fn holders(&self, employee: &Employee, own: Uuid) -> impl Iterator<Item = (&'static str, &'a Person)> + use<'a> {
+        let email = employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
+        let number = employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
+        let people = self.people;
+        [("email", email.copied()), ("employee_number", number.copied())]
+            .into_iter()
+            .filter_map(move |(column, ix)| Some((column, people.get(ix?)?)))
+            .filter(move |(_, person)| person.id != own)
+    }
+}
+
+/// Whether a person's row gives up what the person has in this column.
+fn gives_up(employee: &Employee, person: &Person, column: &str) -> bool {
+    match column {
+        "email" => employee.email.value().is_some_and(|new| new.to_lowercase() != person.profile.email.to_lowercase()),
+        _ => match &employee.employee_number {
+            Given::Absent => false,
+            Given::Empty => true,
+            Given::Value(new) => Some(new) != person.profile.employee_number.as_ref(),
+        },
     }
 }
 
@@ -72,10 +109,11 @@ fn list(rows: &[i64]) -> String {
 #[must_use]
 pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut new_id: impl FnMut() -> Uuid) -> Plan {
     let index = Index::new(people);
+    let listed = index.listed(employees);
     let mut drafts: Vec<Draft<'_>> = employees
         .iter()
         .map(|employee| {
-            let person = index.find(employee);
+            let person = index.find(employee, &listed);
             let id = person.map_or_else(&mut new_id, |person| person.id);
             Draft { employee, person, id, manager: Given::Absent, faults: employee.faults.clone() }
         })
@@ -97,6 +135,8 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
             by_person.entry(person.id).or_default().push(draft.employee.row);
         }
     }
+    let rows_of: HashMap<Uuid, &Employee> =
+        drafts.iter().filter_map(|draft| draft.person.map(|person| (person.id, draft.employee))).collect();
     for draft in drafts {
         let employee = draft.employee;
         match draft.person {
@@ -137,20 +177,16 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
                 }
             }
         }
-        let others = [
-            ("email", employee.email.value().and_then(|v| index.email.get(&v.to_lowercase()))),
-            ("employee_number", employee.employee_number.value().and_then(|v| index.number.get(v.as_str()))),
-        ];
-        for (column, found) in others {
-            let other = found.and_then(|ix| index.people.get(*ix)).filter(|other| other.id != draft.id);
-            if other.is_some() {
+        for (column, other) in index.holders(employee, draft.id) {
+            if !rows_of.get(&other.id).is_some_and(|row| gives_up(row, other, column)) {
                 draft.faults.push(RowFault::new(column, "taken", "Another user has this."));
             }
         }
     }
 }
 
-/// Resolves managers in any order of rows, and refuses those that do not exist, that cannot be made, or that go round in a circle.
+/// Resolves managers in any order of rows, and refuses those that do not exist, that cannot be made, or that go round in a circle; and
+/// whoever was to get the e-mail or number of somebody whose own row is at fault.
 fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
     let in_list: HashMap<String, Uuid> =
         drafts.iter().filter_map(|d| Some((d.employee.external_id.value()?.clone(), d.id))).collect();
@@ -192,6 +228,8 @@ fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
             members.sort_unstable();
             circles.extend(cycle.into_iter().map(|id| (id, members.clone())));
         }
+        let stuck: HashSet<Uuid> =
+            drafts.iter().filter(|d| d.person.is_some() && !d.faults.is_empty()).map(|d| d.id).collect();
         let mut changed = false;
         for draft in drafts.iter_mut().filter(|draft| draft.faults.is_empty()) {
             if let Some(members) = circles.get(&draft.id) {
@@ -201,6 +239,12 @@ fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
             } else if draft.manager.value().is_some_and(|manager| lost.contains(manager)) {
                 let detail = "The manager's own row is at fault, so the manager will not be made.";
                 draft.faults.push(RowFault::new("manager_external_id", "manager_at_fault", detail));
+                changed = true;
+            } else if let Some((column, _)) =
+                index.holders(draft.employee, draft.id).find(|(_, other)| stuck.contains(&other.id))
+            {
+                let detail = "Another user has this, and the row that would change it is at fault.";
+                draft.faults.push(RowFault::new(column, "taken", detail));
                 changed = true;
             }
         }
@@ -273,6 +317,7 @@ fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, op
             version: draft.person.map(|person| person.version),
             before,
             after: None,
+            piece: 0,
             faults: draft.faults.clone(),
         };
         if !draft.faults.is_empty() {
@@ -308,126 +353,12 @@ fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, op
                 version: Some(person.version),
                 before: Some(person.profile.clone()),
                 after: Some(Profile { state: "left".into(), ..person.profile.clone() }),
+                piece: 0,
                 faults: Vec::new(),
             });
         }
     }
-    let guards = guards(drafts, people, &rows, options);
-    order(&mut rows);
+    let guards = guards::guards(drafts, people, &rows, options);
+    order::order(&mut rows);
     Plan { rows, counts, guards }
-}
-
-/// Managers are made before those who report to them.
-fn order(rows: &mut [PlannedRow]) {
-    let above: HashMap<Uuid, Option<Uuid>> = rows
-        .iter()
-        .filter(|row| row.action == Action::Create)
-        .filter_map(|row| Some((row.user?, row.after.as_ref()?.manager_id)))
-        .collect();
-    let mut levels: HashMap<Uuid, usize> = HashMap::with_capacity(above.len());
-    for start in above.keys() {
-        let mut chain = Vec::new();
-        let mut at = Some(*start);
-        // Circles were refused, so the chain ends.
-        while let Some(id) = at.filter(|id| above.contains_key(id) && !levels.contains_key(id)) {
-            chain.push(id);
-            at = above.get(&id).copied().flatten();
-        }
-        let mut level = at.and_then(|id| levels.get(&id).copied()).map_or(0, |level| level.saturating_add(1));
-        for id in chain.into_iter().rev() {
-            levels.insert(id, level);
-            level = level.saturating_add(1);
-        }
-    }
-    rows.sort_by_key(|row| {
-        let level = row.user.and_then(|id| levels.get(&id).copied()).unwrap_or(0);
-        (row.action, level, row.row.unwrap_or(i64::MAX), row.user)
-    });
-}
-
-/// `part` is more than `percent` of `whole`.
-fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
-    let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    part > 0 && number(part) * 100.0 > percent * number(whole)
-}
-
-fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow], options: &Options) -> Vec<Guard> {
-    let mut guards = Vec::new();
-    let mut add = |code: &str, detail: String| guards.push(Guard { code: code.to_owned(), detail });
-    if drafts.is_empty() {
-        add("empty_list", "The list has no rows.".into());
-    }
-    let active = people.iter().filter(|p| p.profile.state != "left" && p.profile.external_id.is_some()).count();
-    let leaving = rows.iter().filter(|row| row.action == Action::Deactivate).count();
-    if exceeds(leaving, active.max(1), options.max_deactivate_percent) {
-        add(
-            "too_many_deactivations",
-            format!(
-                "{leaving} of {active} active users would leave; more than {} % is too many.",
-                options.max_deactivate_percent
-            ),
-        );
-    }
-    let errors = rows.iter().filter(|row| row.action == Action::Error).count();
-    if exceeds(errors, drafts.len(), options.max_error_percent) {
-        add(
-            "too_many_errors",
-            format!(
-                "{errors} of {} rows are at fault; more than {} % is too many.",
-                drafts.len(),
-                options.max_error_percent
-            ),
-        );
-    }
-    const KEYS: [&str; 3] = ["external_id", "employee_number", "email"];
-    let unknown: Vec<i64> = drafts
-        .iter()
-        .filter(|d| d.person.is_none() && d.faults.iter().any(|fault| KEYS.contains(&fault.column.as_str())))
-        .map(|d| d.employee.row)
-        .collect();
-    if !unknown.is_empty() && rows.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
-        add(
-            "unidentified_rows",
-            format!(
-                "The rows {} cannot be told to be anybody, so some of those who seem to be missing may be in them.",
-                list(&unknown)
-            ),
-        );
-    }
-    for column in emptied(drafts) {
-        add("column_emptied", format!("`{column}` had values for nearly everybody in the list and would lose them."));
-    }
-    guards
-}
-
-/// Columns that nearly everybody who had a value would lose.
-fn emptied(drafts: &[Draft<'_>]) -> Vec<String> {
-    let mut had: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let mut note = |column: &str, before: bool, given_empty: bool| {
-        if before {
-            let (all, lost) = had.entry(column.to_owned()).or_default();
-            *all = all.saturating_add(1);
-            *lost = lost.saturating_add(usize::from(given_empty));
-        }
-    };
-    for draft in drafts {
-        let Some(person) = draft.person else { continue };
-        let (employee, profile) = (draft.employee, &person.profile);
-        note("external_id", profile.external_id.is_some(), employee.external_id == Given::Empty);
-        note("employee_number", profile.employee_number.is_some(), employee.employee_number == Given::Empty);
-        note("manager_external_id", profile.manager_id.is_some(), employee.manager == Given::Empty);
-        for column in
-            [("email", &employee.email), ("given_name", &employee.given_name), ("family_name", &employee.family_name)]
-        {
-            note(column.0, true, *column.1 == Given::Empty);
-        }
-        for (name, given) in &employee.attributes {
-            let before = profile.attributes.get(name).is_some_and(|value| *value != Value::Null);
-            note(name, before, *given == Given::Empty);
-        }
-    }
-    had.into_iter()
-        .filter(|(_, (all, lost))| *all >= 2 && lost.saturating_mul(10) >= all.saturating_mul(9))
-        .map(|(column, _)| column)
-        .collect()
 }
