@@ -47,7 +47,9 @@ struct Login {
 }
 
 /// Log-ins by session and token, with the version of access that they were read at.
-static LOGINS: LazyLock<Cache<(Uuid, Uuid), (i64, Arc<Login>)>> = LazyLock::new(|| Cache::new(10_000));
+static LOGINS: LazyLock<Logins> = LazyLock::new(|| Cache::new(10_000));
+
+type Logins = Cache<(Uuid, Uuid), (i64, Arc<Login>)>;
 
 /// The number that every change of what a token may do raises, in its transaction. On Postgres there is none.
 fn version(conn: &mut Conn) -> AppResult<Option<i64>> {
