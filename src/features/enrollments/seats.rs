@@ -103,8 +103,7 @@ pub fn expire_due(state: &State, _: &Value) -> AppResult<()> {
         let ctx = state.system();
         let more = state.db.write_here(move |conn| {
             let due = store::due_to_expire(conn, ctx.now, PIECE)?;
-            expire(conn, &ctx, &due)?;
-            Ok(due.len() == PIECE)
+            Ok(expire(conn, &ctx, &due)? == PIECE)
         })?;
         if !more {
             return Ok(());
@@ -112,8 +111,16 @@ pub fn expire_due(state: &State, _: &Value) -> AppResult<()> {
     }
 }
 
-fn expire(conn: &mut Conn, ctx: &Ctx, due: &[Uuid]) -> AppResult<()> {
-    let mut rows = store::find_many_locked(conn, due)?;
+/// Ends those of these that nobody else is busy with; answers how many. The others are ended next time: whoever holds one may wait for
+/// its course.
+fn expire(conn: &mut Conn, ctx: &Ctx, due: &[(Uuid, Uuid)]) -> AppResult<usize> {
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let courses: BTreeSet<Uuid> = due.iter().map(|(_, course)| *course).collect();
+    store::lock_courses(conn, &courses.into_iter().collect::<Vec<_>>())?;
+    let ids: Vec<Uuid> = due.iter().map(|(id, _)| *id).collect();
+    let mut rows = store::lock_free(conn, &ids)?;
     // Under the lock, it may have been completed or prolonged meanwhile.
     let live = |row: &EnrollmentRow| matches!(row.status.as_str(), "active" | "pending" | "waitlisted");
     rows.retain(|row| live(row) && row.expires_at.is_some_and(|at| at <= ctx.now));
@@ -131,5 +138,6 @@ fn expire(conn: &mut Conn, ctx: &Ctx, due: &[Uuid]) -> AppResult<()> {
         event.data(json!({"status": row.status}))
     };
     events::append(conn, ctx, rows.iter().map(event).collect())?;
-    promote_waiting(conn, ctx, &freed.into_iter().collect::<Vec<_>>())
+    promote_waiting(conn, ctx, &freed.into_iter().collect::<Vec<_>>())?;
+    Ok(rows.len())
 }

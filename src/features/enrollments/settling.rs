@@ -166,11 +166,12 @@ fn settle_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid]) -> AppResult<()> {
             asking.push(id);
         }
     }
+    // All are locked before any seat goes on, since whoever holds an enrollment may wait for its course.
+    let mut rows = Vec::with_capacity(asking.len());
     for piece in asking.chunks(PIECE) {
-        let rows = store::find_many_locked(conn, piece)?;
-        settle(conn, ctx, rows)?;
+        rows.extend(store::find_many_locked(conn, piece)?);
     }
-    Ok(())
+    settle(conn, ctx, rows).map(drop)
 }
 
 impl Loaded {

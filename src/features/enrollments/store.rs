@@ -286,12 +286,12 @@ pub fn update_progress(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
     Ok(())
 }
 
-/// Active enrollments whose time is up.
-pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: usize) -> AppResult<Vec<Uuid>> {
+/// Enrollments whose time is up: id, course.
+pub fn due_to_expire(conn: &mut Conn, now: DateTime<Utc>, n: usize) -> AppResult<Vec<(Uuid, Uuid)>> {
     Ok(enrollments::table
         .filter(enrollments::expires_at.le(At(now)))
         .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]))
         .limit(i64::try_from(n).unwrap_or(i64::MAX))
-        .select(enrollments::id)
+        .select((enrollments::id, enrollments::course_id))
         .load(conn)?)
 }
