@@ -58,6 +58,32 @@ both! {
         assert_eq!(swap(json!([with(0, 0)]))["error"], 1);
     }
 
+    /// Managers and units are named by external id too, one by one and in bulk.
+    fn bodies_name_others_by_external_id(app) {
+        app.admin().post("/v1/groups", json!({"name": "Lyon", "kind": "unit", "external_id": "lyon"})).expect(201);
+        let boss = app.admin().post("/v1/users", person(0)).expect(201).id();
+        let mut report = person(1);
+        (report["manager_id"], report["unit_id"]) = (json!("ext:x0"), json!("ext:lyon"));
+        assert_eq!(app.admin().post("/v1/users", report.clone()).expect(201)["manager_id"], boss.as_str());
+        report["email"] = json!("other@example.org");
+        report["external_id"] = json!("x5");
+        for (field, value) in [("manager_id", "ext:nobody"), ("unit_id", "ext:nowhere"), ("manager_id", "nonsense")] {
+            let mut wrong = report.clone();
+            wrong[field] = json!(value);
+            assert_eq!(app.admin().post("/v1/users", wrong.clone()).faults(), [format!("/{field}")]);
+            let done = app.admin().post("/v1/users/bulk", json!({"users": [wrong]})).expect(200);
+            assert_eq!(done["results"][0]["error"]["errors"][0]["pointer"], format!("/{field}"));
+        }
+        let done = app.admin().post("/v1/users/bulk", json!({"users": [report]})).expect(200);
+        assert_eq!(done["counts"]["created"], 1);
+        let made = app.admin().get("/v1/users/ext:x5").expect(200);
+        assert_eq!(made["manager_id"], boss.as_str());
+        assert_eq!(app.admin().all("/v1/groups/ext:lyon/members").len(), 2);
+        app.admin().patch("/v1/users/ext:x5", json!({"manager_id": "ext:x1"})).expect(200);
+        app.admin().patch("/v1/users/ext:x0", json!({"manager_id": "ext:x5"})).problem(422, "validation_failed");
+        assert_eq!(app.admin().patch("/v1/users/ext:x5", json!({"manager_id": null})).expect(200)["manager_id"], Value::Null);
+    }
+
     /// A whole tree fits in one call.
     fn a_tree_of_groups_fits_in_one_call(app) {
         let groups = json!([

@@ -87,7 +87,7 @@ impl<'a> Stage<'a> {
                 unit_id: None,
                 roles: Some(person.roles.clone()),
                 attributes: Some(person.attributes.clone()),
-                manager_id,
+                manager_id: manager_id.map(|id| id.to_string()),
                 locale: Some(person.locale.clone()),
                 time_zone: Some(person.time_zone.clone()),
             };

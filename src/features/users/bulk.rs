@@ -64,6 +64,39 @@ impl Known {
     }
 }
 
+/// The manager that an item names, once its references are settled.
+fn manager_of(item: &UserIn) -> Option<Uuid> {
+    item.manager_id.as_deref().and_then(|text| Uuid::try_parse(text).ok())
+}
+
+/// The unit that an item names, once its references are settled.
+fn unit_of(item: &UserIn) -> Option<Uuid> {
+    item.unit_id.as_deref().and_then(|text| Uuid::try_parse(text).ok())
+}
+
+/// Turns `ext:<external_id>` into ids, all in one statement for managers and one for units; what nobody has becomes the nil id.
+fn settle(conn: &mut Conn, items: &mut [(usize, UserIn)]) -> AppResult<()> {
+    type Find = fn(&mut Conn, &[String]) -> AppResult<Vec<(String, Uuid)>>;
+    type Field = fn(&mut UserIn) -> &mut Option<String>;
+    let fields: [(Field, Find); 2] =
+        [(|item| &mut item.manager_id, store::named), (|item| &mut item.unit_id, store::units_named)];
+    for (field, find) in fields {
+        let external =
+            |item: &mut UserIn| field(item).as_deref().and_then(|text| text.strip_prefix("ext:")).map(str::to_owned);
+        let named: BTreeSet<String> = items.iter_mut().filter_map(|(_, item)| external(item)).collect();
+        if named.is_empty() {
+            continue;
+        }
+        let known: HashMap<String, Uuid> = find(conn, &named.into_iter().collect::<Vec<_>>())?.into_iter().collect();
+        for (_, item) in items.iter_mut() {
+            if let Some(name) = external(item) {
+                *field(item) = Some(known.get(&name).copied().unwrap_or_default().to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Refuses items that share a key with an earlier one.
 fn refuse_twins(items: &mut Vec<(usize, UserIn)>, verdicts: &mut Verdicts) {
     let mut seen: HashSet<(&'static str, String)> = HashSet::new();
@@ -96,7 +129,7 @@ impl Rights {
     fn load(conn: &mut Conn, ctx: &Ctx, known: &Known, items: &[(usize, UserIn)]) -> AppResult<Self> {
         let everybody = ctx.may(Act::WriteUser, &Relation::default());
         let named: Vec<Uuid> =
-            items.iter().filter_map(|(_, item)| item.manager_id).collect::<BTreeSet<_>>().into_iter().collect();
+            items.iter().filter_map(|(_, item)| manager_of(item)).collect::<BTreeSet<_>>().into_iter().collect();
         let mut rights = Self {
             everybody,
             machine: ctx.actor.kind() == "client",
@@ -123,7 +156,7 @@ impl Rights {
 
     fn unit(&self, ctx: &Ctx, item: &UserIn, units: &HashSet<Uuid>) -> AppResult<()> {
         let unknown = || AppError::field("/unit_id", "unknown_group", "There is no such unit, or you may not see it.");
-        match item.unit_id {
+        match unit_of(item) {
             Some(unit) if !units.contains(&unit) => Err(unknown()),
             Some(unit) if self.everybody || self.administered.contains(&unit) => Ok(()),
             Some(_) => Err(unknown()),
@@ -154,7 +187,7 @@ impl Rights {
     }
 
     fn manager(&self, item: &UserIn) -> AppResult<()> {
-        match item.manager_id {
+        match manager_of(item) {
             Some(id) if !self.managers.contains(&id) => {
                 Err(AppError::field("/manager_id", "unknown_user", "There is no such user."))
             }
@@ -174,7 +207,7 @@ fn new_row(ctx: &Ctx, item: &UserIn) -> UserRow {
         employee_number: item.employee_number.clone(),
         state: "active".into(),
         attributes: Value::Object(attributes.into_iter().filter(|(_, value)| !value.is_null()).collect()),
-        manager_id: item.manager_id,
+        manager_id: manager_of(item),
         locale: item.locale.clone(),
         time_zone: item.time_zone.clone(),
         version: 1,
@@ -195,7 +228,7 @@ fn changed(row: &UserRow, item: &UserIn) -> UserRow {
     if let Some(attributes) = item.attributes.clone() {
         service::merge(&mut new.attributes, attributes);
     }
-    new.manager_id = item.manager_id.or(new.manager_id);
+    new.manager_id = manager_of(item).or(new.manager_id);
     new.locale = item.locale.clone().or(new.locale);
     new.time_zone = item.time_zone.clone().or(new.time_zone);
     new
@@ -218,6 +251,7 @@ pub fn write(
     let mut verdicts = Verdicts::new(input.users.len());
     let mut items = read_items::<UserIn>(input.users, &mut verdicts);
     refuse_twins(&mut items, &mut verdicts);
+    settle(conn, &mut items)?;
     let known = Known::new(store::find_with_any(
         conn,
         items.iter().map(|(_, item)| item.email.to_lowercase()).collect(),
@@ -226,7 +260,7 @@ pub fn write(
     )?);
     let rights = Rights::load(conn, ctx, &known, &items)?;
     let named: Vec<Uuid> =
-        items.iter().filter_map(|(_, item)| item.unit_id).collect::<BTreeSet<_>>().into_iter().collect();
+        items.iter().filter_map(|(_, item)| unit_of(item)).collect::<BTreeSet<_>>().into_iter().collect();
     let units = if named.is_empty() { HashSet::new() } else { store::existing_units(conn, &named)? };
     let mut creates: Vec<(usize, Create)> = Vec::new();
     let mut changes: Vec<(usize, Change)> = Vec::new();
@@ -269,7 +303,7 @@ pub fn write(
                     row: new_row(ctx, item),
                     password_hash: hash,
                     roles: item.roles.clone().unwrap_or_else(|| vec![Role::Learner]),
-                    unit: item.unit_id,
+                    unit: unit_of(item),
                 },
             )),
             Some(before) => {
@@ -278,7 +312,7 @@ pub fn write(
                     verdicts.set(*index, BulkStatus::Unchanged, Some(before.id));
                     continue;
                 }
-                let unit = item.unit_id;
+                let unit = unit_of(item);
                 let roles = item.roles.clone();
                 changes.push((*index, Change { before: before.clone(), row, password_hash: hash, roles, unit }));
             }

@@ -72,12 +72,12 @@ pub struct UserIn {
     #[serde(default)]
     #[schema(value_type = Option<Attributes>)]
     pub attributes: Option<Map<String, Value>>,
-    /// The user's manager.
+    /// The user's manager: an id or `ext:<external_id>`.
     #[serde(default)]
-    pub manager_id: Option<Uuid>,
-    /// The unit that the user joins; those who administer a unit only must name one of theirs.
+    pub manager_id: Option<String>,
+    /// The unit that the user joins: an id or `ext:<external_id>`; those who administer a unit only must name one of theirs.
     #[serde(default)]
-    pub unit_id: Option<Uuid>,
+    pub unit_id: Option<String>,
     /// BCP 47 language tag.
     #[serde(default)]
     #[schema(value_type = Option<LanguageTag>)]
@@ -125,10 +125,10 @@ pub struct UserPatch {
     #[serde(default)]
     #[schema(value_type = Option<Attributes>)]
     pub attributes: Patch<Map<String, Value>>,
-    /// New manager, or null.
+    /// New manager, an id or `ext:<external_id>`, or null.
     #[serde(default)]
-    #[schema(value_type = Option<Uuid>)]
-    pub manager_id: Patch<Uuid>,
+    #[schema(value_type = Option<String>)]
+    pub manager_id: Patch<String>,
     /// New language, or null.
     #[serde(default)]
     #[schema(value_type = Option<LanguageTag>)]
@@ -426,8 +426,15 @@ fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
     }
 }
 
+fn check_ref(text: Option<&String>, at: &str, faults: &mut Faults) {
+    let good = text.is_none_or(|text| text.len() <= 300 && Ref::parse(text).is_some());
+    faults.ensure(good, at, "invalid", "This must be an id or ext:<external_id>.");
+}
+
 impl Input for UserIn {
     fn check(&self, faults: &mut Faults) {
+        check_ref(self.manager_id.as_ref(), "/manager_id", faults);
+        check_ref(self.unit_id.as_ref(), "/unit_id", faults);
         Email::check(&self.email, "/email", faults);
         PersonName::check(&self.given_name, "/given_name", faults);
         PersonName::check(&self.family_name, "/family_name", faults);
@@ -444,6 +451,7 @@ impl Input for UserIn {
 
 impl Input for UserPatch {
     fn check(&self, faults: &mut Faults) {
+        check_ref(self.manager_id.value(), "/manager_id", faults);
         let needed = [
             (self.email == Patch::Null, "/email"),
             (self.given_name == Patch::Null, "/given_name"),

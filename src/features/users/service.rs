@@ -284,12 +284,17 @@ pub(super) fn taken_meanwhile(error: diesel::result::Error) -> AppError {
 /// # Errors
 /// 409 naming each value that another user has; 422 for an unknown manager.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<String>) -> AppResult<UserOut> {
-    let unit = unit_to_join(conn, ctx, input.unit_id)?;
+    let unit = match input.unit_id.as_deref().and_then(Ref::parse) {
+        Some(which) => Some(groups::id_of(conn, &which)?.unwrap_or_default()),
+        None => None,
+    };
+    let unit = unit_to_join(conn, ctx, unit)?;
+    let manager_id = manager_named(conn, input.manager_id.as_deref())?;
     let id = ctx.new_id();
     let roles = input.roles.unwrap_or_else(|| vec![Role::Learner]);
     forbid_granting(ctx, &roles)?;
     check_unique(conn, &input.email, input.external_id.as_deref(), input.employee_number.as_deref(), id)?;
-    check_manager(conn, ctx, id, input.manager_id)?;
+    check_manager(conn, ctx, id, manager_id)?;
     let new = NewUser {
         id,
         email: &input.email,
@@ -301,7 +306,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<S
         attributes: Value::Object(
             input.attributes.unwrap_or_default().into_iter().filter(|(_, v)| !v.is_null()).collect(),
         ),
-        manager_id: input.manager_id,
+        manager_id,
         locale: input.locale.as_deref(),
         time_zone: input.time_zone.as_deref(),
         now: ctx.now,
@@ -316,6 +321,15 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<S
     }
     groups::refresh(conn, ctx, &[(id, &row.attributes)])?;
     with_roles(conn, row)
+}
+
+/// The manager whom a body names; the nil id, which nobody has, when there is none such.
+fn manager_named(conn: &mut Conn, text: Option<&str>) -> AppResult<Option<Uuid>> {
+    match text.and_then(Ref::parse) {
+        None => Ok(None),
+        Some(Ref::Id(id)) => Ok(Some(id)),
+        Some(external) => Ok(Some(id_of(conn, &external)?.unwrap_or_default())),
+    }
 }
 
 /// The unit that a new user joins, after asking whether the actor may make users there, or at all.
@@ -424,7 +438,7 @@ pub fn update(
         Patch::Value(attributes) => merge(&mut row.attributes, attributes),
     }
     if patch.manager_id != Patch::Absent {
-        row.manager_id = patch.manager_id.over(None);
+        row.manager_id = manager_named(conn, patch.manager_id.value().map(String::as_str))?;
         check_manager(conn, ctx, row.id, row.manager_id)?;
     }
     row.locale = patch.locale.over(row.locale.take());

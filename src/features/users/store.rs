@@ -337,6 +337,25 @@ pub fn find_by_id_or_key(
     })
 }
 
+/// The users with these external ids: external id, id.
+pub fn named(conn: &mut Conn, externals: &[String]) -> AppResult<Vec<(String, Uuid)>> {
+    use diesel::NullableExpressionMethods;
+    let named = users::external_id.assume_not_null();
+    Ok(users::table.filter(named.eq_any(externals.to_vec())).select((named, users::id)).load(conn)?)
+}
+
+/// The units with these external ids: external id, id.
+pub fn units_named(conn: &mut Conn, externals: &[String]) -> AppResult<Vec<(String, Uuid)>> {
+    use crate::db::schema::groups;
+    use diesel::NullableExpressionMethods;
+    let named = groups::external_id.assume_not_null();
+    Ok(groups::table
+        .filter(named.eq_any(externals.to_vec()))
+        .filter(groups::kind.eq("unit"))
+        .select((named, groups::id))
+        .load(conn)?)
+}
+
 /// Which of these users exist.
 pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
     let found: Vec<Uuid> =
