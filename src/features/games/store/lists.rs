@@ -1,5 +1,7 @@
 //! Statements over a list of keys: `{list}` stands for a table `v(board, k, d)` that each database makes of one or three values.
 
+use std::fmt::Write;
+
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
@@ -27,6 +29,11 @@ impl Keys {
         self.0.len()
     }
 
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &(i64, Vec<u8>, i64)> {
         self.0.iter()
@@ -40,7 +47,7 @@ impl Keys {
         let mut text = String::from("[");
         for (n, (board, key, number)) in self.0.iter().enumerate() {
             text.push_str(if n == 0 { "\"" } else { ",\"" });
-            text.push_str(&format!("{board:020}{number:020}"));
+            let _ = write!(text, "{board:020}{number:020}");
             for byte in key {
                 text.push(digit(byte >> 4));
                 text.push(digit(byte & 15));
@@ -81,7 +88,7 @@ macro_rules! bound {
 
 /// Runs a statement over a list on one level, `?2`; of an empty list, does nothing.
 pub fn execute(conn: &mut Conn, sql: &str, keys: &Keys, level: i32) -> AppResult<()> {
-    if keys.len() > 0 {
+    if !keys.is_empty() {
         bound!(conn, sql, keys, level, execute);
     }
     Ok(())

@@ -33,6 +33,9 @@ pub struct Move {
     pub new: Option<Key>,
 }
 
+/// A board and a key on it.
+type Placed = (i64, Key);
+
 #[derive(QueryableByName)]
 struct Found {
     #[diesel(sql_type = sql_types::BigInt)]
@@ -158,7 +161,7 @@ fn totals(conn: &mut Conn, flow: &BTreeMap<Node, i64>) -> AppResult<HashMap<i64,
 fn carry(
     conn: &mut Conn,
     level: u8,
-    (old, new): (&[(i64, Key)], &[(i64, Key)]),
+    (old, new): (&[Placed], &[Placed]),
     flow: BTreeMap<Node, i64>,
     totals: &HashMap<i64, i64>,
 ) -> AppResult<BTreeMap<Node, i64>> {
@@ -174,7 +177,7 @@ fn carry(
     let asked = flow.iter().filter(|(_, d)| **d != 0).map(|((board, key), _)| (*board, key.clone(), 0));
     let before = gone.iter().chain(&come).map(|(board, key)| (*board, key.as_bytes().to_vec(), 1));
     let asked = Keys::new(asked.chain(before));
-    if asked.len() == 0 {
+    if asked.is_empty() {
         return Ok(BTreeMap::new());
     }
     let mut up: BTreeMap<Node, i64> = BTreeMap::new();
