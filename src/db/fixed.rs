@@ -7,8 +7,8 @@
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Double, Nullable, Text};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl};
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub enum Bind<'a> {
     MaybeWhole(Option<i64>),
     /// A number, or none.
     Real(Option<f64>),
+    /// Bytes.
+    Bytes(&'a [u8]),
 }
 
 impl From<Uuid> for Bind<'_> {
@@ -53,6 +55,11 @@ impl From<Option<DateTime<Utc>>> for Bind<'_> {
 impl<'a> From<&'a str> for Bind<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
+    }
+}
+impl<'a> From<&'a [u8]> for Bind<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
     }
 }
 impl From<i64> for Bind<'_> {
@@ -169,6 +176,7 @@ macro_rules! fragment {
                     Bind::Whole(whole) => out.push_bind_param::<BigInt, _>(whole),
                     Bind::MaybeWhole(whole) => out.push_bind_param::<Nullable<BigInt>, _>(whole),
                     Bind::Real(real) => out.push_bind_param::<Nullable<Double>, _>(real),
+                    Bind::Bytes(bytes) => out.push_bind_param::<Binary, _>(*bytes),
                 })
             }
         }
@@ -191,6 +199,11 @@ impl<const N: usize> QueryId for Fixed<'_, N> {
     type QueryId = ();
     // The text tells one from another.
     const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// What it answers is read by name, as that of `sql_query`.
+impl<const N: usize> Query for Fixed<'_, N> {
+    type SqlType = Untyped;
 }
 
 impl<C, const N: usize> RunQueryDsl<C> for Fixed<'_, N> {}

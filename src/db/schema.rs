@@ -583,7 +583,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::*;
 
-    game_standings (board_id, user_id) {
+    game_standings (user_id, board_id) {
         board_id -> BigInt,
         user_id -> SqlId,
         points -> BigInt,

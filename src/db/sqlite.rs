@@ -53,7 +53,7 @@ pub(super) fn open_writer(path: &Path, statements: &Arc<AtomicU64>) -> AppResult
     batch(
         &mut conn,
         "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8000; \
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000; \
          PRAGMA journal_size_limit = 67108864;",
     )?;
     count_statements(&mut conn, statements);

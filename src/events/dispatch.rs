@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header;
 use chrono::{DateTime, Utc};
@@ -38,8 +38,12 @@ pub struct Consumer {
     pub handle: Handler,
 }
 
-/// Events in one transaction at most.
+/// Events in one transaction, at first and of a use case that catches up.
 const BATCH: i64 = 500;
+/// Events in one transaction at most, when there is a backlog and transactions are short all the same.
+const MOST: i64 = 4_000;
+/// A transaction that takes longer is followed by a smaller one, so that other writers do not wait.
+const LONG: Duration = Duration::from_millis(150);
 /// Attempts after which an event is passed over.
 const MAX_ATTEMPTS: i32 = 5;
 /// Time for which commits are gathered into one batch.
@@ -81,6 +85,25 @@ impl Drop for Dispatcher {
     }
 }
 
+/// How many events a consumer gets in one transaction. With a backlog, more at once cost less each: they share pages and
+/// syncs. But no transaction should hold up other writers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace(i64);
+
+impl Pace {
+    /// What to do after a batch of `done` events that took so long.
+    fn after(self, done: usize, took: Duration) -> Self {
+        let full = i64::try_from(done).is_ok_and(|done| done >= self.0);
+        if took > LONG {
+            Self((self.0 / 2).max(BATCH / 8))
+        } else if full && took < LONG / 3 {
+            Self(self.0.saturating_mul(2).min(MOST))
+        } else {
+            self
+        }
+    }
+}
+
 fn serve(state: &State, consumers: &[Consumer], stop: &AtomicBool) {
     let commits = state.db.commits();
     while !stop.load(Ordering::Relaxed) {
@@ -107,11 +130,16 @@ fn serve(state: &State, consumers: &[Consumer], stop: &AtomicBool) {
 pub fn drain(state: &State, consumers: &[Consumer]) -> AppResult<usize> {
     let mut done: usize = 0;
     let mut failure = None;
+    let mut paces: Vec<(&Consumer, Pace)> = consumers.iter().map(|consumer| (consumer, Pace(BATCH))).collect();
     loop {
         let mut round: usize = 0;
-        for consumer in consumers {
-            match step(state, consumer) {
-                Ok(n) => round = round.saturating_add(n),
+        for (consumer, pace) in &mut paces {
+            let begin = Instant::now();
+            match step_of(state, consumer, pace.0) {
+                Ok(n) => {
+                    *pace = pace.after(n, begin.elapsed());
+                    round = round.saturating_add(n);
+                }
                 // One consumer that cannot go on does not hold up the others.
                 Err(error) => failure = Some(error),
             }
@@ -128,19 +156,23 @@ pub fn drain(state: &State, consumers: &[Consumer]) -> AppResult<usize> {
 /// # Errors
 /// As [`drain`].
 pub fn step(state: &State, consumer: &Consumer) -> AppResult<usize> {
+    step_of(state, consumer, BATCH)
+}
+
+fn step_of(state: &State, consumer: &Consumer, limit: i64) -> AppResult<usize> {
     let one = *consumer;
     // Looking is a read; only what is found costs a write.
     if !state.db.read_here(move |conn| behind(conn, one.name))? {
         return Ok(0);
     }
     let ctx = state.system();
-    let outcome = guarded(|| state.db.write_here(move |conn| batch(conn, &ctx, &one, BATCH, Lock::Skip)));
+    let outcome = guarded(|| state.db.write_here(move |conn| batch(conn, &ctx, &one, limit, Lock::Skip)));
     match outcome {
         Ok(n) => Ok(n),
         Err(error) if error.code() == Code::Unavailable => Err(error),
         Err(error) => {
             log::warn!("{}: a batch failed, trying its events one by one: {error}", consumer.name);
-            one_by_one(state, one)
+            one_by_one(state, one, limit)
         }
     }
 }
@@ -151,9 +183,9 @@ fn guarded(run: impl FnOnce() -> AppResult<usize>) -> AppResult<usize> {
         .unwrap_or_else(|panic| Err(AppError::internal(format_args!("panicked: {}", crate::db::panic_text(&*panic)))))
 }
 
-fn one_by_one(state: &State, consumer: Consumer) -> AppResult<usize> {
+fn one_by_one(state: &State, consumer: Consumer, limit: i64) -> AppResult<usize> {
     let mut done: usize = 0;
-    for _ in 0..BATCH {
+    for _ in 0..limit {
         let ctx = state.system();
         let outcome = guarded(|| state.db.write_here(move |conn| batch(conn, &ctx, &consumer, 1, Lock::Skip)));
         match outcome {
@@ -282,4 +314,25 @@ fn failed(conn: &mut Conn, consumer: &str, error: &str, now: DateTime<Utc>) -> A
         move_to(conn, consumer, event.seq, now)?;
     }
     Ok(skip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_with_a_backlog_and_shrink_when_they_take_long() {
+        let ms = Duration::from_millis;
+        let table = [
+            (500, 500, 20, 1_000),
+            (500, 499, 20, 500),
+            (500, 500, 100, 500),
+            (4_000, 4_000, 20, 4_000),
+            (4_000, 4_000, 200, 2_000),
+            (100, 3, 200, 62),
+        ];
+        for (had, done, took, next) in table {
+            assert_eq!(Pace(had).after(done, ms(took)), Pace(next), "{had} {done} {took}");
+        }
+    }
 }

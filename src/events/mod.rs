@@ -182,21 +182,24 @@ pub fn cursor(conn: &mut Conn, consumer: &str) -> AppResult<i64> {
     Ok(cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0))
 }
 
-/// Events after a position, in order. On Postgres none that an older, still running transaction could yet precede.
+/// Events after a position, in order. On Postgres none that a transaction that still runs could yet precede.
 ///
 /// # Errors
 /// Database errors.
 pub fn after(conn: &mut Conn, seq: i64, limit: i64) -> AppResult<Vec<Event>> {
-    use diesel::dsl::sql;
-    use diesel::sql_types::Bool;
     let rows: Vec<Row> = match conn {
-        Conn::Pg(pg) => events::table
-            .filter(events::seq.gt(seq))
-            .filter(sql::<Bool>("tx < pg_snapshot_xmin(pg_current_snapshot())"))
-            .order(events::seq)
-            .limit(limit)
-            .select(COLUMNS)
-            .load(pg)?,
+        Conn::Pg(pg) => {
+            // By itself, since what it answers holds for snapshots that are taken after it.
+            let settled: i64 =
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("events_settled()")).first(pg)?;
+            events::table
+                .filter(events::seq.gt(seq))
+                .filter(events::seq.le(settled))
+                .order(events::seq)
+                .limit(limit)
+                .select(COLUMNS)
+                .load(pg)?
+        }
         Conn::Sqlite(lite) => {
             events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(COLUMNS).load(lite)?
         }

@@ -169,8 +169,8 @@ impl TestApp {
         cairn::jobs::worker::drain(&self.state, &app::job_kinds()).expect("the work is done")
     }
 
-    /// Hands out the event log to all its consumers. On Postgres the log is read up to the oldest transaction that still runs
-    /// anywhere in the cluster, which may be that of another test: then the rest is waited for.
+    /// Hands out the event log to all its consumers. On Postgres the log is read up to the oldest transaction that appends
+    /// and has not ended: then the rest is waited for.
     pub fn dispatch(&self) {
         use cairn::db::schema::{event_cursors, events};
         use diesel::QueryDsl;

@@ -80,6 +80,14 @@ impl Client {
         }
     }
 
+    /// The answer to a GET as it comes in, for streams.
+    pub fn stream(&self, path: &str) -> ureq::http::Response<ureq::Body> {
+        let token = self.token.as_deref().unwrap_or_default();
+        let request =
+            Request::builder().uri(format!("{}{path}", self.base)).header("authorization", format!("Bearer {token}"));
+        self.agent.run(request.body(()).expect("a request")).expect("an answer")
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.call("GET", path, None, &[])
     }

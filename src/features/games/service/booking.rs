@@ -136,6 +136,8 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         moves.push(Move { board, old, new: key_of(*user, &new) });
         changed.push((board, *user, new));
     }
+    // The sums of a player lie side by side, so they are written in that order.
+    changed.sort_unstable_by_key(|(board, user, _)| (*user, *board));
     boards::save(conn, &changed)?;
     ranking::apply(conn, &moves)?;
     let by_team: BTreeMap<(i64, Uuid, Uuid), Total> = by_team

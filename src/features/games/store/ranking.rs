@@ -1,23 +1,25 @@
 //! Ranks without counting everybody: a skip list with widths, kept in one table.
 //!
 //! Level 0 of `game_ranking` has a row for each listed player of a board, in the order of their keys ([`Key`]: points, who
-//! got there first, id). A key of height h (drawn from its own bytes, one in 32ʰ) has a row on levels 1 to h too, and so
+//! got there first, id). A key of height h (drawn from its own bytes, one in 1024ʰ) has a row on levels 1 to h too, and so
 //! does the empty key. The row (l, k) says how many players stand from k up to the next key of level l. A rank is the sum, from
-//! the top level down, of the rows that lie wholly before a key: about 16 rows on each of five levels, for ten thousand
-//! players as for ten million, in one statement.
+//! the top level down, of the rows that lie wholly before a key: about 512 rows on each level, for ten thousand players as
+//! for ten million, in one statement.
 //!
-//! A player who moves changes one row on each level; about one in 32 also splits or joins two, which are counted again from the
-//! level below (32 rows each). [`apply`] does so for a whole batch over many boards at once, in the transaction of the ledger
-//! entries. Since heights follow from keys alone, the rows depend on who stands where, never on how they got there.
+//! A player who moves changes one row on each level, which a batch changes once for all of its moves; about one move in 512
+//! also splits or joins two rows, which are counted again from the level below (1024 rows each). [`apply`] does so for a whole
+//! batch over many boards at once, in the transaction of the ledger entries. Since heights follow from keys alone, the rows
+//! depend on who stands where, never on how they got there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use diesel::{ExpressionMethods, QueryDsl, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{ExpressionMethods, QueryDsl, QueryableByName, RunQueryDsl, sql_types};
 
+use super::lists::{Keys, Node, execute, load};
 use crate::db::Conn;
+use crate::db::fixed::Fixed;
 use crate::db::schema::game_ranking as ranking;
-use crate::domain::game::rank::{Key, LEVELS};
+use crate::domain::game::rank::{FANOUT, Key, LEVELS};
 use crate::error::AppResult;
 
 /// A player of a board who moves, enters (`old` absent) or leaves (`new` absent).
@@ -31,8 +33,8 @@ pub struct Move {
     pub new: Option<Key>,
 }
 
-/// A row of some level: board and key; the empty key is before all others.
-type Node = (i64, Vec<u8>);
+/// A board and a key on it.
+type Placed = (i64, Key);
 
 #[derive(QueryableByName)]
 struct Found {
@@ -52,59 +54,38 @@ struct Count {
     n: i64,
 }
 
-/// The list `[[board, key in hex, number], …]` as a table `v(board, k, d)`, and how each database writes it.
-const SQLITE_LIST: &str = "(SELECT json_extract(value, '$[0]') AS board, unhex(json_extract(value, '$[1]')) AS k, \
-     json_extract(value, '$[2]') AS d FROM json_each(?1)) v";
-const PG_LIST: &str = "(SELECT (e.value->>0)::bigint AS board, decode(e.value->>1, 'hex') AS k, (e.value->>2)::bigint AS d \
-     FROM jsonb_array_elements($1::jsonb) AS e(value)) v";
-
-fn list<'a>(rows: impl Iterator<Item = (i64, &'a [u8], i64)>) -> String {
-    let mut text = String::from("[");
-    for (n, (board, key, number)) in rows.enumerate() {
-        let _ = write!(text, "{}[{board},\"", if n == 0 { "" } else { "," });
-        for byte in key {
-            let _ = write!(text, "{byte:02x}");
-        }
-        let _ = write!(text, "\",{number}]");
-    }
-    text.push(']');
-    text
-}
-
-/// Runs a statement over such a list on one level. `{list}` stands for the list; `?2` is the level.
-fn execute(conn: &mut Conn, sql: &str, json: &str, level: i32) -> AppResult<usize> {
-    use sql_types::{Integer, Text};
-    Ok(match conn {
-        Conn::Pg(c) => {
-            let sql = sql.replace("{list}", PG_LIST).replace('?', "$");
-            sql_query(sql).bind::<Text, _>(json).bind::<Integer, _>(level).execute(c)?
-        }
-        Conn::Sqlite(c) => {
-            let sql = sql.replace("{list}", SQLITE_LIST);
-            sql_query(sql).bind::<Text, _>(json).bind::<Integer, _>(level).execute(c)?
-        }
-    })
-}
+/// So many rows of a level are read in order in the time in which one is looked up by itself.
+const LOOK_UP: i64 = 8;
 
 /// The rows of a level that keys fall under; `d` 1 asks for the row strictly before the key.
-fn nodes_of(conn: &mut Conn, json: &str, level: i32) -> AppResult<Vec<Found>> {
-    use sql_types::{Integer, Text};
-    let sql = "SELECT v.board, v.k, v.d, (SELECT r.key FROM game_ranking r WHERE r.board_id = v.board AND r.level = ?2 \
-               AND r.key <= v.k AND (v.d = 0 OR r.key <> v.k) ORDER BY r.key DESC LIMIT 1) AS node FROM {list}";
-    Ok(match conn {
-        Conn::Pg(c) => {
-            let sql = sql.replace("{list}", PG_LIST).replace('?', "$");
-            sql_query(sql).bind::<Text, _>(json).bind::<Integer, _>(level).load(c)?
-        }
-        Conn::Sqlite(c) => {
-            sql_query(sql.replace("{list}", SQLITE_LIST)).bind::<Text, _>(json).bind::<Integer, _>(level).load(c)?
-        }
-    })
+fn nodes_of(conn: &mut Conn, keys: &Keys, level: i32, totals: &HashMap<i64, i64>) -> AppResult<Vec<Found>> {
+    let asked = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+    let each = i64::from(FANOUT).saturating_pow(level.unsigned_abs());
+    let there = totals.values().map(|total| total / each).fold(0, i64::saturating_add);
+    if there > asked.saturating_mul(LOOK_UP) {
+        return load(conn, NODES, keys, level);
+    }
+    let rows: Vec<(i64, Vec<u8>)> = ranking::table
+        .filter(ranking::board_id.eq_any(totals.keys().copied()))
+        .filter(ranking::level.eq(level))
+        .select((ranking::board_id, ranking::key))
+        .load(conn)?;
+    let rows: BTreeSet<Node> = rows.into_iter().collect();
+    let found = keys.iter().map(|(board, key, d)| {
+        let this = (*board, key.clone());
+        let mut before = rows.range((*board, Vec::new())..=this);
+        let last = before.next_back().filter(|node| *d == 0 || node.1 != *key).or_else(|| before.next_back());
+        Found { board: *board, k: key.clone(), d: *d, node: last.map(|(_, key)| key.clone()) }
+    });
+    Ok(found.collect())
 }
 
+const NODES: &str = "SELECT v.board, v.k, v.d, (SELECT r.key FROM game_ranking r WHERE r.board_id = v.board AND r.level = ?2 \
+    AND r.key <= v.k AND (v.d = 0 OR r.key <> v.k) ORDER BY r.key DESC LIMIT 1) AS node FROM {list}";
 const INSERT: &str = "INSERT INTO game_ranking (board_id, level, key, n) SELECT v.board, ?2, v.k, v.d FROM {list}";
+// In this order of columns, SQLite looks each key up; with the board first it reads all of the board.
 const DELETE: &str =
-    "DELETE FROM game_ranking WHERE (board_id, level, key) IN (SELECT v.board, CAST(?2 AS INTEGER), v.k FROM {list})";
+    "DELETE FROM game_ranking WHERE level = ?2 AND (key, board_id) IN (SELECT v.k, v.board FROM {list})";
 const ADD: &str = "UPDATE game_ranking SET n = game_ranking.n + v.d FROM {list} \
      WHERE game_ranking.board_id = v.board AND game_ranking.level = ?2 AND game_ranking.key = v.k";
 
@@ -127,8 +108,8 @@ fn recount_sql(conn: &Conn) -> String {
 /// Gives new boards their empty keys.
 pub fn open(conn: &mut Conn, boards: &[i64]) -> AppResult<()> {
     for level in 1..=LEVELS {
-        let json = list(boards.iter().map(|board| (*board, [].as_slice(), 0)));
-        execute(conn, INSERT, &json, level.into())?;
+        let keys = Keys::new(boards.iter().map(|board| (*board, Vec::new(), 0)));
+        execute(conn, INSERT, &keys, level.into())?;
     }
     Ok(())
 }
@@ -138,12 +119,8 @@ pub fn apply(conn: &mut Conn, moves: &[Move]) -> AppResult<()> {
     let moved = |m: &&Move| m.old != m.new;
     let old: Vec<(i64, Key)> = moves.iter().filter(moved).filter_map(|m| m.old.map(|key| (m.board, key))).collect();
     let new: Vec<(i64, Key)> = moves.iter().filter(moved).filter_map(|m| m.new.map(|key| (m.board, key))).collect();
-    if !old.is_empty() {
-        execute(conn, DELETE, &list(old.iter().map(|(board, key)| (*board, key.as_bytes(), 0))), 0)?;
-    }
-    if !new.is_empty() {
-        execute(conn, INSERT, &list(new.iter().map(|(board, key)| (*board, key.as_bytes(), 1))), 0)?;
-    }
+    execute(conn, DELETE, &keys_of(&old, 0), 0)?;
+    execute(conn, INSERT, &keys_of(&new, 1), 0)?;
     // How many more players stand under each row of the level below.
     let mut flow: BTreeMap<Node, i64> = BTreeMap::new();
     for (keys, by) in [(&old, -1), (&new, 1)] {
@@ -151,41 +128,60 @@ pub fn apply(conn: &mut Conn, moves: &[Move]) -> AppResult<()> {
             *flow.entry((*board, key.as_bytes().to_vec())).or_default() += by;
         }
     }
+    if flow.is_empty() {
+        return Ok(());
+    }
+    let totals = totals(conn, &flow)?;
     for level in 1..=LEVELS {
-        flow = carry(conn, level, &old, &new, flow)?;
+        flow = carry(conn, level, (&old, &new), flow, &totals)?;
     }
     Ok(())
+}
+
+fn keys_of(keys: &[(i64, Key)], number: i64) -> Keys {
+    Keys::new(keys.iter().map(|(board, key)| (*board, key.as_bytes().to_vec(), number)))
+}
+
+/// How many are listed on each of these boards.
+fn totals(conn: &mut Conn, flow: &BTreeMap<Node, i64>) -> AppResult<HashMap<i64, i64>> {
+    let boards: BTreeSet<i64> = flow.keys().map(|(board, _)| *board).collect();
+    let mut totals: HashMap<i64, i64> = boards.iter().map(|board| (*board, 0)).collect();
+    let rows: Vec<(i64, i64)> = ranking::table
+        .filter(ranking::board_id.eq_any(boards))
+        .filter(ranking::level.eq(i32::from(LEVELS)))
+        .select((ranking::board_id, ranking::n))
+        .load(conn)?;
+    for (board, n) in rows {
+        *totals.entry(board).or_default() += n;
+    }
+    Ok(totals)
 }
 
 /// Brings one level up to date and answers what it passes on to the next.
 fn carry(
     conn: &mut Conn,
     level: u8,
-    old: &[(i64, Key)],
-    new: &[(i64, Key)],
+    (old, new): (&[Placed], &[Placed]),
     flow: BTreeMap<Node, i64>,
+    totals: &HashMap<i64, i64>,
 ) -> AppResult<BTreeMap<Node, i64>> {
     let tall = |keys: &[(i64, Key)]| -> Vec<(i64, Key)> {
         keys.iter().filter(|(_, key)| key.height() >= level).copied().collect()
     };
     let (gone, come) = (tall(old), tall(new));
     let db_level = i32::from(level);
-    if !gone.is_empty() {
-        execute(conn, DELETE, &list(gone.iter().map(|(board, key)| (*board, key.as_bytes(), 0))), db_level)?;
-    }
-    if !come.is_empty() {
-        execute(conn, INSERT, &list(come.iter().map(|(board, key)| (*board, key.as_bytes(), 0))), db_level)?;
-    }
+    execute(conn, DELETE, &keys_of(&gone, 0), db_level)?;
+    execute(conn, INSERT, &keys_of(&come, 0), db_level)?;
     // Rows that split or joined: the new ones, and those before new and vanished ones.
     let mut dirty: BTreeSet<Node> = come.iter().map(|(board, key)| (*board, key.as_bytes().to_vec())).collect();
-    let asked = flow.iter().filter(|(_, d)| **d != 0).map(|((board, key), _)| (*board, key.as_slice(), 0));
-    let before = gone.iter().chain(&come).map(|(board, key)| (*board, key.as_bytes(), 1));
-    let json = list(asked.chain(before));
-    if json == "[]" {
+    let asked = flow.iter().filter(|(_, d)| **d != 0).map(|((board, key), _)| (*board, key.clone(), 0));
+    let before = gone.iter().chain(&come).map(|(board, key)| (*board, key.as_bytes().to_vec(), 1));
+    let asked = Keys::new(asked.chain(before));
+    if asked.is_empty() {
         return Ok(BTreeMap::new());
     }
     let mut up: BTreeMap<Node, i64> = BTreeMap::new();
-    for found in nodes_of(conn, &json, db_level)? {
+    for found in nodes_of(conn, &asked, db_level, totals)? {
         let node = (found.board, found.node.unwrap_or_default());
         if found.d == 1 {
             dirty.insert(node);
@@ -193,40 +189,30 @@ fn carry(
             *up.entry(node).or_default() += by;
         }
     }
-    let sums = || up.iter().filter(|(node, by)| **by != 0 && !dirty.contains(*node));
-    if sums().next().is_some() {
-        execute(conn, ADD, &list(sums().map(|((board, key), by)| (*board, key.as_slice(), *by))), db_level)?;
-    }
-    if !dirty.is_empty() {
-        let sql = recount_sql(conn);
-        execute(conn, &sql, &list(dirty.iter().map(|(board, key)| (*board, key.as_slice(), 0))), db_level)?;
-    }
+    let sums = up.iter().filter(|(node, by)| **by != 0 && !dirty.contains(*node));
+    execute(conn, ADD, &Keys::new(sums.map(|((board, key), by)| (*board, key.clone(), *by))), db_level)?;
+    let recount = recount_sql(conn);
+    execute(conn, &recount, &Keys::new(dirty.into_iter().map(|(board, key)| (board, key, 0))), db_level)?;
     Ok(up)
 }
 
+/// [`before`] for two levels of counts: the rows before the last of level 2, from there those before the last of level 1, and
+/// from there the players.
+const BEFORE: &str = "WITH p2 AS (SELECT key AS k FROM game_ranking WHERE board_id = ? AND level = 2 AND key <= ? ORDER BY key DESC LIMIT 1), \
+    p1 AS (SELECT key AS k FROM game_ranking WHERE board_id = ? AND level = 1 AND key <= ? ORDER BY key DESC LIMIT 1) \
+    SELECT (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM game_ranking WHERE board_id = ? AND level = 2 AND key < (SELECT k FROM p2)) \
+    + (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM game_ranking WHERE board_id = ? AND level = 1 \
+        AND key >= (SELECT k FROM p2) AND key < (SELECT k FROM p1)) \
+    + (SELECT COUNT(*) FROM game_ranking WHERE board_id = ? AND level = 0 AND key >= (SELECT k FROM p1) AND key < ?) AS n";
+const _: () = assert!(LEVELS == 2, "BEFORE is written for two levels");
+
 /// How many stand before a key, which need not be there.
 pub fn before(conn: &mut Conn, board: i64, key: &Key) -> AppResult<i64> {
-    use sql_types::{BigInt, Binary};
-    let mut ctes = Vec::new();
-    let mut sums = Vec::new();
-    for level in 1..=LEVELS {
-        ctes.push(format!(
-            "p{level} AS (SELECT key AS k FROM game_ranking WHERE board_id = ?1 AND level = {level} AND key <= ?2 ORDER BY key DESC LIMIT 1)"
-        ));
-    }
-    for level in 0..=LEVELS {
-        let from = if level == LEVELS { String::new() } else { format!(" AND key >= (SELECT k FROM p{})", level + 1) };
-        let to = if level == 0 { "?2".to_owned() } else { format!("(SELECT k FROM p{level})") };
-        sums.push(format!(
-            "(SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM game_ranking WHERE board_id = ?1 AND level = {level}{from} AND key < {to})"
-        ));
-    }
-    let sql = format!("WITH {} SELECT {} AS n", ctes.join(", "), sums.join(" + "));
+    let (board, key) = (board.into(), key.as_bytes().into());
+    let query = Fixed::new(BEFORE, [board, key, board, key, board, board, board, key]);
     let row: Count = match conn {
-        Conn::Pg(c) => {
-            sql_query(sql.replace('?', "$")).bind::<BigInt, _>(board).bind::<Binary, _>(key.as_bytes()).get_result(c)?
-        }
-        Conn::Sqlite(c) => sql_query(sql).bind::<BigInt, _>(board).bind::<Binary, _>(key.as_bytes()).get_result(c)?,
+        Conn::Pg(c) => query.get_result(c)?,
+        Conn::Sqlite(c) => query.get_result(c)?,
     };
     Ok(row.n)
 }

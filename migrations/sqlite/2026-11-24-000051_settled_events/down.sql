@@ -1,0 +1,2 @@
+-- SQLite has one writer: positions are in the order of commits.
+SELECT 1;
