@@ -15,8 +15,9 @@ use super::mastery::behind::Due;
 use super::mastery::book::{Book, Entry, Rule};
 use super::mastery::proof::{self, Proof};
 use super::mastery::{Level, Method};
-use super::outline::{Compiled, ModuleIx};
+use super::outline::{Compiled, Completion, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
+use super::quiz::GradingMethod;
 
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -252,7 +253,11 @@ impl<'a> Walker<'a> {
     /// # Errors
     /// When it is not open.
     pub fn complete(&mut self, ix: ModuleIx) -> Result<(), Refusal> {
-        if self.outline.module(ix).quiz().is_some() {
+        let by_attempts = matches!(
+            self.outline.module(ix).completion(),
+            Completion::Passed(_) | Completion::ScoreAtLeast(_) | Completion::Submitted(_)
+        );
+        if self.outline.module(ix).quiz().is_some() && by_attempts {
             return self.attempt(ix, 100.0);
         }
         let access = path::access(self.outline, &self.facts, self.now, ix);
@@ -278,8 +283,15 @@ impl<'a> Walker<'a> {
         let quiz = self.outline.module(ix).quiz();
         let passed = quiz.is_some_and(|quiz| score + 1e-9 >= quiz.pass_percent);
         let before = self.facts.record(ix);
-        let counted_score = before.and_then(|r| r.score).map_or(score, |old| old.max(score));
-        let finished = before.map_or(0, |r| r.attempts).saturating_add(1);
+        let attempts = before.map_or(0, |r| r.attempts);
+        let finished = attempts.saturating_add(1);
+        let method = quiz.map_or(GradingMethod::Highest, |quiz| quiz.grading_method);
+        let counted_score = match (method, before.and_then(|r| r.score)) {
+            (GradingMethod::Latest, _) | (_, None) => score,
+            (GradingMethod::Highest, Some(old)) => old.max(score),
+            (GradingMethod::First, Some(first)) => first,
+            (GradingMethod::Average, Some(mean)) => (mean * f64::from(attempts) + score) / f64::from(finished),
+        };
         learning::attempt_finished(
             self.outline,
             &mut self.facts,

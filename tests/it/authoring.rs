@@ -51,6 +51,51 @@ both! {
         assert!(!lint("linear_hurdles", vec![quiz("q", "hurdle", json!({"pass_percent": 120}))]).is_empty());
     }
 
+    fn an_adaptive_course_is_published_if_each_of_its_ways_is_somebodys(app) {
+        let author = app.admin();
+        let item = |n: usize| json!({"key": format!("q{n}"), "type": "true_false", "prompt": "?", "answer": true});
+        let course = |items: usize, branches: Vec<(&str, Value)>| {
+            let mut p = quiz("p", "core", json!({"pass_percent": 80}));
+            p["content"]["items"] = (0..items).map(item).collect();
+            p["completion"] = json!({"submitted": true});
+            let branches: Vec<Value> = branches
+                .into_iter()
+                .map(|(key, when)| json!({"key": format!("b-{key}"), "title": key, "when": when, "modules": [article(key)]}))
+                .collect();
+            let choice = json!({"kind": "choice", "key": "c", "choose": "one", "route": "auto", "branches": branches});
+            let id = author.post("/v1/courses", json!({"title": "Draft", "style": "dynamic_branching"})).expect(201).id();
+            let outline = json!({"stages": [sequence("s", "linear", vec![p]), choice]});
+            author.put(&format!("/v1/courses/{id}/outline"), outline).expect(200);
+            id
+        };
+        let score = |range: Value| {
+            let mut leaf = range;
+            leaf["module"] = json!("p");
+            json!({ "score": leaf })
+        };
+        let thirds = || {
+            let (lo, mid, hi) = (json!({"below": 50}), json!({"at_least": 50, "below": 75}), json!({"at_least": 75}));
+            vec![("lo", score(lo)), ("mid", score(mid)), ("hi", score(hi))]
+        };
+        let id = course(4, thirds());
+        let lint = author.post(&format!("/v1/courses/{id}/lint"), json!({})).expect(200);
+        assert_eq!(codes(&lint), Vec::<String>::new());
+        let script = json!({"steps": [{"fail": {"module": "p", "score_percent": 50}}]});
+        let told = author.post(&format!("/v1/courses/{id}/simulate"), script).expect(200);
+        assert_eq!(told["next"][0]["module"], "mid");
+        author.post(&format!("/v1/courses/{id}/publish"), json!({})).expect(201);
+
+        let site = |value: u32| json!({"attribute": {"name": "site", "op": "equals", "value": value}});
+        let id = course(1, vec![("one", site(1)), ("two", site(2))]);
+        author.post(&format!("/v1/courses/{id}/publish"), json!({})).expect(201);
+
+        // One question is right or wrong: nobody has half.
+        let id = course(1, thirds());
+        let lint = author.post(&format!("/v1/courses/{id}/lint"), json!({})).expect(200);
+        assert_eq!(codes(&lint), ["unreachable_module"]);
+        author.post(&format!("/v1/courses/{id}/publish"), json!({})).problem(422, "lint_failed");
+    }
+
     fn a_course_can_be_copied_archived_and_simulated(app) {
         let id = draft(app, "linear_hurdles", vec![article("a"), quiz("q", "hurdle", json!({"remediation": ["a"]})), article("b")]);
         let script = json!({"steps": [{"complete": "b"}, {"complete": "a"}, {"fail": {"module": "q"}}]});

@@ -1,7 +1,15 @@
 //! The linter: what an outline must be before learners may meet it. Errors prevent publishing, warnings do not.
 
 mod competencies;
+mod learner;
+mod reach;
+mod records;
+mod search;
 mod shape;
+mod subjects;
+#[cfg(test)]
+mod tests;
+mod walk;
 mod witness;
 
 use std::collections::{HashMap, HashSet};
@@ -17,7 +25,8 @@ use super::outline::{
 };
 
 pub use self::competencies::{asked_competencies, named_competencies, unknown_levels};
-pub use self::witness::completable;
+pub use self::walk::Deed;
+pub use self::witness::{Witness, completed_by};
 
 /// Something that the linter found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -149,7 +158,8 @@ fn each_condition(outline: &Outline, mut visit: impl FnMut(&Condition, String)) 
     }
 }
 
-/// Lints an outline. `known` are those of [`named_courses`], [`named_groups`], [`named_games`] and [`named_competencies`] that exist;
+/// Lints an outline. A course that passes is completed by some learner: one of them was seen to. A module is called unreachable only
+/// when that is certain; where conditions ask about more than can be tried, nothing is said. `known` are those of [`named_courses`], [`named_groups`], [`named_games`] and [`named_competencies`] that exist;
 /// whoever is to complete the course begins at `now`.
 #[must_use]
 pub fn lint(outline: &Outline, style: Style, mode: DeliveryMode, known: &[Uuid], now: Instant) -> LintReport {

@@ -1,7 +1,9 @@
 //! The shape that each style demands.
 
 use super::{LintReport, Placed, ends_in_quiz};
-use crate::domain::outline::{Choice, Choose, DeliveryMode, ModuleKind, Order, Outline, Role, Route, Stage, Style};
+use crate::domain::outline::{
+    Choice, Choose, DeliveryMode, Module, ModuleKind, Order, Outline, Role, Route, Stage, Style, Unmet,
+};
 
 pub(super) fn check(
     outline: &Outline,
@@ -80,6 +82,17 @@ fn choice_shape(choice: &Choice, at: &str, report: &mut LintReport) {
                 format!("{at}/branches/{b}/modules"),
                 "branch_without_end",
                 "A branch needs at least one module that is not optional, or it has no end.",
+            );
+        }
+    }
+    for (b, branch) in choice.branches.iter().enumerate() {
+        let hides = |module: &Module| module.unmet == Unmet::Hide && module.when.is_some();
+        let mut needed = branch.modules.iter().filter(|module| module.role != Role::Optional).peekable();
+        if needed.peek().is_some() && needed.all(hides) {
+            report.warn(
+                format!("{at}/branches/{b}/modules"),
+                "branch_may_be_empty",
+                "Whoever takes this branch while all its modules are hidden from them has nothing to do in it, and it counts as done.",
             );
         }
     }

@@ -1,300 +1,175 @@
-//! Can anybody complete the course? The linter lets the real path engine decide: hypothetical learners of several kinds walk
-//! through it. So "the linter passed" means "some learner can complete it" by construction.
+//! Can anybody complete the course? The linter lets the real path engine decide: hypothetical learners walk through it. So "the
+//! linter passed" means "some learner can complete it" by construction.
+//!
+//! Learners of a few kinds come first. Where none of them gets through, the conditions at which they were stuck are solved for facts
+//! that open them, and learners of whom those are so walk, the most promising first, within a budget.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
-use serde_json::{Map, Value};
-use uuid::Uuid;
-
+use super::learner::{Kind, Learner, kinds};
+use super::reach::{self, routes, routing, wanted};
+use super::search::{Question, Search};
+use super::subjects::{Assignment, Fact, Subject};
+use super::walk::{Deed, Walked, walk};
 use super::{LintReport, Placed};
-use crate::domain::condition::{AttributeLeaf, AttributeOp, Condition, CourseIs, Required};
-use crate::domain::facts::{
-    BadgeFact, CompetencyFact, CourseFact, GameFact, GroupFact, HeldCertificate, Instant, LearnerFacts,
-};
-use crate::domain::mastery::Level;
+use crate::domain::condition::Env;
+use crate::domain::facts::{Instant, LearnerFacts};
 use crate::domain::outline::{Compiled, ModuleIx, Role, StageShape};
-use crate::domain::path::{self, NextStep, State};
-use crate::domain::simulate::Walker;
+use crate::domain::path::State;
 
-/// How a hypothetical learner does in quizzes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Talent {
-    /// Full marks.
-    Expert,
-    /// The pass mark exactly.
-    Average,
-    /// Fails once, then passes.
-    Struggling,
-    /// Fails as often as it takes nothing, passing only what must be.
-    Weak,
-}
+/// How many ways out of each obstacle are tried.
+const WAYS: usize = 6;
 
-/// What a hypothetical learner has outside of the course.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Profile {
-    /// Such that conditions on it hold.
-    Fitting,
-    /// Such that they do not, although everything that they ask about is there.
-    Unfitting,
-    /// Nothing at all.
-    Blank,
-}
-
-struct Kind {
-    talent: Talent,
+/// A learner who completes a course.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Witness {
     /// What they bring along.
-    profile: Profile,
-    /// Which branch of a choice they prefer.
-    branch: usize,
+    pub learner: LearnerFacts,
+    /// What they do, and when.
+    pub deeds: Vec<(Instant, Deed)>,
 }
 
-/// What a walk came to.
-struct Walked {
-    complete: bool,
-    opened: BTreeSet<ModuleIx>,
-    stuck: Vec<ModuleIx>,
-}
-
-/// Whether some learner can complete the course.
+/// A learner who completes the course, if one was found who begins now.
 #[must_use]
-pub fn completable(outline: &Compiled, now: Instant) -> bool {
-    kinds(outline).into_iter().any(|kind| walk(outline, &kind, now).complete)
-}
-
-fn kinds(outline: &Compiled) -> Vec<Kind> {
-    let most = |stage: &crate::domain::outline::CompiledStage| match &stage.shape {
-        StageShape::Choice { branches, .. } => branches.len(),
-        StageShape::Sequence(_) => 1,
-    };
-    let branches = outline.stages.iter().map(most).max().unwrap_or(1).clamp(1, 8);
-    let mut all = Vec::new();
-    for branch in 0..branches {
-        for talent in [Talent::Expert, Talent::Average, Talent::Struggling, Talent::Weak] {
-            for profile in [Profile::Fitting, Profile::Unfitting, Profile::Blank] {
-                all.push(Kind { talent, profile, branch });
-            }
-        }
-    }
-    all
+pub fn completed_by(outline: &Compiled, now: Instant) -> Option<Witness> {
+    witness(&reach::explore(outline, now, false)).ok()
 }
 
 /// Walks begin now and jump to the course's own dates; what only the past could open nobody can open any more.
 pub(super) fn check(outline: &Compiled, modules: &[Placed<'_>], now: Instant, report: &mut LintReport) {
-    let mut opened = BTreeSet::new();
-    let mut complete = false;
-    let mut stuck: Vec<ModuleIx> = Vec::new();
-    for kind in kinds(outline) {
-        let walked = walk(outline, &kind, now);
-        complete |= walked.complete;
-        opened.extend(walked.opened);
-        if stuck.is_empty() {
-            stuck = walked.stuck;
-        }
-        if complete && opened.len() == modules.len() {
-            return;
-        }
-    }
+    let search = reach::explore(outline, now, false);
     let name = |ix: &ModuleIx| modules.get(*ix).map(|placed| placed.module.key.clone()).unwrap_or_default();
-    if !complete {
+    if let Err(stuck) = witness(&search) {
         let names: Vec<String> = stuck.iter().take(5).map(name).collect();
-        report.error(
-            "/stages",
-            "not_completable",
-            format!("No learner could complete this course; it ends at {}.", names.join(", ")),
-        );
+        let detail = format!("No learner could complete this course; it ends at {}.", names.join(", "));
+        report.error("/stages", "not_completable", detail);
     }
-    for placed in modules.iter().filter(|placed| !opened.contains(&placed.order)) {
-        report.error(&placed.at, "unreachable_module", format!("No learner could ever open `{}`.", placed.module.key));
+    let closed = |search: &Search<'_>| -> BTreeSet<ModuleIx> {
+        search.open.iter().enumerate().filter(|(_, open)| !**open).map(|(ix, _)| ix).collect()
+    };
+    let unreachable = closed(&search);
+    if unreachable.is_empty() {
+        return;
+    }
+    let even_excused = closed(&reach::explore(outline, now, true));
+    for placed in modules.iter().filter(|placed| unreachable.contains(&placed.order)) {
+        let key = &placed.module.key;
+        if even_excused.contains(&placed.order) {
+            report.error(&placed.at, "unreachable_module", format!("No learner could ever open `{key}`."));
+        } else {
+            let detail = format!("Only learners whom staff excuse from a module before it could open `{key}`.");
+            report.warn(&placed.at, "reached_by_excuse_only", detail);
+        }
     }
 }
 
-fn walk(outline: &Compiled, kind: &Kind, now: Instant) -> Walked {
-    let mut walker = Walker::new(outline, learner(outline, kind.profile, now), now);
-    let mut opened = BTreeSet::new();
-    let mut failed: BTreeSet<ModuleIx> = BTreeSet::new();
-    // Each round does at least one thing; a module is done at most a few times.
-    for _ in 0..outline.module_count().saturating_mul(6).saturating_add(64) {
-        walker.wait(TimeDelta::milliseconds(1));
-        let standing = walker.standing();
-        let open: Vec<ModuleIx> = (0..outline.module_count()).filter(|ix| standing.of(*ix).open()).collect();
-        opened.extend(open.iter().copied());
-        let mut acted = false;
-        for step in &standing.next {
-            acted = match step {
-                NextStep::Choice { stage, branches, .. } => {
-                    let preferred = branches.get(kind.branch.min(branches.len().saturating_sub(1)));
-                    preferred.is_some_and(|branch| walker.choose(stage, branch).is_ok())
-                }
-                NextStep::Module { module, .. } => {
-                    outline.ix(module).is_some_and(|ix| take(outline, &mut walker, kind, ix, &mut failed))
-                }
-            };
-            if acted {
-                break;
+/// Someone who was looked at and did not get through.
+struct Tried {
+    assignment: Assignment,
+    kind: Kind,
+    walked: Walked,
+    opened_up: bool,
+}
+
+/// A learner who completes the course, or where the best of them is stuck.
+fn witness(search: &Search<'_>) -> Result<Witness, Vec<ModuleIx>> {
+    let outline = search.subjects.outline;
+    let mut tried: Vec<Tried> = Vec::new();
+    let mut first_stuck = Vec::new();
+    for kind in kinds(outline) {
+        let learner = Learner { kind, facts: Assignment::new() };
+        let walked = walk(&search.subjects, &learner);
+        if walked.standing.complete {
+            return Ok(Witness { learner: learner.brings(&search.subjects), deeds: walked.deeds });
+        }
+        if first_stuck.is_empty() {
+            first_stuck = stuck(outline, &walked);
+        }
+        tried.push(Tried { assignment: learner.facts, kind, walked, opened_up: false });
+    }
+    // The best of them are where the search begins.
+    tried.sort_by_key(|one| std::cmp::Reverse(one.walked.done()));
+    tried.truncate(4);
+    let mut budget = 4_000_usize.checked_div(outline.module_count()).unwrap_or(0).clamp(16, 160);
+    while let Some(best) = best(&mut tried) {
+        let (kind, ways) = (best.kind, ways_on(search, &best.assignment, &best.walked));
+        for assignment in ways {
+            if tried.iter().any(|one| one.kind == kind && one.assignment == assignment) {
+                continue;
             }
-        }
-        // Whoever has nothing to do, or is through, looks at what else is open: it may open more.
-        if !acted {
-            let more = open.iter().copied().find(|ix| {
-                matches!(standing.of(*ix), State::Available | State::InProgress)
-                    && (standing.complete || outline.module(*ix).role == Role::Optional || standing.next.is_empty())
-            });
-            acted = more.is_some_and(|ix| take(outline, &mut walker, kind, ix, &mut failed));
-        }
-        if !acted && !jump(outline, &mut walker) {
-            break;
+            if budget == 0 {
+                return Err(first_stuck);
+            }
+            budget = budget.saturating_sub(1);
+            let learner = Learner { kind, facts: assignment };
+            let walked = walk(&search.subjects, &learner);
+            if walked.standing.complete {
+                return Ok(Witness { learner: learner.brings(&search.subjects), deeds: walked.deeds });
+            }
+            tried.push(Tried { assignment: learner.facts, kind, walked, opened_up: false });
         }
     }
-    let standing = walker.standing();
+    Err(first_stuck)
+}
+
+/// Whoever came furthest of those whose obstacles were not looked at yet.
+fn best(tried: &mut [Tried]) -> Option<&Tried> {
+    let best = tried.iter_mut().rev().filter(|one| !one.opened_up).max_by_key(|one| one.walked.done())?;
+    best.opened_up = true;
+    Some(best)
+}
+
+fn stuck(outline: &Compiled, walked: &Walked) -> Vec<ModuleIx> {
     let waiting = |ix: &ModuleIx| {
-        matches!(standing.of(*ix), State::Locked | State::Failed | State::Available | State::InProgress)
+        matches!(walked.standing.of(*ix), State::Locked | State::Failed | State::Available | State::InProgress)
     };
-    let stuck = (0..outline.module_count()).filter(waiting).collect();
-    Walked { complete: standing.complete, opened, stuck }
+    (0..outline.module_count()).filter(waiting).collect()
 }
 
-/// Takes one module as this kind of learner does. A course's walk ends with it done, or with one failure more.
-fn take(
-    outline: &Compiled,
-    walker: &mut Walker<'_>,
-    kind: &Kind,
-    ix: ModuleIx,
-    failed: &mut BTreeSet<ModuleIx>,
-) -> bool {
-    let Some(quiz) = outline.module(ix).quiz() else {
-        let record = walker.facts.record(ix);
-        if record.is_some_and(|r| r.completed_at.is_some() && r.redo.as_ref().is_none_or(|redo| redo.done_at.is_some()))
-        {
-            return false;
-        }
-        return walker.complete(ix).is_ok();
-    };
-    let needed = match outline.module(ix).completion() {
-        crate::domain::outline::Completion::ScoreAtLeast(percent) => percent.max(quiz.pass_percent),
-        _ => quiz.pass_percent,
-    };
-    let may_fail = quiz.max_attempts != 1 && failed.insert(ix);
-    let score = match kind.talent {
-        Talent::Expert => 100.0,
-        Talent::Average => needed,
-        Talent::Struggling if may_fail => 0.0,
-        Talent::Struggling => 100.0,
-        Talent::Weak if may_fail => (needed - 1.0).max(0.0),
-        Talent::Weak => needed,
-    };
-    walker.attempt(ix, score).is_ok()
-}
-
-/// Jumps to the next instant at which something opens by itself.
-fn jump(outline: &Compiled, walker: &mut Walker<'_>) -> bool {
-    let standing = walker.standing();
-    let locked = (0..outline.module_count()).filter(|ix| standing.of(*ix) == State::Locked);
-    let next = locked.filter_map(|ix| path::access(outline, &walker.facts, walker.now, ix).opens_at).min();
-    match next.filter(|at| *at > walker.now && *at < Instant::MAX_UTC) {
-        Some(at) => {
-            walker.now = at;
-            true
-        }
-        None => false,
-    }
-}
-
-/// A learner for whom conditions on what lies outside of the course hold, or do not, or one with nothing.
-fn learner(outline: &Compiled, profile: Profile, now: Instant) -> LearnerFacts {
-    let mut facts = LearnerFacts::default();
-    outline.each_condition(|condition| {
-        condition.each_signed_leaf(false, &mut |leaf, negated| {
-            let favoured = profile != Profile::Blank && (profile == Profile::Fitting) != negated;
-            playing(&mut facts, leaf, favoured, now);
-        });
-    });
-    if profile == Profile::Blank {
-        return facts;
-    }
-    let mut attributes: Map<String, Value> = Map::new();
-    outline.each_condition(|condition| {
-        condition.each_signed_leaf(false, &mut |leaf, negated| {
-            // Under `not`, a leaf that does not hold is what makes the condition hold.
-            let wanted = (profile == Profile::Fitting) != negated;
-            match leaf {
-                Condition::Attribute(leaf) => {
-                    if let Some(value) = attribute(leaf, wanted) {
-                        attributes.entry(leaf.name.clone()).or_insert(value);
-                    }
-                }
-                Condition::Certificate(leaf) if wanted => facts.certificates.push(HeldCertificate {
-                    course: leaf.course,
-                    issued_at: now,
-                    expires_at: None,
-                    revoked: false,
-                }),
-                Condition::Group(leaf) => facts.groups.push(GroupFact { group: leaf.id, member: wanted }),
-                Condition::Course(leaf) if wanted => {
-                    facts.courses.push(CourseFact { course: leaf.id, completed: leaf.is == CourseIs::Completed });
-                }
-                _ => {}
+/// What could be so instead of what is, such that one more condition is as the learner needs it.
+fn ways_on(search: &Search<'_>, known: &Assignment, walked: &Walked) -> Vec<Assignment> {
+    let outline = search.subjects.outline;
+    let none = BTreeSet::new();
+    let mut ways: Vec<Assignment> = Vec::new();
+    let mut ask = |question: &Question<'_>| {
+        // Rather something more than something else.
+        let more = search.solve(question, known, WAYS).found;
+        let other = search.solve(question, &Assignment::new(), WAYS).found;
+        for found in more.into_iter().chain(other) {
+            let mut way = known.clone();
+            way.extend(found);
+            if way != *known && !ways.contains(&way) {
+                ways.push(way);
             }
-        });
-    });
-    facts.attributes = attributes;
-    facts
-}
-
-/// A value for which a comparison holds, or one for which it does not; none where only an absent one fits.
-fn attribute(leaf: &AttributeLeaf, holds: bool) -> Option<Value> {
-    let value = leaf.value.clone().unwrap_or(Value::Bool(true));
-    let other = || Some(Value::from("something else"));
-    match (leaf.op, holds) {
-        (AttributeOp::Exists, false) => None,
-        (AttributeOp::NotEquals, true) => other(),
-        (AttributeOp::NotEquals, false) => Some(value),
-        (_, false) => other(),
-        (AttributeOp::In, true) => value.as_array().and_then(|list| list.first()).cloned(),
-        (_, true) => Some(value),
-    }
-}
-
-fn competency(facts: &mut LearnerFacts, id: Uuid) -> &mut CompetencyFact {
-    let at = facts.competencies.iter().position(|fact| fact.competency == id).unwrap_or_else(|| {
-        let fact = CompetencyFact { competency: id, mastery: None, levels: Vec::new(), dues: Vec::new() };
-        facts.competencies.push(fact);
-        facts.competencies.len().saturating_sub(1)
-    });
-    #[expect(clippy::indexing_slicing, reason = "found or pushed just now")]
-    &mut facts.competencies[at]
-}
-
-/// Badges, games and competencies exist for everyone; only the favoured have something in them.
-fn playing(facts: &mut LearnerFacts, leaf: &Condition, favoured: bool, now: Instant) {
-    let (game, points, level) = match leaf {
-        Condition::Badge(leaf) => return facts.badges.push(BadgeFact { badge: leaf.id, held: favoured }),
-        Condition::Points(leaf) => (leaf.game, leaf.at_least, 0),
-        Condition::Level(leaf) => (leaf.game, 0, leaf.at_least),
-        Condition::Competency(leaf) => {
-            let fact = competency(facts, leaf.id);
-            if let Required::Level(name) = &leaf.at_least
-                && fact.levels.iter().all(|level| level.name != *name)
-            {
-                fact.levels.push(Level { name: name.clone(), at_least: 0.8 });
-            }
-            fact.mastery = favoured.then_some(1.0);
-            return;
         }
-        Condition::Behind(leaf) => {
-            // Everybody proves what they can; who is not favoured is held to a mastery that nobody reaches.
-            let fact = competency(facts, leaf.competency);
-            return if favoured {
-                fact.mastery = Some(1.0)
-            } else {
-                fact.dues = vec![(now - TimeDelta::days(40_000), 2.0)]
-            };
-        }
-        _ => return,
     };
-    let (points, level) = if favoured { (points, level) } else { (0, 0) };
-    match facts.games.iter_mut().find(|fact| fact.game == game) {
-        Some(fact) => (fact.points, fact.level) = (fact.points.max(points), fact.level.max(level)),
-        None => facts.games.push(GameFact { game, points, level }),
+    let wished = |ix: ModuleIx| known.contains_key(&Subject::Module(ix));
+    for ix in 0..outline.module_count() {
+        let module = outline.module(ix);
+        let closed = matches!(walked.standing.of(ix), State::Locked | State::Hidden);
+        let matters = module.role != Role::Optional || wished(ix);
+        if let Some(when) = module.when.as_ref().filter(|_| closed && matters) {
+            let test = |env: Env<'_>| when.met(env);
+            ask(&Question { conditions: vec![when], test: &test, done: &none });
+        }
     }
+    for (s, stage) in outline.stages.iter().enumerate() {
+        let StageShape::Choice { choose, route, branches, .. } = &stage.shape else { continue };
+        if walked.standing.stages.get(s) == Some(&State::Locked) {
+            continue;
+        }
+        for b in 0..branches.len() {
+            let test = |env: Env<'_>| routes(*route, wanted(*choose, branches), branches, b, env);
+            ask(&Question { conditions: routing(*route, branches, b), test: &test, done: &none });
+        }
+    }
+    let chosen: BTreeMap<usize, usize> = walked.chosen.clone();
+    for (stage, options) in &walked.options {
+        for b in options.iter().filter(|b| chosen.get(stage) != Some(*b)) {
+            let mut way = known.clone();
+            way.insert(Subject::Stage(*stage), Fact::Branch(*b));
+            ways.push(way);
+        }
+    }
+    ways
 }

@@ -119,7 +119,7 @@ pub fn share(item: &Item, answer: Option<&Value>) -> Option<f64> {
     })
 }
 
-fn round4(n: f64) -> f64 {
+pub(super) fn round4(n: f64) -> f64 {
     (n * 10_000.0).round() / 10_000.0
 }
 

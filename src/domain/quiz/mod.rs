@@ -1,5 +1,6 @@
 //! Quizzes: items, what a learner sees of them, how answers are read and graded.
 
+mod achievable;
 mod check;
 mod grade;
 mod item;
@@ -8,6 +9,7 @@ pub(crate) mod shuffle;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::achievable::achievable_scores;
 pub use self::check::{AnswerFault, check_answer};
 pub use self::grade::{Correction, Graded, GradedItem, counted_score, grade, grade_corrected, share};
 pub use self::item::{Choice, ChoiceView, CompetencyLink, Feedback, Item, ItemView, Scoring, Tolerance};

@@ -206,6 +206,28 @@ fn attempt_deed(c: &mut Course, deed: Deed) {
     }
 }
 
+/// Does what the linter's witness does; whether that completes the course.
+fn replay(c: &mut Course, witness: lint::Witness) -> bool {
+    c.facts.learner = std::sync::Arc::new(witness.learner);
+    for (at, deed) in witness.deeds {
+        c.now = c.now.max(at);
+        match deed {
+            lint::Deed::Attempt(ix, score) => {
+                let key = c.outline.module(ix).key.clone();
+                assert!([0.0, 100.0].contains(&score), "a quiz of one question gives no other score");
+                assert!(c.attempt(&key, score), "{key} may not be attempted");
+            }
+            lint::Deed::Complete(ix) => {
+                let module = c.outline.module(ix);
+                let (key, video) = (module.key.clone(), module.content.duration_seconds().is_some());
+                if video { c.watch(&key, 0.0, 100.0) } else { c.open(&key) }.unwrap();
+            }
+            lint::Deed::Choose(stage, branch) => c.choose(&stage, &branch).unwrap(),
+        }
+    }
+    c.complete()
+}
+
 /// Does whatever `next` says until nothing is left; what is open beside is looked at when there is nothing else.
 fn follow(c: &mut Course, first_fails: bool, score: f64, branch: usize) -> bool {
     let mut failed = std::collections::HashSet::new();
@@ -298,9 +320,35 @@ proptest! {
         let report = lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[], now());
         prop_assume!(report.errors.is_empty());
         let course = || Course::of(Compiled::new(outline.clone(), plan.style));
-        let talents = [(false, 100.0), (true, 100.0), (false, 60.0), (true, 60.0)];
-        let done = (0..4).any(|branch| talents.iter().any(|(fails, score)| follow(&mut course(), *fails, *score, branch)));
-        prop_assert!(done);
+        let witness = lint::completed_by(&course().outline, now());
+        prop_assert!(witness.is_some_and(|witness| replay(&mut course(), witness)));
+        // Whoever follows `next` instead may come to an end before, but is never refused.
+        for (fails, score) in [(false, 100.0), (true, 100.0), (false, 60.0), (true, 60.0)] {
+            for branch in 0..4 {
+                let _ = follow(&mut course(), fails, score, branch);
+            }
+        }
+    }
+
+    /// What the linter calls unreachable nobody ever opens.
+    #[test]
+    fn the_unreachable_is_never_reached(plan in plan(true), deeds in deeds()) {
+        let outline = draw(&plan);
+        let report = lint::lint(&outline, plan.style, DeliveryMode::SelfPaced, &[], now());
+        let whole = serde_json::to_value(&outline).unwrap();
+        let unreachable = report.errors.iter().filter(|f| f.code == "unreachable_module");
+        let unreachable: Vec<String> =
+            unreachable.map(|f| whole.pointer(&f.pointer).unwrap()["key"].as_str().unwrap().to_owned()).collect();
+        let mut c = Course::of(Compiled::new(outline, plan.style));
+        for deed in deeds.into_iter().filter(|_| !unreachable.is_empty()) {
+            // A quiz of one question is right or wrong.
+            attempt_deed(&mut c, match deed {
+                Deed::Attempt(m, score) => Deed::Attempt(m, if score < 50 { 0 } else { 100 }),
+                other => other,
+            });
+            let opened = c.states().into_iter().find(|(key, state)| state.open() && unreachable.contains(key));
+            prop_assert_eq!(opened, None);
+        }
     }
 
     /// Whoever is neither through nor stuck is told what to do.
