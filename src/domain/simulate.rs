@@ -16,6 +16,7 @@ use super::mastery::book::{Book, Entry, Rule};
 use super::mastery::proof::{self, Proof};
 use super::mastery::{Level, Method};
 use super::outline::{Compiled, ModuleIx};
+use super::quiz::{self, Counted};
 use super::path::{self, NextStep, Progress, Standing, State};
 
 /// One step of a script.
@@ -278,13 +279,22 @@ impl<'a> Walker<'a> {
         let quiz = self.outline.module(ix).quiz();
         let passed = quiz.is_some_and(|quiz| score + 1e-9 >= quiz.pass_percent);
         let before = self.facts.record(ix);
-        let counted_score = before.and_then(|r| r.score).map_or(score, |old| old.max(score));
+        let method = quiz.map(|quiz| quiz.grading_method).unwrap_or_default();
+        // The record keeps what counted so far, which stands for the attempts that made it.
+        let mut so_far = Vec::new();
+        if let Some(record) = before.filter(|record| record.attempts > 0) {
+            let times = usize::try_from(record.attempts).unwrap_or(1).min(100);
+            so_far.resize(times, (record.score.unwrap_or(0.0), record.passed_at.is_some()));
+        }
+        so_far.push((score, passed));
+        let counted = quiz::counted(method, quiz.map_or(0.0, |quiz| quiz.pass_percent), &so_far);
+        let counted = counted.unwrap_or(Counted { score_percent: score, passed });
         let finished = before.map_or(0, |r| r.attempts).saturating_add(1);
         learning::attempt_finished(
             self.outline,
             &mut self.facts,
             ix,
-            AttemptResult { passed, counted_score, finished, at: self.now },
+            AttemptResult { passed, counted, finished, at: self.now },
         );
         let module = self.outline.module(ix);
         let shares = vec![score / 100.0; quiz.map_or(0, |quiz| quiz.items.len())];

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::dto::Status;
 use super::state::{Loaded, closed};
 use super::store::{self, EnrollmentRow};
 use crate::db::Conn;
@@ -90,8 +91,10 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
         }
     }
     for loaded in &mut all {
-        if let Some(status) = closed(&loaded.row)? {
-            loaded.facts_mut().closed = Some(status);
+        let (closed, achieved) = (closed(&loaded.row)?, loaded.row.status == Status::Completed.as_str());
+        if (loaded.facts.closed, loaded.facts.achieved) != (closed, achieved) {
+            let facts = loaded.facts_mut();
+            (facts.closed, facts.achieved) = (closed, achieved);
         }
     }
     Ok(all)

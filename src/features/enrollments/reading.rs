@@ -45,7 +45,7 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
         return Err(AppError::field("?as_of", "in_future", "This instant lies in the future."));
     }
     let outline = Arc::clone(&loaded.outline);
-    let events = stored_events(conn, id, &outline, &[], Some(as_of))?;
+    let events = stored_events(conn, &loaded, &[], Some(as_of))?;
     let mut past = Vec::new();
     // Choices that were changed later stand in the event log alone.
     for (data, at) in store::choices_made(conn, id, as_of)? {
@@ -78,7 +78,7 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
 }
 
 fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppResult<Vec<Past>> {
-    let mut scores: std::collections::HashMap<String, Vec<f64>> = std::collections::HashMap::new();
+    let mut scores: std::collections::HashMap<String, Vec<(f64, bool)>> = std::collections::HashMap::new();
     let mut past = Vec::new();
     for (key, started, submitted, score, passed) in store::attempts_until(conn, loaded.row.id, as_of)? {
         let Some(ix) = loaded.outline.ix(&key) else { continue };
@@ -86,12 +86,12 @@ fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppR
         let (Some(at), Some(score), Some(passed)) = (submitted.filter(|at| *at <= as_of), score, passed) else {
             continue;
         };
-        let method = loaded.outline.module(ix).quiz().map(|q| q.grading_method).unwrap_or_default();
+        let Some(content) = loaded.outline.module(ix).quiz() else { continue };
         let all = scores.entry(key).or_default();
-        all.push(score);
-        let counted_score = quiz::counted_score(method, all).unwrap_or(score);
+        all.push((score, passed));
+        let Some(counted) = quiz::counted(content.grading_method, content.pass_percent, all) else { continue };
         let finished = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        past.push(Past::Attempt(ix, AttemptResult { passed, counted_score, finished, at }));
+        past.push(Past::Attempt(ix, AttemptResult { passed, counted, finished, at }));
     }
     Ok(past)
 }

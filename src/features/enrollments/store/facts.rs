@@ -1,6 +1,6 @@
 //! SQL about what the facts of a path are made of: records, learning events, choices, overrides, and what is known of the learner.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::upsert::excluded;
 use diesel::{
     ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
@@ -16,6 +16,7 @@ use crate::db::schema::{
 };
 use crate::db::types::{At, Id};
 use crate::domain::facts::ModuleRecord;
+use crate::domain::learning::CLOCK_SKEW_MINUTES;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
 
@@ -111,19 +112,28 @@ pub fn known_events(conn: &mut Conn, enrollment: Uuid, ids: &[Uuid]) -> AppResul
     })
 }
 
-/// A stored learning event: id, module key, time, what happened (JSON).
-pub type StoredEvent = (Uuid, String, DateTime<Utc>, String);
+/// A stored learning event.
+pub struct StoredEvent {
+    /// Chosen by the client.
+    pub id: Uuid,
+    /// Key of the module.
+    pub module: String,
+    /// When it was by its sender's clock.
+    pub sent_at: DateTime<Utc>,
+    /// What happened, as JSON.
+    pub data: String,
+}
 
 pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], now: DateTime<Utc>) -> AppResult<()> {
     let rows: Vec<_> = events
         .iter()
-        .map(|(id, key, at, data)| {
+        .map(|event| {
             (
                 learning_events::enrollment_id.eq(Id(enrollment)),
-                learning_events::id.eq(Id(*id)),
-                learning_events::module_key.eq(key),
-                learning_events::at.eq(At(*at)),
-                learning_events::data.eq(data),
+                learning_events::id.eq(Id(event.id)),
+                learning_events::module_key.eq(&event.module),
+                learning_events::at.eq(At(event.sent_at)),
+                learning_events::data.eq(&event.data),
                 learning_events::received_at.eq(At(now)),
             )
         })
@@ -136,25 +146,36 @@ pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], 
     Ok(())
 }
 
-/// Stored learning events of some modules; of all when none are named; up to an instant when given.
+/// Stored learning events of some modules, with when each was received; of all when none are named; up to an instant when given,
+/// with those that a fast clock set after it.
 pub fn events(
     conn: &mut Conn,
     enrollment: Uuid,
     modules: &[&str],
     until: Option<DateTime<Utc>>,
-) -> AppResult<Vec<StoredEvent>> {
+) -> AppResult<Vec<(StoredEvent, DateTime<Utc>)>> {
     let mut query = learning_events::table
         .filter(learning_events::enrollment_id.eq(Id(enrollment)))
-        .select((learning_events::id, learning_events::module_key, learning_events::at, learning_events::data))
+        .select((
+            learning_events::id,
+            learning_events::module_key,
+            learning_events::at,
+            learning_events::data,
+            learning_events::received_at,
+        ))
         .into_boxed();
     if !modules.is_empty() {
         query = query
             .filter(learning_events::module_key.eq_any(modules.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()));
     }
     if let Some(until) = until {
-        query = query.filter(learning_events::at.le(At(until)));
+        query = query.filter(learning_events::at.le(At(until + TimeDelta::minutes(CLOCK_SKEW_MINUTES))));
     }
-    Ok(query.load(conn)?)
+    let rows: Vec<(Uuid, String, DateTime<Utc>, String, DateTime<Utc>)> = query.load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, module, sent_at, data, received_at)| (StoredEvent { id, module, sent_at, data }, received_at))
+        .collect())
 }
 
 /// A chosen branch: stage, branch, when, whether by the engine.
