@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
-pub(super) use super::loading::load_many;
+pub(super) use super::loading::{blank, load_learner_as_of, load_many};
 pub use super::loading::{load, load_learner, outline};
 use super::store::{self, EnrollmentRow};
 use super::{seats, settling};

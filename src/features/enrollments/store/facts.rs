@@ -190,15 +190,27 @@ pub fn choices(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, ChoiceRow)>
         .load(conn)?)
 }
 
-/// Every choice that was made up to an instant, also those changed later, from the event log, in order.
-pub fn choices_made(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<(Value, DateTime<Utc>)>> {
+/// What the event log tells of an enrollment's life, and every choice that was made, also those changed later: kind, data, when, in
+/// order.
+pub fn life(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, Value, DateTime<Utc>)>> {
     use crate::db::schema::events;
+    const KINDS: [&str; 10] = [
+        "branch.chosen",
+        "course.completed",
+        "enrollment.approved",
+        "enrollment.created",
+        "enrollment.expired",
+        "enrollment.promoted",
+        "enrollment.rejected",
+        "enrollment.reopened",
+        "enrollment.upgraded",
+        "enrollment.withdrawn",
+    ];
     Ok(events::table
         .filter(events::subject_id.eq(Id(enrollment)))
-        .filter(events::kind.eq("branch.chosen"))
-        .filter(events::at.le(At(until)))
+        .filter(events::kind.eq_any(KINDS))
         .order(events::seq)
-        .select((events::data, events::at))
+        .select((events::kind, events::data, events::at))
         .load(conn)?)
 }
 
@@ -373,12 +385,34 @@ pub fn completed_by_staff(conn: &mut Conn, enrollment: Uuid, module: &str) -> Ap
         .optional()?)
 }
 
-/// Enrollments in some courses: user, course, status.
-pub fn courses_of(conn: &mut Conn, of: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, String)>> {
-    Ok(enrollments::table
+/// Enrollments in some courses, active and completed ones, or those that were so at an instant: user, course, whether completed.
+pub fn courses_of(
+    conn: &mut Conn,
+    of: &[Uuid],
+    of_courses: &[Uuid],
+    as_of: Option<DateTime<Utc>>,
+) -> AppResult<Vec<(Uuid, Uuid, bool)>> {
+    let mut query = enrollments::table
         .filter(enrollments::user_id.eq_any(ids(of)))
         .filter(enrollments::course_id.eq_any(ids(of_courses)))
-        .filter(enrollments::status.eq_any(["active", "completed"]))
-        .select((enrollments::user_id, enrollments::course_id, enrollments::status))
-        .load(conn)?)
+        .select((
+            enrollments::user_id,
+            enrollments::course_id,
+            (enrollments::status, enrollments::completed_at, enrollments::ended_at),
+        ))
+        .into_boxed();
+    query = match as_of {
+        None => query.filter(enrollments::status.eq_any(["active", "completed"])),
+        Some(at) => query
+            .filter(enrollments::status.ne_all(["pending", "waitlisted"]))
+            .filter(enrollments::enrolled_at.le(At(at))),
+    };
+    type Row = (Uuid, Uuid, (String, Option<DateTime<Utc>>, Option<DateTime<Utc>>));
+    let rows: Vec<Row> = query.load(conn)?;
+    let fact = |(user, course, (status, completed_at, ended_at)): Row| {
+        let Some(as_of) = as_of else { return Some((user, course, status == "completed")) };
+        let completed = completed_at.is_some_and(|at| at <= as_of);
+        (completed || ended_at.is_none_or(|at| at > as_of)).then_some((user, course, completed))
+    };
+    Ok(rows.into_iter().filter_map(fact).collect())
 }
