@@ -1,5 +1,6 @@
 //! The `cairn` command; `cairn` alone means `cairn serve`.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -69,7 +70,15 @@ enum KeysCommand {
 
 fn main() -> ExitCode {
     give_memory_back();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // The doctor says of every setting what is wrong with it.
+        Err(error) if error.use_stderr() && std::env::args_os().nth(1).is_some_and(|word| word == "doctor") => {
+            let flags: Vec<OsString> = std::env::args_os().skip(2).collect();
+            return diagnose(&cairn::doctor::examine_settings(&flags));
+        }
+        Err(error) => error.exit(),
+    };
     let command =
         cli.command.unwrap_or_else(|| Command::Serve(Settings { config: Bare::parse_from(["cairn"]).config }));
     match run(command) {
@@ -85,6 +94,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn diagnose(report: &cairn::doctor::Report) -> ExitCode {
+    print!("{report}");
+    if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// What went wrong, for whoever starts the program: no request and no log stands between.
@@ -121,11 +135,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             Ok(())
         }
         Command::Seed(settings) => seed(settings.config),
-        Command::Doctor(settings) => {
-            let report = cairn::doctor::examine(&settings.config);
-            print!("{report}");
-            return Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
-        }
+        Command::Doctor(settings) => return Ok(diagnose(&cairn::doctor::examine(&settings.config))),
         Command::Openapi => Ok(std::io::stdout().write_all(app::document().as_bytes())?),
         Command::Backup { to, settings } => {
             start_log(&settings.config);

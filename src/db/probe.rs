@@ -75,6 +75,14 @@ impl Db {
         })
     }
 
+    /// Whether there is any user, in a schema of whatever age.
+    ///
+    /// # Errors
+    /// Database errors, such as that there is no such table yet.
+    pub fn any_user(&self) -> AppResult<bool> {
+        self.read_here(|conn| Ok(users::table.count().get_result::<i64>(conn)? > 0))
+    }
+
     /// Counts what a server needs. The schema must be current.
     ///
     /// # Errors

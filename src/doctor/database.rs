@@ -10,6 +10,7 @@ use crate::config::{Config, DatabaseUrl};
 use crate::db::probe::Engine;
 use crate::db::{Db, migrations};
 use crate::error::AppError;
+use crate::features::users;
 
 /// Oldest Postgres that is still maintained and tested against.
 const OLDEST_POSTGRES: i32 = 130_000;
@@ -17,7 +18,7 @@ const OLDEST_POSTGRES: i32 = 130_000;
 const LITTLE_SPACE_KIB: u64 = 1024 * 1024;
 
 /// The SQLite file and its folder can be written. False when there is no file yet, so that there is nothing more to ask.
-pub fn file(path: &Path, report: &mut Report) -> bool {
+pub fn file(path: &Path, config: &Config, report: &mut Report) -> bool {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         report.fail("folder", format!("{} does not exist; make it or change DATABASE_URL", folder.display()));
@@ -41,6 +42,7 @@ pub fn file(path: &Path, report: &mut Report) -> bool {
     space(folder, report);
     if !path.exists() {
         report.ok("database", format!("{} is not there yet; the first start makes it", path.display()));
+        first_admin(config, report);
         return false;
     }
     match OpenOptions::new().write(true).open(path) {
@@ -94,6 +96,10 @@ pub fn examine(url: &DatabaseUrl, config: &Config, report: &mut Report) {
         Ok(pending) => {
             let names = pending.join(", ");
             report.warn("migrations", format!("{names} will run at the next start, or now with `cairn migrate`"));
+            // Where there is no table of users, there is nobody yet.
+            if !db.any_user().unwrap_or(false) {
+                first_admin(config, report);
+            }
         }
     }
     db.close();
@@ -148,6 +154,16 @@ fn engine(db: &Db, report: &mut Report) {
     }
 }
 
+/// Whom the next start makes, when it can.
+fn first_admin(config: &Config, report: &mut Report) {
+    // One that the server makes up is always good.
+    let password = config.admin_password.as_deref().unwrap_or("made up by the server");
+    match users::first_admin(&config.admin_email, password) {
+        Ok(_) => report.ok("admin", format!("the next start makes {}", config.admin_email)),
+        Err(faults) => faults.into_iter().for_each(|fault| report.fail("admin", fault)),
+    }
+}
+
 fn contents(db: &Db, config: &Config, report: &mut Report) {
     let found = match db.contents(Clock::default().now()) {
         Ok(found) => found,
@@ -161,7 +177,7 @@ fn contents(db: &Db, config: &Config, report: &mut Report) {
         n => report.ok("signing keys", format!("{n} in use")),
     }
     match (found.users, found.admins) {
-        (0, _) => report.ok("admin", format!("the next start makes {}", config.admin_email)),
+        (0, _) => first_admin(config, report),
         (_, 0) => report.fail(
             "admin",
             "there are users but no active admin, so nobody can administer; restore a backup or reactivate one in the database",

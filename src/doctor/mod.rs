@@ -3,7 +3,9 @@
 
 mod database;
 mod network;
+mod unread;
 
+use std::ffi::OsString;
 use std::fmt;
 
 use crate::config::{Config, DatabaseUrl};
@@ -76,6 +78,16 @@ impl fmt::Display for Report {
     }
 }
 
+/// Looks at everything, by the settings of these flags and the environment, also when some of them cannot be read.
+#[must_use]
+pub fn examine_settings(flags: &[OsString]) -> Report {
+    let mut report = Report::default();
+    if let Some(config) = unread::settings(flags, &mut report) {
+        report.lines.extend(examine(&config).lines);
+    }
+    report
+}
+
 /// Looks at everything.
 #[must_use]
 pub fn examine(config: &Config) -> Report {
@@ -87,7 +99,7 @@ pub fn examine(config: &Config) -> Report {
         Err(error) => report.fail("database", error),
         Ok(url) => {
             let there = match &url {
-                DatabaseUrl::Sqlite(path) => database::file(path, &mut report),
+                DatabaseUrl::Sqlite(path) => database::file(path, config, &mut report),
                 DatabaseUrl::Postgres(_) => true,
             };
             if there {

@@ -43,6 +43,9 @@ pub struct ModuleRecord {
     /// Time of the newest learning event that is in this record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_event_at: Option<Instant>,
+    /// The same by the clocks of those who sent them; read it by [`ModuleRecord::newest_sent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sent_at: Option<Instant>,
     /// Quiz attempts finished.
     #[serde(skip_serializing_if = "is_none_left")]
     pub attempts: u32,
@@ -104,6 +107,12 @@ impl Redo {
 }
 
 impl ModuleRecord {
+    /// Time of the newest learning event by its sender's clock; records of before both were kept have but one time.
+    #[must_use]
+    pub fn newest_sent(&self) -> Option<Instant> {
+        self.last_sent_at.or(self.last_event_at)
+    }
+
     /// Whether anything was done in it.
     #[must_use]
     pub fn started(&self) -> bool {
@@ -245,6 +254,8 @@ pub struct Facts {
     pub choices: Vec<ChosenBranch>,
     /// The learner.
     pub learner: Arc<LearnerFacts>,
+    /// Whether the course was completed. That stays, whatever the course or the learner has become since.
+    pub achieved: bool,
     /// Set where nothing can be learned: the status of an enrollment that waits, or is over.
     pub closed: Option<&'static str>,
 }
@@ -260,6 +271,7 @@ impl Facts {
             records: vec![None; modules],
             choices: Vec::new(),
             learner: Arc::default(),
+            achieved: false,
             closed: None,
         }
     }
@@ -268,6 +280,12 @@ impl Facts {
     #[must_use]
     pub fn record(&self, ix: ModuleIx) -> Option<&ModuleRecord> {
         self.records.get(ix).and_then(|r| r.as_deref())
+    }
+
+    /// When the learner began: the first time in the module begun first.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Instant> {
+        self.records.iter().flatten().filter_map(|record| record.started_at).min()
     }
 
     /// The record of a module, to change it.

@@ -1,12 +1,13 @@
 //! What a learner does, applied to the facts: learning events, attempts, choices, exceptions.
 //!
-//! The record of a module is a fold over its events in order of time, so the order of arrival does not matter: an event that
-//! comes late makes the record be folded again from the stored ones ([`needs_history`]).
+//! The record of a module is a fold over its events in the order in which their sender says that they happened, ids deciding
+//! between those of one instant, so the order of arrival does not matter: an event that comes late makes the record be folded again
+//! from the stored ones ([`needs_history`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound, TimeDelta};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +18,7 @@ use super::mastery::book::Book;
 use super::mastery::proof;
 use super::outline::{Choose, Compiled, Completion, ModuleIx, ModuleKind, StageShape};
 use super::path::{self, Access, Standing, State, fulfilled};
+use super::quiz::Counted;
 
 /// What happened in a module.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -52,14 +54,40 @@ pub struct LearningEvent {
     pub id: Uuid,
     /// Where.
     pub module: ModuleIx,
-    /// When.
+    /// When it counts.
     pub at: Instant,
+    /// When it was by its sender's clock, which decides the order: a clock that is wrong is still wrong in the same way throughout.
+    pub sent_at: Instant,
     /// What.
     pub what: Happening,
 }
 
+impl LearningEvent {
+    /// What events of a module are folded by.
+    fn order(&self) -> (Instant, Uuid) {
+        (self.sent_at, self.id)
+    }
+}
+
+/// The time of an event: as its sender says, and as it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// When it was by its sender's clock.
+    pub sent_at: Instant,
+    /// When it counts: not before the enrollment, not after it was received.
+    pub at: Instant,
+}
+
+impl Timing {
+    /// Settles the time of an event that was received.
+    #[must_use]
+    pub fn of(sent_at: Instant, enrolled_at: Instant, received_at: Instant) -> Self {
+        Self { sent_at, at: sent_at.min(received_at).max(enrolled_at) }
+    }
+}
+
 /// Minutes by which a client's clock may be ahead.
-const CLOCK_SKEW_MINUTES: i64 = 5;
+pub const CLOCK_SKEW_MINUTES: i64 = 5;
 /// Longest time that one event may report, in seconds.
 const MAX_SPENT_SECONDS: f64 = 86_400.0;
 
@@ -107,16 +135,17 @@ pub struct Changes {
     pub reopened: Vec<ModuleIx>,
 }
 
-/// Settles the time of an event: not before the enrollment, not after now.
+/// Settles the time of an event that comes in; one that names none is of now.
 ///
 /// # Errors
 /// When it lies further ahead than a clock may be wrong.
-pub fn settle_time(at: Option<Instant>, enrolled_at: Instant, now: Instant) -> Result<Instant, Refusal> {
+pub fn settle_time(at: Option<Instant>, enrolled_at: Instant, now: Instant) -> Result<Timing, Refusal> {
     let at = at.unwrap_or(now);
     if at > now + TimeDelta::minutes(CLOCK_SKEW_MINUTES) {
         return Err(Refusal::new("event_in_future", "The event's time lies in the future."));
     }
-    Ok(at.min(now).max(enrolled_at))
+    // As it is stored, so that it does not sort otherwise once it is read again.
+    Ok(Timing::of(at.trunc_subsecs(6), enrolled_at, now))
 }
 
 /// Checks what can be checked of an event without knowing where the learner stands.
@@ -173,17 +202,18 @@ fn check(outline: &Compiled, event: &LearningEvent) -> Result<(), Refusal> {
 #[must_use]
 pub fn needs_history(facts: &Facts, events: &[LearningEvent]) -> BTreeSet<ModuleIx> {
     let late = |event: &&LearningEvent| {
-        facts.record(event.module).and_then(|r| r.last_event_at).is_some_and(|last| event.at <= last)
+        facts.record(event.module).and_then(ModuleRecord::newest_sent).is_some_and(|last| event.sent_at <= last)
     };
     events.iter().filter(late).map(|event| event.module).collect()
 }
 
-/// Folds one event into a record; events of a module must come in order of time.
+/// Folds one event into a record; events of a module must come in their order.
 fn fold(record: &mut ModuleRecord, outline: &Compiled, event: &LearningEvent) {
     let module = outline.module(event.module);
     let duration = module.content.duration_seconds();
     let completion = module.completion();
     let at = event.at;
+    record.last_sent_at = Some(record.newest_sent().map_or(event.sent_at, |last| last.max(event.sent_at)));
     record.last_event_at = Some(record.last_event_at.map_or(at, |last| last.max(at)));
     if !matches!(event.what, Happening::Position { .. }) {
         record.started_at = Some(record.started_at.map_or(at, |first| first.min(at)));
@@ -239,37 +269,50 @@ fn fold(record: &mut ModuleRecord, outline: &Compiled, event: &LearningEvent) {
     }
 }
 
-/// Folds a record again from all its events; what attempts and staff contributed stays.
-fn refold(record: &ModuleRecord, outline: &Compiled, ix: ModuleIx, events: &mut [LearningEvent]) -> ModuleRecord {
-    events.sort_by_key(|event| (event.at, event.id));
-    let by_events = matches!(
+/// Whether learning events can complete a module.
+fn by_events(outline: &Compiled, ix: ModuleIx) -> bool {
+    matches!(
         outline.module(ix).completion(),
         Completion::Viewed(_)
             | Completion::WatchedPercent(_)
             | Completion::TimeSpentSeconds(_)
             | Completion::MarkedByLearner(_)
-    );
-    let mut fresh = ModuleRecord {
+    )
+}
+
+/// What attempts and staff contributed to a record, without its events.
+fn without_events(record: &ModuleRecord) -> ModuleRecord {
+    ModuleRecord {
         seen: super::intervals::Intervals::default(),
         spent_seconds: 0.0,
         position_seconds: None,
         last_event_at: None,
-        started_at: if record.attempts > 0 || record.open_attempt.is_some() { record.started_at } else { None },
+        last_sent_at: None,
         completed_at: None,
         redo: record.redo.as_ref().map(|redo| Redo::since(redo.since)),
         ..record.clone()
-    };
-    let redo_done = record.redo.as_ref().and_then(|redo| redo.done_at);
+    }
+}
+
+/// Folds events onto a record of before them; what the record came to without knowing all of them is not taken back.
+fn refold(
+    known: &ModuleRecord,
+    before: ModuleRecord,
+    outline: &Compiled,
+    ix: ModuleIx,
+    events: &mut [LearningEvent],
+) -> ModuleRecord {
+    events.sort_by_key(LearningEvent::order);
+    let mut fresh = before;
     for event in events.iter() {
         fold(&mut fresh, outline, event);
     }
     // Completion is never taken back: it may have come from staff, or from a quiz.
-    fresh.completed_at = match (fresh.completed_at, record.completed_at) {
-        (Some(new), Some(old)) if by_events => Some(new.min(old)),
+    fresh.completed_at = match (fresh.completed_at, known.completed_at) {
+        (Some(new), Some(old)) if by_events(outline, ix) => Some(new.min(old)),
         (new, old) => old.or(new),
     };
-    fresh.started_at = fresh.started_at.or(record.started_at);
-    if let (Some(redo), Some(done)) = (fresh.redo.as_mut(), redo_done) {
+    if let (Some(redo), Some(done)) = (fresh.redo.as_mut(), known.redo.as_ref().and_then(|redo| redo.done_at)) {
         redo.done_at = redo.done_at.or(Some(done));
     }
     fresh
@@ -278,7 +321,7 @@ fn refold(record: &ModuleRecord, outline: &Compiled, ix: ModuleIx, events: &mut 
 /// The verdict on each event, in the order in which they were given.
 pub type Verdicts = Vec<Result<(), Refusal>>;
 
-/// Applies learning events. Events of one batch are taken in order of their time; those that meet a locked module are tried
+/// Applies learning events. Events of one batch are taken in their order; those that meet a locked module are tried
 /// again after the others, so that the order within the batch does not matter. What one of them proves opens what it opens for the
 /// rest, as far as the book knows the competencies.
 pub fn record_events(
@@ -293,7 +336,7 @@ pub fn record_events(
     let mut verdicts: Vec<Option<Result<(), Refusal>>> =
         events.iter().map(|event| check(outline, event).err().map(Err)).collect();
     let mut order: Vec<usize> = (0..events.len()).collect();
-    order.sort_by_key(|n| events.get(*n).map(|e| (e.at, e.id)));
+    order.sort_by_key(|n| events.get(*n).map(LearningEvent::order));
     let mut applied: BTreeMap<ModuleIx, Vec<LearningEvent>> = BTreeMap::new();
     let mut judge = Judge::default();
     loop {
@@ -303,16 +346,25 @@ pub fn record_events(
             if !judge.open(outline, facts, event) {
                 continue;
             }
-            let last = facts.record(event.module).and_then(|r| r.last_event_at);
-            let late =
-                last.is_some_and(|last| event.at < last || (event.at == last && history.contains_key(&event.module)));
-            applied.entry(event.module).or_default().push(event.clone());
+            let earlier = applied.entry(event.module).or_default();
+            // One that waited for its module to open may come before those of the batch that did not.
+            let waited = earlier.last().is_some_and(|last| last.order() > event.order());
+            let place = earlier.partition_point(|other| other.order() < event.order());
+            earlier.insert(place, event.clone());
             let was = facts.record(event.module).cloned();
-            if late {
-                let mut all = history.get(&event.module).cloned().unwrap_or_default();
-                all.extend(applied.get(&event.module).into_iter().flatten().cloned());
-                let record = was.clone().unwrap_or_default();
-                *facts.record_mut(event.module) = refold(&record, outline, event.module, &mut all);
+            let newest = was.as_ref().and_then(ModuleRecord::newest_sent);
+            let late = history.contains_key(&event.module) && newest.is_some_and(|newest| event.sent_at <= newest);
+            if waited || late {
+                let mut all = earlier.clone();
+                let known = was.clone().unwrap_or_default();
+                let old = match history.get(&event.module) {
+                    Some(stored) => {
+                        all.extend(stored.iter().cloned());
+                        without_events(&known)
+                    }
+                    None => before.record(event.module).cloned().unwrap_or_default(),
+                };
+                *facts.record_mut(event.module) = refold(&known, old, outline, event.module, &mut all);
             } else {
                 fold(facts.record_mut(event.module), outline, event);
             }
@@ -459,12 +511,23 @@ pub fn attempt_started(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, atte
 pub struct AttemptResult {
     /// Whether this attempt passed.
     pub passed: bool,
-    /// The score that counts, over all finished attempts, in percent.
-    pub counted_score: f64,
+    /// What counts, over all finished attempts.
+    pub counted: Counted,
     /// How many attempts are finished now.
     pub finished: u32,
     /// When it was submitted.
     pub at: Instant,
+}
+
+/// Puts the grade that counts after an attempt into the record. Once passed, a quiz stays so.
+fn grade(record: &mut ModuleRecord, result: AttemptResult) {
+    record.score = Some(result.counted.score_percent);
+    if result.counted.passed {
+        record.passed_at = record.passed_at.or(Some(result.at));
+        record.failed_at = None;
+    } else if record.passed_at.is_none() {
+        record.failed_at = Some(result.at);
+    }
 }
 
 /// An attempt ended: passes, fails and sends back, completes.
@@ -475,23 +538,17 @@ pub fn attempt_finished(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, res
     let record = facts.record_mut(ix);
     record.open_attempt = None;
     record.attempts = result.finished;
-    record.score = Some(result.counted_score);
     record.started_at = record.started_at.or(Some(result.at));
-    if result.passed {
-        record.passed_at = record.passed_at.or(Some(result.at));
-        record.failed_at = None;
-        if let Some(redo) = record.redo.as_mut().filter(|redo| redo.done_at.is_none()) {
-            redo.done_at = Some(result.at);
-        }
-    } else if record.passed_at.is_none() {
-        record.failed_at = Some(result.at);
+    grade(record, result);
+    if let Some(redo) = record.redo.as_mut().filter(|redo| result.passed && redo.done_at.is_none()) {
+        redo.done_at = Some(result.at);
     }
     if record.completed_at.is_none() && fulfilled(module.completion(), record, None) {
         record.completed_at = Some(result.at);
     }
     // A quiz that is completed by something else than passing must not send anybody back.
     let sends_back =
-        !result.passed && facts.record(ix).is_some_and(|r| r.failed_at.is_some() && r.completed_at.is_none());
+        !result.counted.passed && facts.record(ix).is_some_and(|r| r.failed_at.is_some() && r.completed_at.is_none());
     for remedial in outline.remediation_of(ix).iter().copied().filter(|_| sends_back) {
         facts.record_mut(remedial).redo = Some(Redo::since(result.at));
         touched.insert(remedial);
@@ -501,12 +558,14 @@ pub fn attempt_finished(outline: &Compiled, facts: &mut Facts, ix: ModuleIx, res
 }
 
 /// The attempts at a quiz are others than before: one was deleted, or its grade corrected. The record is made again from those that
-/// count now; `granted_at` is when staff said that the module is done, which stays.
+/// count now; `begun_at` is when the first of those that there are began, `granted_at` when staff said that the module is done, which
+/// stays.
 pub fn attempts_changed(
     outline: &Compiled,
     facts: &mut Facts,
     ix: ModuleIx,
     results: &[AttemptResult],
+    begun_at: Option<Instant>,
     granted_at: Option<Instant>,
     now: Instant,
 ) -> Changes {
@@ -515,15 +574,13 @@ pub fn attempts_changed(
     let record = facts.record_mut(ix);
     (record.attempts, record.score, record.passed_at, record.failed_at) = (0, None, None, None);
     record.completed_at = granted_at;
+    // What was opened besides stays begun; what only an attempt began that is gone was never begun.
+    if record.last_event_at.is_none() {
+        record.started_at = [begun_at, granted_at].into_iter().flatten().min();
+    }
     for result in results {
         record.attempts = result.finished;
-        record.score = Some(result.counted_score);
-        if result.passed {
-            record.passed_at = record.passed_at.or(Some(result.at));
-            record.failed_at = None;
-        } else if record.passed_at.is_none() {
-            record.failed_at = Some(result.at);
-        }
+        grade(record, *result);
         if record.completed_at.is_none() && fulfilled(completion, record, None) {
             record.completed_at = Some(result.at);
         }
@@ -666,7 +723,7 @@ pub fn rebuild(
 ) -> Facts {
     let mut facts = Facts::new(enrolled_at, outline.module_count());
     facts.cohort_start_at = cohort_start_at;
-    events.sort_by_key(|event| (event.at, event.id));
+    events.sort_by_key(LearningEvent::order);
     later.sort_by_key(Past::at);
     let mut events = events.into_iter().peekable();
     for past in later {

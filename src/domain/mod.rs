@@ -11,6 +11,7 @@ pub mod lockout;
 pub mod mastery;
 pub mod organisation;
 pub mod outline;
+pub mod past;
 pub mod path;
 pub mod permission;
 pub mod quiz;

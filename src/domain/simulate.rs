@@ -17,7 +17,7 @@ use super::mastery::proof::{self, Proof};
 use super::mastery::{Level, Method};
 use super::outline::{Compiled, Completion, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
-use super::quiz::GradingMethod;
+use super::quiz::{self, Counted};
 
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -283,20 +283,22 @@ impl<'a> Walker<'a> {
         let quiz = self.outline.module(ix).quiz();
         let passed = quiz.is_some_and(|quiz| score + 1e-9 >= quiz.pass_percent);
         let before = self.facts.record(ix);
-        let attempts = before.map_or(0, |r| r.attempts);
-        let finished = attempts.saturating_add(1);
-        let method = quiz.map_or(GradingMethod::Highest, |quiz| quiz.grading_method);
-        let counted_score = match (method, before.and_then(|r| r.score)) {
-            (GradingMethod::Latest, _) | (_, None) => score,
-            (GradingMethod::Highest, Some(old)) => old.max(score),
-            (GradingMethod::First, Some(first)) => first,
-            (GradingMethod::Average, Some(mean)) => (mean * f64::from(attempts) + score) / f64::from(finished),
-        };
+        let method = quiz.map(|quiz| quiz.grading_method).unwrap_or_default();
+        // The record keeps what counted so far, which stands for the attempts that made it.
+        let mut so_far = Vec::new();
+        if let Some(record) = before.filter(|record| record.attempts > 0) {
+            let times = usize::try_from(record.attempts).unwrap_or(1).min(100);
+            so_far.resize(times, (record.score.unwrap_or(0.0), record.passed_at.is_some()));
+        }
+        so_far.push((score, passed));
+        let counted = quiz::counted(method, quiz.map_or(0.0, |quiz| quiz.pass_percent), &so_far);
+        let counted = counted.unwrap_or(Counted { score_percent: score, passed });
+        let finished = before.map_or(0, |r| r.attempts).saturating_add(1);
         learning::attempt_finished(
             self.outline,
             &mut self.facts,
             ix,
-            AttemptResult { passed, counted_score, finished, at: self.now },
+            AttemptResult { passed, counted, finished, at: self.now },
         );
         let module = self.outline.module(ix);
         let shares = vec![score / 100.0; quiz.map_or(0, |quiz| quiz.items.len())];

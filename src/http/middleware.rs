@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use actix_cors::CorsError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
@@ -13,7 +14,7 @@ use super::scim;
 use crate::auth::caller::RequestId;
 use crate::auth::limits;
 use crate::clock;
-use crate::error::AppError;
+use crate::error::{AppError, Code};
 use crate::http::strict;
 use crate::state::State;
 
@@ -84,6 +85,7 @@ pub async fn edge(
 fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
     let error = response.response().error().and_then(|e| e.as_error::<AppError>()).cloned();
     let error = error.or_else(|| response.response().extensions().get::<AppError>().cloned());
+    let error = error.or_else(|| response.response().error().and_then(|e| e.as_error::<CorsError>()).map(cors));
     let Some(error) = error else { return response };
     if let Some(cause) = error.cause() {
         if error.code().status() >= 500 {
@@ -96,7 +98,8 @@ fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBo
     let (status, media_type, body) = if scim::speaks_at(request.path()) {
         (scim::status(&error), scim::MEDIA_TYPE, scim::error(&error))
     } else {
-        (old.status(), "application/problem+json", error.problem(id))
+        let status = StatusCode::from_u16(error.code().status()).unwrap_or(old.status());
+        (status, "application/problem+json", error.problem(id))
     };
     let body = serde_json::to_vec(&body).unwrap_or_default();
     let mut new = HttpResponse::build(status);
@@ -105,6 +108,16 @@ fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBo
     }
     new.insert_header((header::CONTENT_TYPE, media_type));
     ServiceResponse::new(request, new.body(body))
+}
+
+/// Why a browser may not call, as a problem like any other.
+fn cors(error: &CorsError) -> AppError {
+    match error {
+        CorsError::OriginNotAllowed => {
+            AppError::new(Code::Forbidden, "Web pages of this origin may not call; the server's settings list those that may.")
+        }
+        other => AppError::new(Code::Malformed, format!("The browser's question cannot be read: {other}.")),
+    }
 }
 
 fn account(

@@ -25,6 +25,7 @@ impl<T: DeserializeOwned + IntoParams> FromRequest for Query<T> {
 fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
     if let Ok(value) = actix_web::web::Query::<T>::from_query(query)
         && !query.contains("%00")
+        && is_text(query)
     {
         return Ok(value.into_inner());
     }
@@ -44,6 +45,8 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
             faults.add(format!("?{name}"), "repeated_parameter", "This parameter is given twice.");
         } else if value.contains("%00") {
             faults.add(format!("?{name}"), "nul_character", "Text must not contain the character U+0000.");
+        } else if !is_text(value) {
+            faults.add(format!("?{name}"), "not_utf8", "Percent-encode UTF-8; these bytes are none.");
         } else if actix_web::web::Query::<T>::from_query(pair).is_err() {
             let schema = parameters.iter().find(|p| p.name == name).and_then(|p| serde_json::to_value(&p.schema).ok());
             faults.add(format!("?{name}"), "invalid_parameter", expected(&schema.unwrap_or_default()));
@@ -54,6 +57,24 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
         faults.add("?", "invalid_query", "The query cannot be read.");
     }
     Err(AppError::invalid(faults.into_vec()))
+}
+
+/// Whether what is percent-encoded is UTF-8; the parser would put U+FFFD where it is not.
+fn is_text(query: &str) -> bool {
+    let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|n| u8::try_from(n).ok());
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.bytes();
+    while let Some(byte) = rest.next() {
+        let mut ahead = rest.clone();
+        match (byte, digit(ahead.next()), digit(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(high << 4 | low);
+                rest = ahead;
+            }
+            _ => bytes.push(byte),
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// What a parameter of this schema must be, for people.
@@ -99,4 +120,19 @@ pub fn page(limit: Option<i64>, after: Option<&str>) -> AppResult<PageRequest> {
     };
     faults.finish()?;
     Ok(PageRequest { limit, after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_text;
+
+    #[test]
+    fn what_is_percent_encoded_must_be_utf8() {
+        for (query, text) in [
+            ("title=caf%C3%A9", true), ("title=100%", true), ("title=%zz&x=%2", true), ("a=%F0%9F%8C%B1", true),
+            ("title=%ff", false), ("title=%C3", false), ("title=%C3&x=%A9", false), ("%ed%a0%80=1", false),
+        ] {
+            assert_eq!(is_text(query), text, "{query}");
+        }
+    }
 }

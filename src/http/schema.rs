@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Value, json};
 
-use crate::error::Faults;
+use crate::error::{Fault, Faults};
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Option<Arc<Validator>>>>> = LazyLock::new(Mutex::default);
 
@@ -149,7 +149,7 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
 }
 
 /// Where each shape is told by the value of one member, such as `type`, and none is named: where, and which names there are.
-fn tags(context: &[Vec<ValidationError<'_>>]) -> Option<(String, Vec<String>)> {
+fn tags(context: &[&[ValidationError<'_>]]) -> Option<(String, Vec<String>)> {
     let mut at: Option<String> = None;
     let mut names: Vec<String> = Vec::new();
     for branch in context {
@@ -165,14 +165,14 @@ fn tags(context: &[Vec<ValidationError<'_>>]) -> Option<(String, Vec<String>)> {
         if at.get_or_insert_with(|| path.clone()) != &path {
             return None;
         }
-        names.extend(options);
+        names.extend(options.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
     }
     at.filter(|_| context.len() > 1).map(|at| (at, names))
 }
 
 /// Where each shape is told by the name of its one member, such as in a condition, and none is there: what is there instead, and
 /// which names there are.
-fn alternatives(context: &[Vec<ValidationError<'_>>], here: usize) -> Option<(Vec<String>, Vec<String>)> {
+fn alternatives(context: &[&[ValidationError<'_>]], here: usize) -> Option<(Vec<String>, Vec<String>)> {
     let mut found: Vec<String> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for branch in context {
@@ -189,6 +189,42 @@ fn alternatives(context: &[Vec<ValidationError<'_>>], here: usize) -> Option<(Ve
     (context.len() > 2 && !found.is_empty()).then_some((found, names))
 }
 
+/// Whether a shape is the absence of a value, which nobody means who sends one.
+fn only_null(branch: &[ValidationError<'_>], here: usize) -> bool {
+    matches!(branch, [error] if error.instance_path().as_str().len() == here
+        && matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Null) }))
+}
+
+/// How many members a value has too few or too many for a shape; of a shape that is several, for the nearest.
+fn lacking(error: &ValidationError<'_>, here: usize) -> usize {
+    if error.instance_path().as_str().len() != here {
+        return 0;
+    }
+    match error.kind() {
+        ValidationErrorKind::Required { .. } => 1,
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected.len(),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            let of = |branch: &Vec<ValidationError<'_>>| branch.iter().map(|e| lacking(e, here)).sum();
+            context.iter().map(of).min().unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+/// Faults that a value has in each of these shapes.
+fn shared(context: &[&[ValidationError<'_>]], depth: usize) -> Vec<Fault> {
+    let mut all = context.iter().map(|branch| {
+        let mut faults = Faults::new();
+        branch.iter().for_each(|error| describe(error, &mut faults, depth.saturating_add(1)));
+        faults.into_vec()
+    });
+    let mut common = all.next().unwrap_or_default();
+    for other in all {
+        common.retain(|fault| other.iter().any(|o| o.pointer == fault.pointer && o.code == fault.code));
+    }
+    common
+}
+
 /// Of several shapes that a value may have, tells what is wrong with the one that it comes nearest to: the one whose tag fits,
 /// else the one with the fewest faults at the outermost level.
 fn describe_nearest(
@@ -198,8 +234,17 @@ fn describe_nearest(
     depth: usize,
 ) {
     let here = error.instance_path().as_str().len();
+    let context: Vec<&[ValidationError<'_>]> =
+        context.iter().map(Vec::as_slice).filter(|branch| !only_null(branch, here)).collect();
+    let context = context.as_slice();
     if let Some((at, names)) = tags(context) {
-        faults.add(at, "unknown_value", format!("This must be one of {}.", names.join(", ")));
+        faults.add(at.clone(), "unknown_value", format!("This must be one of {}.", names.join(", ")));
+        // What is wrong in whichever shape was meant can be told all the same.
+        for fault in shared(context, depth) {
+            if fault.pointer != at {
+                faults.add(fault.pointer, fault.code, fault.detail);
+            }
+        }
         return;
     }
     if let Some((unexpected, names)) = alternatives(context, here) {
@@ -209,22 +254,76 @@ fn describe_nearest(
         }
         return;
     }
-    let cost = |branch: &Vec<ValidationError<'_>>| -> (usize, usize) {
+    let cost = |branch: &[ValidationError<'_>]| -> (usize, usize) {
+        let member = |e: &ValidationError<'_>| {
+            e.instance_path().as_str().get(here..).is_some_and(|below| below.matches('/').count() <= 1)
+        };
         let outer = branch.iter().map(|e| match e.kind() {
-            // The tag says which shape is meant, whatever is missing from it.
-            ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. } => 100,
+            // The tag, a member of the value itself, says which shape is meant, whatever is missing from it.
+            ValidationErrorKind::Constant { .. } | ValidationErrorKind::Enum { .. } if member(e) => 100,
             ValidationErrorKind::Type { .. } if e.instance_path().as_str().len() == here => 10,
-            ValidationErrorKind::Required { .. } if e.instance_path().as_str().len() == here => 1,
-            _ => 0,
+            _ => lacking(e, here),
         });
         (outer.sum(), branch.len())
     };
     match context.iter().min_by_key(|branch| cost(branch)) {
         Some(branch) if !branch.is_empty() => {
-            for inner in branch {
+            for inner in *branch {
                 describe(inner, faults, depth + 1);
             }
         }
         _ => faults.add(error.instance_path().to_string(), "invalid", "This has none of the allowed shapes."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(component: &str, value: Value) -> Vec<(String, String, String)> {
+        let mut faults = Faults::new();
+        find_faults(component, &value, &mut faults);
+        faults.into_vec().into_iter().map(|f| (f.pointer, f.code.to_string(), f.detail)).collect()
+    }
+
+    #[test]
+    fn a_wrong_value_where_null_may_stand_is_told_by_what_else_may() {
+        for field in ["delivery_mode", "enrollment_policy"] {
+            let found = faults("CourseIn", json!({"title": "x", "style": "linear_autoplay", field: "online"}));
+            let [(pointer, code, detail)] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!((pointer.as_str(), code.as_str()), (format!("/{field}").as_str(), "unknown_value"));
+            assert!(detail.contains("self_paced") || detail.contains("approval"), "{detail}");
+        }
+        let found = faults("CourseIn", json!({"title": "x", "style": "linear_autoplay", "delivery_mode": 5}));
+        assert!(found.iter().all(|(pointer, _, detail)| pointer == "/delivery_mode" && !detail.contains("null")), "{found:?}");
+    }
+
+    fn outline(module: Value) -> Value {
+        json!({"stages": [{"kind": "sequence", "key": "s", "order": "linear", "modules": [module]}]})
+    }
+
+    #[test]
+    fn a_condition_is_told_by_the_leaf_that_is_there() {
+        let when = json!({"all": [{"module": {"key": "a", "is": "done"}}]});
+        let found = faults("Outline", outline(json!({"kind": "article", "key": "b", "title": "B", "content": {}, "when": when})));
+        let [(pointer, code, detail)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(pointer, "/stages/0/modules/0/when/all/0/module/is");
+        assert_eq!(code, "unknown_value");
+        assert!(detail.contains("completed"), "{detail}");
+    }
+
+    #[test]
+    fn an_unknown_kind_does_not_hide_other_faults() {
+        let found = faults("Outline", outline(json!({"kind": "movie", "key": "b", "title": 5, "foo": 1})));
+        let at = |name: &str| found.iter().any(|(pointer, ..)| *pointer == format!("/stages/0/modules/0/{name}"));
+        assert!(at("kind") && at("title") && at("foo"), "{found:?}");
+        let kinds: Vec<_> = found.iter().filter(|(pointer, ..)| pointer.ends_with("/kind")).collect();
+        assert_eq!(kinds.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn what_is_beside_a_batch_is_named_as_such() {
+        let found = faults("EventsIn", json!({"events": [], "id": "x"}));
+        assert!(found.iter().any(|(pointer, code, _)| pointer == "/id" && code == "unknown_field"), "{found:?}");
     }
 }

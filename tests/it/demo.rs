@@ -49,6 +49,53 @@ both! {
 }
 
 #[test]
+fn the_doctor_says_whether_the_first_admin_can_be_made() {
+    let app = crate::support::TestApp::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let absent = format!("sqlite:{}", folder.path().join("absent.db").display());
+    let examine = |url: &str, email: &str, password: &str| {
+        let config = cairn::config::Config {
+            database_url: url.to_owned(),
+            admin_email: email.into(),
+            admin_password: Some(password.into()),
+            ..app.state.config.clone()
+        };
+        doctor::examine(&config)
+    };
+    assert!(!examine(&absent, "ada@example.org", "long enough a word").failed());
+    let report = examine(&absent, "nope", "x").to_string();
+    for setting in ["FAIL  admin         CAIRN_ADMIN_EMAIL: ", "FAIL  admin         CAIRN_ADMIN_PASSWORD: "] {
+        assert!(report.contains(setting), "{report}");
+    }
+    // Where there are users already, nobody asks.
+    assert!(!examine(&app.state.config.database_url, "nope", "x").failed());
+}
+
+#[test]
+fn the_doctor_names_every_setting_that_cannot_be_read() {
+    let said = |flags: &[&str]| {
+        let flags: Vec<std::ffi::OsString> = flags.iter().map(Into::into).collect();
+        doctor::examine_settings(&flags)
+    };
+    let report = said(&["--no-such-flag"]);
+    assert!(report.failed() && report.to_string().contains("--no-such-flag"), "{report}");
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .arg("doctor")
+        .env("CAIRN_LISTEN", "nowhere")
+        .env("CAIRN_WORKERS", "many")
+        .env("CAIRN_SANDBOX", "perhaps")
+        .env("DATABASE_URL", "sqlite:/no/such/folder/cairn.db")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(command.stdout).unwrap();
+    for setting in ["CAIRN_LISTEN: ", "CAIRN_WORKERS: ", "CAIRN_SANDBOX: "] {
+        assert!(text.contains(&format!("FAIL  settings      {setting}")), "{text}");
+    }
+    assert!(text.contains("FAIL  folder"), "{text}");
+    assert_eq!(command.status.code(), Some(1));
+}
+
+#[test]
 fn the_doctor_makes_no_database_and_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let examine = |url: String| {

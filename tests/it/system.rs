@@ -31,7 +31,8 @@ both! {
     fn browsers_of_listed_origins_may_call(app) {
         let asked = |origin: &str| app.anyone().call("OPTIONS", "/v1/users", None, &[("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")]);
         assert_eq!(asked("https://app.example").header("access-control-allow-origin"), Some("https://app.example"));
-        assert_eq!(asked("https://evil.example").header("access-control-allow-origin"), None);
+        let foreign = asked("https://evil.example").problem(403, "forbidden");
+        assert_eq!(foreign.header("access-control-allow-origin"), None);
     }
 
     fn answers_are_compressed_for_whoever_asks(app) {

@@ -33,7 +33,7 @@ pub struct Standing {
     pub branches: Vec<Vec<State>>,
     /// The weighted share that is done.
     pub progress: Progress,
-    /// Whether the course is complete.
+    /// Whether all that the course asks for is done; a completion that was reached before stays without it.
     pub complete: bool,
     /// What to do next, in order.
     pub next: Vec<NextStep>,
@@ -531,8 +531,10 @@ impl<'a> Engine<'a> {
         if self.env.facts.closed.is_some() {
             self.close();
         }
-        if complete {
-            // What is left undone was not needed, so it is no part of the whole.
+        let whole = complete || self.env.facts.achieved;
+        if whole {
+            // What is left undone was not needed, so it is no part of the whole; nor is what came to a course after its completion,
+            // which is there to be taken but presses nobody.
             for (counts, state) in self.counts.iter_mut().zip(&self.states) {
                 *counts &= state.done();
             }
@@ -549,7 +551,7 @@ impl<'a> Engine<'a> {
         let counting = || self.counts.iter().enumerate().filter(|(_, counts)| **counts);
         let total = sum(&mut counting().map(weight)) + self.pending_weight;
         let done = sum(&mut counting().filter(|(ix, _)| self.states.get(*ix).is_some_and(|s| s.done())).map(weight));
-        let percent = match (complete, total > 0.0) {
+        let percent = match (whole, total > 0.0) {
             (true, _) => 100.0,
             (false, false) => 0.0,
             // A share that only rounds to 100 is not complete.

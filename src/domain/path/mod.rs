@@ -72,7 +72,8 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, ToSchema)]
 #[schema(example = json!({"percent": 42.86, "done_weight": 3.0, "total_weight": 7.0}))]
 pub struct Progress {
-    /// `done_weight / total_weight * 100`, to two decimals; 100 exactly when the course is complete.
+    /// `done_weight / total_weight * 100`, to two decimals; 100 exactly when the course is complete. A completed course stays at 100,
+    /// with no next steps, when a newer revision or a change of the learner brings modules: they are open, and do not count.
     pub percent: f64,
     /// Weight of those that are done or waived.
     pub done_weight: f64,

@@ -190,18 +190,34 @@ pub fn grade_corrected(
     }
 }
 
-/// The score that counts, of all finished attempts' scores in order of submission.
+/// What several attempts at a quiz come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// The score that counts, in percent.
+    pub score_percent: f64,
+    /// Whether it passes.
+    pub passed: bool,
+}
+
+/// What counts, of all finished attempts' scores in order of submission, each with whether it passed.
 #[must_use]
-pub fn counted_score(method: GradingMethod, scores: &[f64]) -> Option<f64> {
-    let (first, last) = (scores.first().copied()?, scores.last().copied()?);
-    Some(match method {
-        GradingMethod::Highest => scores.iter().copied().fold(first, f64::max),
+pub fn counted(method: GradingMethod, pass_percent: f64, attempts: &[(f64, bool)]) -> Option<Counted> {
+    let (first, last) = (attempts.first().copied()?, attempts.last().copied()?);
+    let (score_percent, passed) = match method {
+        GradingMethod::Highest => (
+            attempts.iter().map(|(score, _)| *score).fold(first.0, f64::max),
+            // Each by the pass mark of then.
+            attempts.iter().any(|(_, passed)| *passed),
+        ),
         GradingMethod::Latest => last,
         GradingMethod::First => first,
         GradingMethod::Average => {
-            round4(scores.iter().sum::<f64>() / f64::from(u32::try_from(scores.len()).unwrap_or(u32::MAX)))
+            let sum: f64 = attempts.iter().map(|(score, _)| score).sum();
+            let mean = round4(sum / f64::from(u32::try_from(attempts.len()).unwrap_or(u32::MAX)));
+            (mean, mean + 1e-9 >= pass_percent)
         }
-    })
+    };
+    Some(Counted { score_percent, passed })
 }
 
 #[cfg(test)]
@@ -294,11 +310,13 @@ mod tests {
     #[test]
     fn the_counted_score_by_each_method() {
         let scores = [40.0, 90.0, 50.0];
-        assert_eq!(counted_score(GradingMethod::Highest, &scores), Some(90.0));
-        assert_eq!(counted_score(GradingMethod::Latest, &scores), Some(50.0));
-        assert_eq!(counted_score(GradingMethod::First, &scores), Some(40.0));
-        assert_eq!(counted_score(GradingMethod::Average, &scores), Some(60.0));
-        assert_eq!(counted_score(GradingMethod::Average, &[]), None);
+        let attempts: Vec<(f64, bool)> = scores.iter().map(|score| (*score, *score >= 60.0)).collect();
+        let of = |method| counted(method, 60.0, &attempts).map(|c| (c.score_percent, c.passed));
+        assert_eq!(of(GradingMethod::Highest), Some((90.0, true)));
+        assert_eq!(of(GradingMethod::Latest), Some((50.0, false)));
+        assert_eq!(of(GradingMethod::First), Some((40.0, false)));
+        assert_eq!(of(GradingMethod::Average), Some((60.0, true)));
+        assert_eq!(counted(GradingMethod::Average, 60.0, &[]), None);
     }
 
     #[test]

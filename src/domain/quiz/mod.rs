@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 pub use self::achievable::achievable_scores;
 pub use self::check::{AnswerFault, check_answer};
-pub use self::grade::{Correction, Graded, GradedItem, counted_score, grade, grade_corrected, share};
+pub use self::grade::{Correction, Counted, Graded, GradedItem, counted, grade, grade_corrected, share};
 pub use self::item::{Choice, ChoiceView, CompetencyLink, Feedback, Item, ItemView, Scoring, Tolerance};
 use super::outline::valid_key;
 
@@ -34,7 +34,8 @@ pub struct QuizContent {
     /// Seconds to wait after a failed attempt; together with `remediation`, either suffices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown_seconds: Option<u64>,
-    /// Which score counts; `highest` when absent.
+    /// Which score counts; `highest` when absent. The quiz is passed when the grade that counts reaches the pass mark; once passed it
+    /// stays so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grading_method: GradingMethod,
     /// Seconds for an attempt; the server keeps the time.
@@ -61,7 +62,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Which of several attempts' scores counts.
+/// Which of several attempts counts: its score is the module's, and whether it passed is whether the module is passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GradingMethod {
@@ -70,9 +71,9 @@ pub enum GradingMethod {
     Highest,
     /// The last.
     Latest,
-    /// The first.
+    /// The first. Later attempts are for practice: whoever fails the first cannot pass any more, but by an exception.
     First,
-    /// The mean of all.
+    /// The mean of all, which passes when it reaches the pass mark.
     Average,
 }
 

@@ -28,24 +28,28 @@ fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)>
 
 /// Makes the record of a quiz again from the attempts that count now.
 fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppResult<Changes> {
+    let complete = loaded.standing(ctx).complete;
     let outline = std::sync::Arc::clone(&loaded.outline);
     let module = outline.module(ix);
-    let method = module.quiz().map(|quiz| quiz.grading_method).unwrap_or_default();
+    let quiz = module.quiz().ok_or_else(|| AppError::not_found("attempt"))?;
     let mut scores = Vec::new();
     let mut results = Vec::new();
     for (at, score, passed) in store::finished(conn, loaded.row.id, &module.key)? {
-        let (Some(at), Some(score)) = (at, score) else { continue };
-        scores.push(score);
+        let (Some(at), Some(score), passed) = (at, score, passed.unwrap_or(false)) else { continue };
+        scores.push((score, passed));
+        let Some(counted) = quiz::counted(quiz.grading_method, quiz.pass_percent, &scores) else { continue };
         results.push(AttemptResult {
-            passed: passed.unwrap_or(false),
-            counted_score: quiz::counted_score(method, &scores).unwrap_or(score),
+            passed,
+            counted,
             finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
             at,
         });
     }
+    let begun = store::first_begun(conn, loaded.row.id, &module.key)?;
     let granted = completed_by_staff(conn, loaded.row.id, &module.key)?;
-    loaded.reopens = true;
-    Ok(learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, granted, ctx.now))
+    // A course that asks for more than it did when it was completed is not taken back for that.
+    loaded.reopens = complete;
+    Ok(learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, begun, granted, ctx.now))
 }
 
 /// Ids of events that do not hold any more.

@@ -16,7 +16,7 @@ use crate::domain::learning::{self, AttemptResult, Changes};
 use crate::domain::mastery::proof;
 use crate::domain::outline::Compiled;
 use crate::domain::permission::Act;
-use crate::domain::quiz::{self, QuizContent};
+use crate::domain::quiz::{self, Counted, QuizContent};
 use crate::error::{AppError, AppResult, Code, Fault};
 use crate::features::enrollments::refused;
 use crate::features::enrollments::state::{self, Loaded, find_locked, find_locked_of, load, require_learning};
@@ -249,7 +249,9 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
     // Whoever comes after the deadline has submitted at the deadline.
     let at = attempt.deadline.map_or(ctx.now, |deadline| deadline.min(ctx.now));
     let mut scores = store::scores(conn, attempt.enrollment_id, &attempt.module_key)?;
-    scores.push(graded.score_percent);
+    scores.push((graded.score_percent, graded.passed));
+    let counted = quiz::counted(quiz.grading_method, quiz.pass_percent, &scores)
+        .unwrap_or(Counted { score_percent: graded.score_percent, passed: graded.passed });
     attempt.state = "graded".into();
     attempt.submitted_at = Some(at);
     attempt.points = Some(graded.points);
@@ -260,7 +262,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
     store::update(conn, &attempt)?;
     let result = AttemptResult {
         passed: graded.passed,
-        counted_score: quiz::counted_score(quiz.grading_method, &scores).unwrap_or(graded.score_percent),
+        counted,
         finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
         at,
     };
@@ -280,7 +282,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
     }
     let data = json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number,
-        "score_percent": graded.score_percent, "counted_score_percent": result.counted_score,
+        "score_percent": graded.score_percent, "counted_score_percent": counted.score_percent,
     });
     let log = vec![loaded.event(if graded.passed { "quiz.passed" } else { "quiz.failed" }).data(data)];
     let outcome = loaded.save(conn, ctx, &changes, log)?;

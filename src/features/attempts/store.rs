@@ -52,15 +52,15 @@ pub fn list(conn: &mut Conn, enrollment: Uuid, module: &str, page: &PageRequest)
 }
 
 /// Scores of the finished attempts at a quiz, in order.
-pub fn scores(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Vec<f64>> {
-    let scores: Vec<Option<f64>> = attempts::table
+pub fn scores(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Vec<(f64, bool)>> {
+    let scores: Vec<(Option<f64>, Option<bool>)> = attempts::table
         .filter(attempts::enrollment_id.eq(Id(enrollment)))
         .filter(attempts::module_key.eq(module))
         .filter(attempts::state.eq("graded"))
         .order(attempts::number)
-        .select(attempts::score_percent)
+        .select((attempts::score_percent, attempts::passed))
         .load(conn)?;
-    Ok(scores.into_iter().flatten().collect())
+    Ok(scores.into_iter().filter_map(|(score, passed)| score.map(|score| (score, passed.unwrap_or(false)))).collect())
 }
 
 /// A finished attempt: when it was submitted, its score, whether it passed.
@@ -75,6 +75,17 @@ pub fn finished(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Ve
         .order(attempts::number)
         .select((attempts::submitted_at, attempts::score_percent, attempts::passed))
         .load(conn)?)
+}
+
+/// When the first attempt at a quiz began.
+pub fn first_begun(conn: &mut Conn, enrollment: Uuid, module: &str) -> AppResult<Option<DateTime<Utc>>> {
+    Ok(attempts::table
+        .filter(attempts::enrollment_id.eq(Id(enrollment)))
+        .filter(attempts::module_key.eq(module))
+        .order(attempts::number)
+        .select(attempts::started_at)
+        .first(conn)
+        .optional()?)
 }
 
 pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {

@@ -208,7 +208,7 @@ pub struct EnrollmentQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AsOf {
-    /// A past instant (RFC 3339): what was known then.
+    /// A past instant (RFC 3339): the enrollment as it was then, by what is known of it today.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -454,7 +454,8 @@ pub struct EventsOut {
     pub enrollment: EnrollmentBrief,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with.
+    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
+    /// tells that one would be issued where the course gives any.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }
@@ -466,7 +467,8 @@ pub struct ActOut {
     pub enrollment: EnrollmentBrief,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with.
+    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
+    /// tells that one would be issued where the course gives any.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }
@@ -577,7 +579,7 @@ pub struct UpgradeIn {
     /// Number of the newer revision; the newest when absent.
     #[serde(default)]
     pub revision: Option<i32>,
-    /// Only tell what would go along; change nothing.
+    /// Only tell what would happen; change nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -599,7 +601,8 @@ pub struct UpgradeOut {
     pub dropped: Vec<Dropped>,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with.
+    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
+    /// tells that one would be issued where the course gives any.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::dto::{ActOut, ChoiceIn, EventIn, EventResult, EventStatus, EventsOut, OverrideIn, UpgradeIn, UpgradeOut};
 use super::state::{self, Loaded, find_locked, load, require_learning};
-use super::store::{self, NewOverride};
+use super::store::{self, NewOverride, StoredEvent};
 use crate::db::Conn;
-use crate::domain::learning::{self, Changes, Exception, Happening, LearningEvent, Refusal};
-use crate::domain::outline::{Compiled, ModuleIx};
+use crate::domain::learning::{self, Changes, Exception, Happening, LearningEvent, Refusal, Timing};
+use crate::domain::outline::ModuleIx;
 use crate::domain::path;
 use crate::domain::permission::Act;
 use crate::domain::upgrade;
@@ -69,9 +69,9 @@ fn sort(conn: &mut Conn, loaded: &Loaded, input: &[EventIn], ctx: &Ctx) -> AppRe
                     Some(rejected(id, &error))
                 }
                 (_, Err(refusal)) => Some(rejected(id, &refused(refusal))),
-                (Some(module), Ok(at)) => {
+                (Some(module), Ok(Timing { at, sent_at })) => {
                     known.insert(id);
-                    sorted.events.push((n, LearningEvent { id, module, at, what }));
+                    sorted.events.push((n, LearningEvent { id, module, at, sent_at, what }));
                     None
                 }
             }
@@ -94,7 +94,7 @@ fn history(
     }
     let keys: Vec<&str> = modules.iter().map(|ix| loaded.outline.module(*ix).key.as_str()).collect();
     let mut all: HashMap<ModuleIx, Vec<LearningEvent>> = HashMap::new();
-    for event in stored_events(conn, loaded.row.id, &loaded.outline, &keys, None)? {
+    for event in stored_events(conn, loaded, &keys, None)? {
         all.entry(event.module).or_default().push(event);
     }
     Ok(all)
@@ -103,19 +103,20 @@ fn history(
 /// Stored events of some modules, or all, as the domain has them.
 pub(super) fn stored_events(
     conn: &mut Conn,
-    enrollment: Uuid,
-    outline: &Compiled,
+    loaded: &Loaded,
     keys: &[&str],
     until: Option<chrono::DateTime<chrono::Utc>>,
 ) -> AppResult<Vec<LearningEvent>> {
-    store::events(conn, enrollment, keys, until)?
-        .into_iter()
-        .filter_map(|(id, key, at, data)| outline.ix(&key).map(|module| (id, module, at, data)))
-        .map(|(id, module, at, data)| {
-            let what: Happening = serde_json::from_str(&data).map_err(AppError::internal)?;
-            Ok(LearningEvent { id, module, at, what })
-        })
-        .collect()
+    let mut all = Vec::new();
+    for (event, received_at) in store::events(conn, loaded.row.id, keys, until)? {
+        let Timing { at, sent_at } = Timing::of(event.sent_at, loaded.row.enrolled_at, received_at);
+        let Some(module) = loaded.outline.ix(&event.module).filter(|_| until.is_none_or(|until| at <= until)) else {
+            continue;
+        };
+        let what: Happening = serde_json::from_str(&event.data).map_err(AppError::internal)?;
+        all.push(LearningEvent { id: event.id, module, at, sent_at, what });
+    }
+    Ok(all)
 }
 
 /// Applies a batch of learning events as they were sent; also one that cannot be read gets a verdict, by its id.
@@ -167,7 +168,8 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &[EventIn], alone: bo
         let result = match verdict {
             Ok(()) => {
                 let data = serde_json::to_string(&event.what).map_err(AppError::internal)?;
-                accepted.push((event.id, outline.module(event.module).key.clone(), event.at, data));
+                let module = outline.module(event.module).key.clone();
+                accepted.push(StoredEvent { id: event.id, module, sent_at: event.sent_at, data });
                 EventResult { id: event.id, status: EventStatus::Applied, error: None }
             }
             Err(refusal) => {
@@ -340,9 +342,7 @@ pub fn upgrade(
     let mut certificate_id = None;
     if input.dry_run {
         let standing = path::standing(&loaded.outline, &loaded.facts, ctx.now);
-        loaded.row.percent = standing.progress.percent;
-        loaded.row.done_weight = standing.progress.done_weight;
-        loaded.row.total_weight = standing.progress.total_weight;
+        loaded.stand(ctx, &standing)?;
         next = Some(standing.next);
     } else {
         // Records of modules that are gone stay in the learning events; the path of the new revision has no place for them.

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
+use chrono::{DateTime, Utc};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::dto::Status;
 use super::state::{Loaded, closed};
 use super::store::{self, EnrollmentRow};
 use crate::db::Conn;
@@ -83,16 +85,14 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
     load_facts(conn, &mut all, &unknown)?;
     if needs.beyond_enrollment() {
         // What lies outside of the enrollment may have changed without its tag, so it is read every time.
-        let learners = load_learners(conn, &asking.into_iter().collect::<Vec<_>>(), &needs)?;
+        let learners = load_learners(conn, &asking.into_iter().collect::<Vec<_>>(), &needs, None)?;
         for loaded in all.iter_mut().filter(|loaded| loaded.outline.needs.beyond_enrollment()) {
             let learner = learners.get(&loaded.row.user_id).cloned().unwrap_or_default();
             loaded.facts_mut().learner = learner;
         }
     }
     for loaded in &mut all {
-        if let Some(status) = closed(&loaded.row)? {
-            loaded.facts_mut().closed = Some(status);
-        }
+        loaded.mark()?;
     }
     Ok(all)
 }
@@ -147,11 +147,34 @@ fn load_facts(conn: &mut Conn, all: &mut [Loaded], unknown: &[usize]) -> AppResu
 /// # Errors
 /// Database errors.
 pub fn load_learner(conn: &mut Conn, user: Uuid, needs: &FactNeeds) -> AppResult<Arc<LearnerFacts>> {
-    Ok(load_learners(conn, &[user], needs)?.remove(&user).unwrap_or_default())
+    Ok(load_learners(conn, &[user], needs, None)?.remove(&user).unwrap_or_default())
+}
+
+/// Loads what conditions ask about a learner as it was at a past instant: mastery, courses and certificates. Of profile attributes,
+/// groups, badges and points no history is kept in a form that could be asked, so they are as they are now.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn load_learner_as_of(
+    conn: &mut Conn,
+    user: Uuid,
+    needs: &FactNeeds,
+    as_of: DateTime<Utc>,
+) -> AppResult<Arc<LearnerFacts>> {
+    let mut learner = load_learners(conn, &[user], needs, Some(as_of))?.remove(&user).unwrap_or_default();
+    if !learner.competencies.is_empty() {
+        competencies::as_of(conn, user, Arc::make_mut(&mut learner), as_of)?;
+    }
+    Ok(learner)
 }
 
 /// Loads what conditions ask about learners, by as many statements as for one.
-fn load_learners(conn: &mut Conn, users: &[Uuid], needs: &FactNeeds) -> AppResult<HashMap<Uuid, Arc<LearnerFacts>>> {
+fn load_learners(
+    conn: &mut Conn,
+    users: &[Uuid],
+    needs: &FactNeeds,
+    as_of: Option<DateTime<Utc>>,
+) -> AppResult<HashMap<Uuid, Arc<LearnerFacts>>> {
     let mut all: HashMap<Uuid, LearnerFacts> = users.iter().map(|id| (*id, LearnerFacts::default())).collect();
     if needs.attributes {
         for (user, attributes) in store::attributes(conn, users)? {
@@ -163,13 +186,17 @@ fn load_learners(conn: &mut Conn, users: &[Uuid], needs: &FactNeeds) -> AppResul
     if !needs.certificates.is_empty() {
         for (user, course, issued_at, expires_at, revoked) in store::certificates_of(conn, users, &needs.certificates)?
         {
-            let held = HeldCertificate { course, issued_at, expires_at, revoked: revoked.is_some() };
+            if as_of.is_some_and(|as_of| issued_at > as_of) {
+                continue;
+            }
+            let revoked = revoked.is_some_and(|at| as_of.is_none_or(|as_of| at <= as_of));
+            let held = HeldCertificate { course, issued_at, expires_at, revoked };
             all.entry(user).or_default().certificates.push(held);
         }
     }
     if !needs.courses.is_empty() {
-        for (user, course, status) in store::courses_of(conn, users, &needs.courses)? {
-            all.entry(user).or_default().courses.push(CourseFact { course, completed: status == "completed" });
+        for (user, course, completed) in store::courses_of(conn, users, &needs.courses, as_of)? {
+            all.entry(user).or_default().courses.push(CourseFact { course, completed });
         }
     }
     if !needs.groups.is_empty() {
@@ -189,7 +216,28 @@ fn load_learners(conn: &mut Conn, users: &[Uuid], needs: &FactNeeds) -> AppResul
     Ok(all.into_iter().map(|(user, learner)| (user, Arc::new(learner))).collect())
 }
 
+/// An enrollment of whose facts nothing is known yet.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn blank(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
+    let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
+    let outline = outline(conn, revision)?;
+    let facts = Arc::new(begun(&row, &outline));
+    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
+}
+
 impl Loaded {
+    /// Lets the facts know what the enrollment's status means for the path.
+    pub(super) fn mark(&mut self) -> AppResult<()> {
+        let (closed, achieved) = (closed(&self.row)?, self.row.status == Status::Completed.as_str());
+        if (self.facts.closed, self.facts.achieved) != (closed, achieved) {
+            let facts = self.facts_mut();
+            (facts.closed, facts.achieved) = (closed, achieved);
+        }
+        Ok(())
+    }
+
     /// Remembers the facts by the row's tag, for whoever loads the enrollment next.
     pub(super) fn keep(&self) {
         FACTS.insert(self.row.id, (self.row.facts_tag, Arc::clone(&self.facts)));

@@ -14,11 +14,11 @@ use crate::db::Conn;
 use crate::domain::facts::ChosenBranch;
 use crate::domain::learning::{self, AttemptResult, Exception, Past};
 use crate::domain::outline::Content;
+use crate::domain::past::{Then, Turn, then};
 use crate::domain::path::{self, Access, State};
 use crate::domain::permission::Act;
 use crate::domain::quiz;
 use crate::error::{AppError, AppResult, Code};
-use crate::features::competencies;
 use crate::http::Conditions;
 use crate::state::Ctx;
 
@@ -35,23 +35,58 @@ struct ChoiceMade {
     auto: bool,
 }
 
+/// What the event log tells of a life: its turns, and the choices made until an instant.
+fn life(conn: &mut Conn, id: Uuid, as_of: DateTime<Utc>) -> AppResult<(Vec<(DateTime<Utc>, Turn)>, Vec<Past>)> {
+    let (mut turns, mut choices) = (Vec::new(), Vec::new());
+    for (kind, data, at) in store::life(conn, id)? {
+        let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or("active").to_owned();
+        let number = |name: &str| data.get(name).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+        let turn = match kind.as_str() {
+            "enrollment.created" => number("revision").map(|revision| Turn::Created { status: text("status"), revision }),
+            "enrollment.approved" => Some(Turn::Became(text("status"))),
+            "enrollment.promoted" => Some(Turn::Promoted),
+            "enrollment.upgraded" => number("from").map(Turn::Upgraded),
+            "enrollment.reopened" => Some(Turn::Became("active".to_owned())),
+            "enrollment.rejected" | "enrollment.withdrawn" => Some(Turn::Became("withdrawn".to_owned())),
+            "enrollment.expired" => Some(Turn::Became("expired".to_owned())),
+            "course.completed" => Some(Turn::Became("completed".to_owned())),
+            _ => None,
+        };
+        turns.extend(turn.map(|turn| (at, turn)));
+        // Choices that were changed later stand in the event log alone.
+        if kind == "branch.chosen" && at <= as_of {
+            let made: ChoiceMade = serde_json::from_value(data).map_err(AppError::internal)?;
+            choices.push(Past::Choice(ChosenBranch { stage: made.stage, branch: made.branch, at, auto: made.auto }));
+        }
+    }
+    Ok((turns, choices))
+}
+
 /// The enrollment as it was at a past instant, folded again from what was stored.
 fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> AppResult<Loaded> {
-    let mut loaded = load_to_read(conn, ctx, id)?;
-    if as_of < loaded.row.created_at {
+    let mut row = state::find(conn, ctx, id, Act::ReadEnrollment)?;
+    if as_of < row.created_at {
         return Err(AppError::field("?as_of", "before_enrollment", "The enrollment did not exist then."));
     }
     if as_of > ctx.now {
         return Err(AppError::field("?as_of", "in_future", "This instant lies in the future."));
     }
-    let outline = Arc::clone(&loaded.outline);
-    let events = stored_events(conn, id, &outline, &[], Some(as_of))?;
-    let mut past = Vec::new();
-    // Choices that were changed later stand in the event log alone.
-    for (data, at) in store::choices_made(conn, id, as_of)? {
-        let choice: ChoiceMade = serde_json::from_value(data).map_err(AppError::internal)?;
-        past.push(Past::Choice(ChosenBranch { stage: choice.stage, branch: choice.branch, at, auto: choice.auto }));
+    let (turns, mut past) = life(conn, id, as_of)?;
+    let now = Then { status: row.status.clone(), revision: row.revision, enrolled_at: row.enrolled_at };
+    let then = then(&turns, now, row.created_at, as_of);
+    if then.revision != row.revision {
+        let revision = store::revision_id(conn, row.course_id, then.revision)?;
+        row.revision_id = Some(revision.ok_or_else(|| AppError::internal("a revision that is gone"))?);
     }
+    (row.status, row.revision, row.enrolled_at) = (then.status, then.revision, then.enrolled_at);
+    if row.expires_at.is_some_and(|at| at <= as_of)
+        && matches!(row.status.as_str(), "active" | "pending" | "waitlisted")
+    {
+        row.status = "expired".into();
+    }
+    let mut loaded = state::blank(conn, row)?;
+    let outline = Arc::clone(&loaded.outline);
+    let events = stored_events(conn, &loaded, &[], Some(as_of))?;
     for (key, kind, amount, at) in store::overrides(conn, id, as_of)? {
         let Some(ix) = outline.ix(&key) else { continue };
         let exception = match kind.as_str() {
@@ -63,22 +98,17 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
         past.push(Past::Exception(ix, exception, at));
     }
     past.extend(past_attempts(conn, &loaded, as_of)?);
-    let mut learner = Arc::clone(&loaded.facts.learner);
-    if !learner.competencies.is_empty() {
-        competencies::as_of(conn, loaded.row.user_id, Arc::make_mut(&mut learner), as_of)?;
-    }
     let mut facts = learning::rebuild(&outline, loaded.row.enrolled_at, loaded.row.cohort_start_at, events, past);
-    facts.learner = learner;
-    if loaded.row.completed_at.is_some_and(|at| at > as_of) || loaded.row.ended_at.is_some_and(|at| at > as_of) {
-        loaded.row.status = "active".into();
+    if outline.needs.beyond_enrollment() {
+        facts.learner = state::load_learner_as_of(conn, loaded.row.user_id, &outline.needs, as_of)?;
     }
-    facts.closed = state::closed(&loaded.row)?;
     loaded.facts = Arc::new(facts);
+    loaded.mark()?;
     Ok(loaded)
 }
 
 fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppResult<Vec<Past>> {
-    let mut scores: std::collections::HashMap<String, Vec<f64>> = std::collections::HashMap::new();
+    let mut scores: std::collections::HashMap<String, Vec<(f64, bool)>> = std::collections::HashMap::new();
     let mut past = Vec::new();
     for (key, started, submitted, score, passed) in store::attempts_until(conn, loaded.row.id, as_of)? {
         let Some(ix) = loaded.outline.ix(&key) else { continue };
@@ -86,12 +116,12 @@ fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppR
         let (Some(at), Some(score), Some(passed)) = (submitted.filter(|at| *at <= as_of), score, passed) else {
             continue;
         };
-        let method = loaded.outline.module(ix).quiz().map(|q| q.grading_method).unwrap_or_default();
+        let Some(content) = loaded.outline.module(ix).quiz() else { continue };
         let all = scores.entry(key).or_default();
-        all.push(score);
-        let counted_score = quiz::counted_score(method, all).unwrap_or(score);
+        all.push((score, passed));
+        let Some(counted) = quiz::counted(content.grading_method, content.pass_percent, all) else { continue };
         let finished = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        past.push(Past::Attempt(ix, AttemptResult { passed, counted_score, finished, at }));
+        past.push(Past::Attempt(ix, AttemptResult { passed, counted, finished, at }));
     }
     Ok(past)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
-pub(super) use super::loading::load_many;
+pub(super) use super::loading::{blank, load_learner_as_of, load_many};
 pub use super::loading::{load, load_learner, outline};
 use super::store::{self, EnrollmentRow};
 use super::{seats, settling};
@@ -188,14 +188,20 @@ impl Loaded {
                 changes.chosen.iter().map(|c| (c.stage.clone(), c.branch.clone(), c.at, c.auto)).collect();
             store::insert_choices(conn, self.row.id, &rows)?;
         }
+        // What only an attempt began that is gone was never begun.
+        let forgets = self.withdrawn.is_some();
         let proved = self.prove(conn, ctx, changes, &mut log)?;
-        let standing = self.standing(ctx);
+        let mut standing = self.standing(ctx);
         self.row.last_event_at = self.facts.last_event_at;
-        if self.row.started_at.is_none() && !changes.started.is_empty() {
-            self.row.started_at = Some(ctx.now);
-        }
+        self.row.started_at = {
+            // Modules of an older revision that did not come along were begun all the same.
+            let known = self.row.started_at.filter(|_| !forgets);
+            [self.facts.started_at(), known].into_iter().flatten().min()
+        };
         if self.reopens && !standing.complete {
             self.reopen(conn, ctx, &mut log)?;
+            self.facts_mut().achieved = self.row.status == Status::Completed.as_str();
+            standing = self.standing(ctx);
         }
         let completes = self.stand(ctx, &standing)?;
         if self.row.status != before {

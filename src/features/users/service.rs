@@ -549,6 +549,34 @@ pub fn any_but_one(conn: &mut Conn) -> AppResult<bool> {
     Ok(store::one_or_two(conn)? > 1)
 }
 
+/// The first admin as the settings describe them.
+///
+/// # Errors
+/// What no user could have, one sentence for each setting that asks for it.
+pub fn first_admin(email: &str, password: &str) -> Result<UserIn, Vec<String>> {
+    let input = UserIn {
+        email: email.to_owned(),
+        given_name: "First".into(),
+        family_name: "Admin".into(),
+        password: Some(password.to_owned()),
+        external_id: None,
+        employee_number: None,
+        unit_id: None,
+        roles: Some(vec![Role::Admin]),
+        attributes: None,
+        manager_id: None,
+        locale: None,
+        time_zone: None,
+    };
+    let mut faults = Faults::new();
+    crate::http::Input::check(&input, &mut faults);
+    let said = |fault: crate::error::Fault| {
+        let setting = if fault.pointer == "/password" { "CAIRN_ADMIN_PASSWORD" } else { "CAIRN_ADMIN_EMAIL" };
+        format!("{setting}: {}", fault.detail)
+    };
+    if faults.is_empty() { Ok(input) } else { Err(faults.into_vec().into_iter().map(said).collect()) }
+}
+
 /// Makes the first admin on an empty database. A generated password is printed once and kept nowhere.
 ///
 /// # Errors
@@ -562,23 +590,7 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         Some(password) => password.clone(),
         None => clock::secret()?.chars().take(20).collect(),
     };
-    let input = UserIn {
-        email: state.config.admin_email.clone(),
-        given_name: "First".into(),
-        family_name: "Admin".into(),
-        password: Some(password.clone()),
-        external_id: None,
-        employee_number: None,
-        unit_id: None,
-        roles: Some(vec![Role::Admin]),
-        attributes: None,
-        manager_id: None,
-        locale: None,
-        time_zone: None,
-    };
-    let mut faults = Faults::new();
-    crate::http::Input::check(&input, &mut faults);
-    faults.finish().map_err(|e| AppError::internal(format_args!("CAIRN_ADMIN_EMAIL or CAIRN_ADMIN_PASSWORD: {e}")))?;
+    let input = first_admin(&state.config.admin_email, &password).map_err(|faults| AppError::internal(faults.join("; ")))?;
     let hash = passwords::hash_here(&password)?;
     let ctx = state.system();
     let email = input.email.clone();

@@ -31,10 +31,17 @@ fn an_event_that_comes_late_does_not_undo_the_review() {
         id: Uuid::from_u128(900),
         module: 0,
         at: first + TimeDelta::seconds(5),
+        sent_at: first + TimeDelta::seconds(5),
         what: Happening::Opened,
     };
-    let known = LearningEvent { id: Uuid::from_u128(1), module: 0, at: first, what: Happening::Opened };
-    let again = |c: &Course| LearningEvent { id: Uuid::from_u128(901), module: 0, at: c.now, what: Happening::Opened };
+    let known = LearningEvent { id: Uuid::from_u128(1), module: 0, at: first, sent_at: first, what: Happening::Opened };
+    let again = |c: &Course| LearningEvent {
+        id: Uuid::from_u128(901),
+        module: 0,
+        at: c.now,
+        sent_at: c.now,
+        what: Happening::Opened,
+    };
     let mut other = Course {
         outline: compile(
             Style::LinearHurdles,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::facts::{Facts, Instant};
 use crate::domain::learning::{self, AttemptResult, Happening, LearningEvent};
+use crate::domain::quiz::Counted;
 use crate::domain::outline::{Compiled, Outline, Style};
 use crate::domain::path::{self, NextReason, NextStep, State};
 
@@ -55,7 +56,7 @@ impl Course {
         self.wait(1);
         self.events += 1;
         let module = self.outline.ix(key).unwrap();
-        let event = LearningEvent { id: Uuid::from_u128(self.events), module, at: self.now, what };
+        let event = LearningEvent { id: Uuid::from_u128(self.events), module, at: self.now, sent_at: self.now, what };
         let (mut verdicts, _) =
             learning::record_events(&self.outline, &mut self.facts, &[event], &Default::default(), None, self.now);
         verdicts.remove(0)
@@ -80,7 +81,10 @@ impl Course {
         let record = self.facts.record(ix).cloned().unwrap_or_default();
         let result = AttemptResult {
             passed: score >= quiz.pass_percent,
-            counted_score: record.score.map_or(score, |old| old.max(score)),
+            counted: Counted {
+                score_percent: record.score.map_or(score, |old| old.max(score)),
+                passed: score >= quiz.pass_percent || record.passed_at.is_some(),
+            },
             finished: record.attempts + 1,
             at: self.now,
         };

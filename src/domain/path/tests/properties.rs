@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::learning::Timing;
 use crate::domain::lint;
 use crate::domain::outline::DeliveryMode;
 
@@ -374,6 +375,7 @@ proptest! {
         what in prop::collection::vec((any::<u16>(), 0..5_u8, 0..100_u8, 1..101_u8, 0..5_000_u32), 1..30),
         keys in prop::collection::vec(any::<u32>(), 30),
         cut in 1..30_usize,
+        spread in 1..5_000_u32,
     ) {
         // In one call also behind locks; in several calls where everything is open.
         for style in [plan.style, Style::RandomAccess] {
@@ -396,7 +398,10 @@ proptest! {
                     3 => Happening::Position { seconds: f64::from(*a) },
                     _ => Happening::TimeSpent { seconds: f64::from(*b) },
                 };
-                LearningEvent { id: Uuid::from_u128(n as u128), module, at: c.now + TimeDelta::seconds((*at).into()), what }
+                // Of a slow clock, and often of the same instant.
+                let sent_at = c.now + TimeDelta::seconds(i64::from(*at % spread) - 100);
+                let Timing { at, sent_at } = Timing::of(sent_at, c.now, now);
+                LearningEvent { id: Uuid::from_u128(n as u128), module, at, sent_at, what }
             }).collect();
             let mut shuffled = events.clone();
             shuffled.sort_by_key(|e| keys[e.id.as_u128() as usize % keys.len()]);
@@ -404,7 +409,9 @@ proptest! {
                 let mut facts = c.facts.clone();
                 let mut stored: HashMap<usize, Vec<LearningEvent>> = HashMap::new();
                 for batch in batches {
-                    let (verdicts, _) = learning::record_events(&c.outline, &mut facts, &batch, &stored, None, now);
+                    let needed = learning::needs_history(&facts, &batch);
+                    let history = stored.iter().filter(|(m, _)| needed.contains(m)).map(|(m, e)| (*m, e.clone())).collect();
+                    let (verdicts, _) = learning::record_events(&c.outline, &mut facts, &batch, &history, None, now);
                     for (event, verdict) in batch.into_iter().zip(verdicts) {
                         if verdict.is_ok() {
                             stored.entry(event.module).or_default().push(event);

@@ -13,7 +13,7 @@ use crate::http::{Answer, Conditions, Query};
 
 /// Read the path
 ///
-/// Every module with its state, and for everything locked why, what opens it, and when it opens by itself. `as_of` shows a past instant. Scope: `enrollments:read`.
+/// Every module with its state, and for everything locked why, what opens it, and when it opens by itself. `as_of` shows a past instant: status, revision, progress, choices, attempts and exceptions, and of what conditions ask about the learner mastery, courses and certificates, are those of then. Profile attributes, groups, badges, points, levels, due dates, and the dates of the enrollment and its cohort are as of today, since their history is not kept; a grade that was corrected counts as corrected. Scope: `enrollments:read`.
 #[utoipa::path(tag = "learning", operation_id = "get_path", params(("enrollment_id" = Uuid, Path), AsOf),
     responses((status = 200, description = "The path.", body = PathOut, headers(("ETag" = String)))),
     security(("user" = []), ("client" = ["enrollments:read"]), ("bearer" = [])))]
@@ -66,7 +66,7 @@ pub async fn get_enrolled_module(
 
 /// Explain a module's access
 ///
-/// How it stands, and when it is not open, why, what opens it, and when it opens by itself. Scope: `enrollments:read`.
+/// How it stands, and when it is not open, why, what opens it, and when it opens by itself. `as_of` shows a past instant, as for the path. Scope: `enrollments:read`.
 #[utoipa::path(tag = "learning", operation_id = "explain_module", params(("enrollment_id" = Uuid, Path), ("module_key" = String, Path), AsOf),
     responses((status = 200, description = "The explanation.", body = Access)),
     security(("user" = []), ("client" = ["enrollments:read"]), ("bearer" = [])))]

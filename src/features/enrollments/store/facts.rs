@@ -1,6 +1,6 @@
 //! SQL about what the facts of a path are made of: records, learning events, choices, overrides, and what is known of the learner.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::upsert::excluded;
 use diesel::{
     ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
@@ -16,6 +16,7 @@ use crate::db::schema::{
 };
 use crate::db::types::{At, Id};
 use crate::domain::facts::ModuleRecord;
+use crate::domain::learning::CLOCK_SKEW_MINUTES;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
 
@@ -111,19 +112,28 @@ pub fn known_events(conn: &mut Conn, enrollment: Uuid, ids: &[Uuid]) -> AppResul
     })
 }
 
-/// A stored learning event: id, module key, time, what happened (JSON).
-pub type StoredEvent = (Uuid, String, DateTime<Utc>, String);
+/// A stored learning event.
+pub struct StoredEvent {
+    /// Chosen by the client.
+    pub id: Uuid,
+    /// Key of the module.
+    pub module: String,
+    /// When it was by its sender's clock.
+    pub sent_at: DateTime<Utc>,
+    /// What happened, as JSON.
+    pub data: String,
+}
 
 pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], now: DateTime<Utc>) -> AppResult<()> {
     let rows: Vec<_> = events
         .iter()
-        .map(|(id, key, at, data)| {
+        .map(|event| {
             (
                 learning_events::enrollment_id.eq(Id(enrollment)),
-                learning_events::id.eq(Id(*id)),
-                learning_events::module_key.eq(key),
-                learning_events::at.eq(At(*at)),
-                learning_events::data.eq(data),
+                learning_events::id.eq(Id(event.id)),
+                learning_events::module_key.eq(&event.module),
+                learning_events::at.eq(At(event.sent_at)),
+                learning_events::data.eq(&event.data),
                 learning_events::received_at.eq(At(now)),
             )
         })
@@ -136,25 +146,36 @@ pub fn insert_events(conn: &mut Conn, enrollment: Uuid, events: &[StoredEvent], 
     Ok(())
 }
 
-/// Stored learning events of some modules; of all when none are named; up to an instant when given.
+/// Stored learning events of some modules, with when each was received; of all when none are named; up to an instant when given,
+/// with those that a fast clock set after it.
 pub fn events(
     conn: &mut Conn,
     enrollment: Uuid,
     modules: &[&str],
     until: Option<DateTime<Utc>>,
-) -> AppResult<Vec<StoredEvent>> {
+) -> AppResult<Vec<(StoredEvent, DateTime<Utc>)>> {
     let mut query = learning_events::table
         .filter(learning_events::enrollment_id.eq(Id(enrollment)))
-        .select((learning_events::id, learning_events::module_key, learning_events::at, learning_events::data))
+        .select((
+            learning_events::id,
+            learning_events::module_key,
+            learning_events::at,
+            learning_events::data,
+            learning_events::received_at,
+        ))
         .into_boxed();
     if !modules.is_empty() {
         query = query
             .filter(learning_events::module_key.eq_any(modules.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()));
     }
     if let Some(until) = until {
-        query = query.filter(learning_events::at.le(At(until)));
+        query = query.filter(learning_events::at.le(At(until + TimeDelta::minutes(CLOCK_SKEW_MINUTES))));
     }
-    Ok(query.load(conn)?)
+    let rows: Vec<(Uuid, String, DateTime<Utc>, String, DateTime<Utc>)> = query.load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, module, sent_at, data, received_at)| (StoredEvent { id, module, sent_at, data }, received_at))
+        .collect())
 }
 
 /// A chosen branch: stage, branch, when, whether by the engine.
@@ -169,15 +190,27 @@ pub fn choices(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, ChoiceRow)>
         .load(conn)?)
 }
 
-/// Every choice that was made up to an instant, also those changed later, from the event log, in order.
-pub fn choices_made(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<(Value, DateTime<Utc>)>> {
+/// What the event log tells of an enrollment's life, and every choice that was made, also those changed later: kind, data, when, in
+/// order.
+pub fn life(conn: &mut Conn, enrollment: Uuid) -> AppResult<Vec<(String, Value, DateTime<Utc>)>> {
     use crate::db::schema::events;
+    const KINDS: [&str; 10] = [
+        "branch.chosen",
+        "course.completed",
+        "enrollment.approved",
+        "enrollment.created",
+        "enrollment.expired",
+        "enrollment.promoted",
+        "enrollment.rejected",
+        "enrollment.reopened",
+        "enrollment.upgraded",
+        "enrollment.withdrawn",
+    ];
     Ok(events::table
         .filter(events::subject_id.eq(Id(enrollment)))
-        .filter(events::kind.eq("branch.chosen"))
-        .filter(events::at.le(At(until)))
+        .filter(events::kind.eq_any(KINDS))
         .order(events::seq)
-        .select((events::data, events::at))
+        .select((events::kind, events::data, events::at))
         .load(conn)?)
 }
 
@@ -352,12 +385,34 @@ pub fn completed_by_staff(conn: &mut Conn, enrollment: Uuid, module: &str) -> Ap
         .optional()?)
 }
 
-/// Enrollments in some courses: user, course, status.
-pub fn courses_of(conn: &mut Conn, of: &[Uuid], of_courses: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, String)>> {
-    Ok(enrollments::table
+/// Enrollments in some courses, active and completed ones, or those that were so at an instant: user, course, whether completed.
+pub fn courses_of(
+    conn: &mut Conn,
+    of: &[Uuid],
+    of_courses: &[Uuid],
+    as_of: Option<DateTime<Utc>>,
+) -> AppResult<Vec<(Uuid, Uuid, bool)>> {
+    let mut query = enrollments::table
         .filter(enrollments::user_id.eq_any(ids(of)))
         .filter(enrollments::course_id.eq_any(ids(of_courses)))
-        .filter(enrollments::status.eq_any(["active", "completed"]))
-        .select((enrollments::user_id, enrollments::course_id, enrollments::status))
-        .load(conn)?)
+        .select((
+            enrollments::user_id,
+            enrollments::course_id,
+            (enrollments::status, enrollments::completed_at, enrollments::ended_at),
+        ))
+        .into_boxed();
+    query = match as_of {
+        None => query.filter(enrollments::status.eq_any(["active", "completed"])),
+        Some(at) => query
+            .filter(enrollments::status.ne_all(["pending", "waitlisted"]))
+            .filter(enrollments::enrolled_at.le(At(at))),
+    };
+    type Row = (Uuid, Uuid, (String, Option<DateTime<Utc>>, Option<DateTime<Utc>>));
+    let rows: Vec<Row> = query.load(conn)?;
+    let fact = |(user, course, (status, completed_at, ended_at)): Row| {
+        let Some(as_of) = as_of else { return Some((user, course, status == "completed")) };
+        let completed = completed_at.is_some_and(|at| at <= as_of);
+        (completed || ended_at.is_none_or(|at| at > as_of)).then_some((user, course, completed))
+    };
+    Ok(rows.into_iter().filter_map(fact).collect())
 }
