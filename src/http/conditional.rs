@@ -13,6 +13,15 @@ pub fn version_tag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
+/// The ETag of what is shown: of a version, and of what is shown beside and changes without it.
+#[must_use]
+pub fn shown_tag(version: i64, beside: &impl serde::Serialize) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(serde_json::to_vec(beside).unwrap_or_default());
+    let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{version}-{hash}\"")
+}
+
 /// The request's `If-Match` and `If-None-Match`.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
@@ -37,22 +46,24 @@ impl Conditions {
     /// # Errors
     /// 412 with the current ETag.
     pub fn require(&self, version: i64) -> AppResult<()> {
-        self.require_tag(&version_tag(version))
+        self.require_tag(|| Ok(version_tag(version)))
     }
 
-    /// The same for a tag that is no version's; whether it is weak makes no difference.
+    /// The same for a tag that is no version's, which is made only when it is asked about; whether it is weak makes no difference.
     ///
     /// # Errors
-    /// As [`Conditions::require`].
-    pub fn require_tag(&self, tag: &str) -> AppResult<()> {
-        match &self.if_match {
-            Some(list) if !names(list, tag.strip_prefix("W/").unwrap_or(tag)) => Err(AppError::new(
+    /// As [`Conditions::require`]; what making the tag meets.
+    pub fn require_tag(&self, tag: impl FnOnce() -> AppResult<String>) -> AppResult<()> {
+        let Some(list) = &self.if_match else { return Ok(()) };
+        let tag = tag()?;
+        match list {
+            list if !names(list, tag.strip_prefix("W/").unwrap_or(&tag)) => Err(AppError::new(
                 Code::PreconditionFailed,
                 format!(
                     "If-Match names another version; the current one is {tag}. Read it again and repeat your change."
                 ),
             )
-            .with_header(header::ETAG, tag.to_owned())),
+            .with_header(header::ETAG, tag)),
             _ => Ok(()),
         }
     }
