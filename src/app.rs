@@ -65,6 +65,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
+        JobKind { name: groups::moving::JOB, every_seconds: None, run: groups::follow_move },
         JobKind { name: "tell_who_is_behind", every_seconds: every(300), run: competencies::tell_due },
         JobKind { name: enrollments::JOB, every_seconds: None, run: enrollments::settle_person },
         JobKind { name: competencies::JOB, every_seconds: None, run: competencies::reckon_all },

@@ -89,7 +89,17 @@ impl<N: Need> FromRequest for Caller<N> {
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         Box::pin(async move {
             let state = state.ok_or_else(|| AppError::internal("no state"))?;
-            let ctx = authenticate(&state, &token?, request_id).await?;
+            let known = match token {
+                Ok(token) => authenticate(&state, &token, request_id).await,
+                Err(error) => Err(error),
+            };
+            let ctx = match known {
+                Ok(ctx) => ctx,
+                Err(error) => {
+                    limits::count_refused(&request, &state)?;
+                    return Err(error);
+                }
+            };
             limits::count(&request, &state, &ctx)?;
             let scopes = match (&ctx.actor, &ctx.via) {
                 (Actor::Client { scopes, .. }, _) | (_, Some(Delegation { scopes, .. })) => Some(scopes),
@@ -148,7 +158,7 @@ pub async fn authenticate(state: &State, token: &str, request_id: Option<String>
     let (actor, via) = match (&claims.act, claims.sid) {
         (Some(act), _) => {
             let scopes = actor::client(state, act.sub, scope, claims.jti, now).await?;
-            (user(claims.jti).await?, Some(Delegation { client: act.sub, scopes }))
+            (user(claims.jti).await?.without_administration(), Some(Delegation { client: act.sub, scopes }))
         }
         (None, Some(_)) => (user(claims.jti).await?, None),
         (None, None) => {

@@ -14,10 +14,14 @@ use quick_cache::sync::Cache;
 use crate::config::Access;
 use crate::domain::rate::{Limit, Verdict};
 use crate::error::{AppError, AppResult, Code};
+use crate::http::openapi::operation_at;
 use crate::state::{Ctx, State};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// The policy for those whom nobody knows.
+const ANONYMOUS: &str = "anonymous";
 
 /// The limits of one process and its buckets.
 pub struct Limits {
@@ -140,12 +144,35 @@ pub fn count_address(request: &HttpRequest, state: &State) -> AppResult<()> {
         || request.path().starts_with("/oauth/");
     let (policy, limit) = if log_in {
         ("login", limits.login)
-    } else if request.headers().contains_key(header::AUTHORIZATION) {
+    } else if request.headers().contains_key(header::AUTHORIZATION) && takes_token(request) {
+        // Whose it is, and whether it is any good, is found out later.
         return Ok(());
     } else {
-        ("anonymous", limits.anonymous)
+        (ANONYMOUS, limits.anonymous)
     };
+    take_by_address(request, state, policy, limit)
+}
+
+/// Whether the operation looks at a token; elsewhere one makes nobody known.
+fn takes_token(request: &HttpRequest) -> bool {
+    operation_at(request.method().as_str(), request.path()).is_some_and(|takes| takes.token)
+}
+
+/// Counts a request whose token was refused: a token that is no good makes nobody anything else than a stranger.
+///
+/// # Errors
+/// 429.
+pub fn count_refused(request: &HttpRequest, state: &State) -> AppResult<()> {
+    if !request.headers().contains_key(header::AUTHORIZATION) {
+        // Counted when it came in.
+        return Ok(());
+    }
+    take_by_address(request, state, ANONYMOUS, state.limits.anonymous)
+}
+
+fn take_by_address(request: &HttpRequest, state: &State, policy: &'static str, limit: Option<Limit>) -> AppResult<()> {
     let Some(limit) = limit else { return Ok(()) };
+    let limits = &state.limits;
     let told = limits.take(policy, limit, address(request, limits.trust_forwarded), state.clock.now())?;
     request.extensions_mut().insert(told);
     Ok(())

@@ -90,6 +90,18 @@ pub fn may_be_changed_by_unit_admin(held: &[Grant], administered: &HashSet<Uuid>
     })
 }
 
+/// The address of somebody who was erased.
+#[must_use]
+pub fn erased_email(user: Uuid) -> String {
+    format!("{user}@erased.invalid")
+}
+
+/// Whether this user was erased. Nobody else has such an address: it is made of the user's own id, and nobody changes it any more.
+#[must_use]
+pub fn is_erased(user: Uuid, email: &str) -> bool {
+    email.strip_suffix("@erased.invalid").is_some_and(|id| Uuid::try_parse(id) == Ok(user))
+}
+
 /// Everybody who stands on a circle of managers, circle by circle, in a stable order.
 #[must_use]
 pub fn manager_cycles<K: Copy + Eq + Hash + Ord>(manager_of: &HashMap<K, K>) -> Vec<Vec<K>> {
@@ -194,6 +206,14 @@ mod tests {
             (held(Role::Author, Reach::Course(id(9))), false),
         ] {
             assert_eq!(may_be_changed_by_unit_admin(&grants, &own), may, "{grants:?}");
+        }
+    }
+
+    #[test]
+    fn who_was_erased_is_told_by_the_address() {
+        assert!(is_erased(id(1), &erased_email(id(1))));
+        for other in [erased_email(id(2)), "ada@example.org".into(), "@erased.invalid".into()] {
+            assert!(!is_erased(id(1), &other), "{other}");
         }
     }
 

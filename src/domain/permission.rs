@@ -522,6 +522,16 @@ impl Actor {
         }
     }
 
+    /// The actor when a client acts in their name: no grant of the role admin counts, for the site or for a unit, so that whoever
+    /// acts as an admin administers nothing.
+    #[must_use]
+    pub fn without_administration(mut self) -> Self {
+        if let Self::User { grants, .. } = &mut self {
+            grants.retain(|grant| grant.role != Role::Admin);
+        }
+        self
+    }
+
     /// True when the user holds the role for the whole site.
     #[must_use]
     pub fn has_site_role(&self, role: Role) -> bool {
@@ -617,6 +627,26 @@ mod tests {
             assert!(user(Role::Admin, Reach::Site).may(act, &Relation::default()).is_ok(), "{act:?}");
             assert!(nobody.may(act, &Relation { own: true, managed: true, ..Relation::default() }).is_err(), "{act:?}");
         }
+    }
+
+    #[test]
+    fn whoever_acts_as_an_admin_administers_nothing() {
+        let unit = Uuid::from_u128(7);
+        let grants =
+            [Reach::Site, Reach::Unit(unit), Reach::Course(unit)].map(|reach| Grant { role: Role::Admin, reach });
+        let other = Grant { role: Role::Author, reach: Reach::Site };
+        let actor = Actor::User { id: Uuid::nil(), grants: [grants.as_slice(), &[other]].concat() };
+        let through = actor.without_administration();
+        for act in
+            [Act::WriteUser, Act::GrantSiteRole, Act::GrantUnitRole, Act::SyncUsers, Act::UnlockUser, Act::Provision]
+        {
+            assert!(through.may(act, &Relation::default()).is_err(), "{act:?}");
+            assert!(through.units_for(act).is_empty() && through.unit_grants().next().is_none(), "{act:?}");
+        }
+        assert!(!through.has_site_role(Role::Admin));
+        assert!(through.may(Act::WriteCourse, &Relation::default()).is_ok(), "what they are beside stays");
+        let own = Relation { own: true, ..Relation::default() };
+        assert!(through.may(Act::Learn, &own).is_ok());
     }
 
     #[test]

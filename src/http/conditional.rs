@@ -13,6 +13,15 @@ pub fn version_tag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
+/// The ETag of what is shown: of a version, and of what is shown beside and changes without it.
+#[must_use]
+pub fn shown_tag(version: i64, beside: &impl serde::Serialize) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(serde_json::to_vec(beside).unwrap_or_default());
+    let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{version}-{hash}\"")
+}
+
 /// The request's `If-Match` and `If-None-Match`.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
@@ -43,27 +52,30 @@ impl Conditions {
     /// # Errors
     /// 412 with the current ETag.
     pub fn require(&self, version: i64) -> AppResult<()> {
-        self.require_by(&version_tag(version), names_strongly)
+        self.require_tag(|| Ok(version_tag(version)))
     }
 
-    /// The same for the weak tags of SCIM (RFC 7644 §3.14): whether a tag is said to be weak makes no difference.
+    /// The same for a tag that is no version's, which is made only when it is asked about. For the weak tags of SCIM (RFC 7644
+    /// §3.14) it makes no difference whether a tag is said to be weak.
     ///
     /// # Errors
-    /// As [`Conditions::require`].
-    pub fn require_tag(&self, tag: &str) -> AppResult<()> {
-        self.require_by(tag, |list, tag| names(list, tag.strip_prefix("W/").unwrap_or(tag)))
-    }
-
-    fn require_by(&self, tag: &str, named: impl Fn(&str, &str) -> bool) -> AppResult<()> {
-        match &self.if_match {
-            Some(list) if !named(list, tag) => Err(AppError::new(
+    /// As [`Conditions::require`]; what making the tag meets.
+    pub fn require_tag(&self, tag: impl FnOnce() -> AppResult<String>) -> AppResult<()> {
+        let Some(list) = &self.if_match else { return Ok(()) };
+        let tag = tag()?;
+        let named = match tag.strip_prefix("W/") {
+            Some(opaque) => names(list, opaque),
+            None => names_strongly(list, &tag),
+        };
+        match named {
+            false => Err(AppError::new(
                 Code::PreconditionFailed,
                 format!(
                     "If-Match names another version; the current one is {tag}. Read it again and repeat your change."
                 ),
             )
-            .with_header(header::ETAG, tag.to_owned())),
-            _ => Ok(()),
+            .with_header(header::ETAG, tag)),
+            true => Ok(()),
         }
     }
 }
@@ -96,7 +108,7 @@ mod tests {
             let conditions = Conditions { if_match: Some(given.to_owned()), if_none_match: Some(given.to_owned()) };
             assert_eq!(conditions.require(3).is_ok(), may, "{given}");
             assert_eq!(conditions.knows("\"3\""), given != "\"2\"", "{given}");
-            assert_eq!(conditions.require_tag("W/\"3\"").is_ok(), given != "\"2\"", "{given}");
+            assert_eq!(conditions.require_tag(|| Ok("W/\"3\"".into())).is_ok(), given != "\"2\"", "{given}");
         }
     }
 }

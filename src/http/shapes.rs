@@ -39,6 +39,8 @@ pub trait Shape {
 
 /// Any text; U+0000 is found for all texts at once.
 pub const ANY: &str = r"^[^\x00]*$";
+/// Text with something in it that can be seen, and no control characters, line breaks among them.
+const PRINTABLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 /// Text with something in it that can be seen.
 const VISIBLE: &str = r"^[^\x00]*[^\s\x00][^\x00]*$";
 
@@ -84,6 +86,10 @@ fn visible(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
+fn printable(text: &str) -> bool {
+    visible(text) && !text.chars().any(char::is_control)
+}
+
 fn is_email(text: &str) -> bool {
     !text.chars().any(|c| c.is_whitespace() || c.is_control())
         && text.split_once('@').is_some_and(|(local, domain)| {
@@ -112,7 +118,7 @@ shapes! {
     Email 3..=254, r"^[^\s\x00-\x1f\x7f-\x9f@]{1,64}@[^\s\x00-\x1f\x7f-\x9f@.]+(\.[^\s\x00-\x1f\x7f-\x9f@.]+)*$",
         "invalid_email" "This is not an e-mail address.", "ada@example.org", None, is_email;
     /// A given or family name.
-    PersonName 1..=200, VISIBLE, "length" "A name has 1 to 200 characters.", "Ada", None, visible;
+    PersonName 1..=200, PRINTABLE, "length" "A name has 1 to 200 characters, and no control characters.", "Ada", None, printable;
     /// A name or title, for people.
     Title 1..=200, VISIBLE, "length" "A title has 1 to 200 characters.", "From the classroom to asynchronous", None, visible;
     /// A longer text, for people.
@@ -189,7 +195,7 @@ mod tests {
             &["a@b", "ada@example.org", "ä.ö@xn--d.example"],
             &["", "ada", "a@b@c", "a b@c", "@c", "a@", "a@.b", "a@b..c"],
         );
-        agrees::<PersonName>(&["Ada", " x "], &["", "  ", "\n"]);
+        agrees::<PersonName>(&["Ada", " x "], &["", "  ", "\n", "A\u{7}da", "A\nda", "\u{9f}"]);
         agrees::<LanguageTag>(&["fr", "pt-BR", "zh-Hant-TW"], &["", "-", "fr-", "toolonglanguage", "f_r"]);
         agrees::<TimeZone>(
             &["Europe/Paris", "UTC", "Etc/GMT+3", "America/Argentina/Ushuaia"],

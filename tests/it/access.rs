@@ -463,6 +463,12 @@ fn refusals_leave_no_trace(
     if row.scopes.is_empty() {
         refused("a machine with every scope", &world.machine(&world.scopes_without(None)), 403, "forbidden");
     }
+    if row.may == ADMINS {
+        let through = world.through_machine(world.app.admin().id());
+        let answer = call(&through);
+        let refused = is_refusal(&answer, 403, "forbidden") || is_refusal(&answer, 404, "not_found");
+        assert!(refused, "{}", told("a machine that acts as an admin", &answer));
+    }
     for scope in row.scopes {
         let machine = world.machine(&world.scopes_without(Some(scope)));
         let answer = refused(&format!("a machine without {scope}"), &machine, 403, "forbidden");
@@ -608,6 +614,18 @@ both! {
         let other = format!("/v1/users/{}", world.as_(Owner).id());
         machine.patch(&other, json!({"roles": ["admin"]})).problem(403, "forbidden");
         machine.post("/v1/users", json!({"email": "mine@example.org", "given_name": "M", "family_name": "M", "roles": ["admin"]})).problem(403, "forbidden");
+        // Nor by acting as one.
+        let boss = app.user_with("boss", json!({"roles": ["admin"]}));
+        let through = world.through_machine(boss.id());
+        assert_eq!(through.get("/v1/me").expect(200).id(), boss.id());
+        for change in [json!({"password": "a-new-password"}), json!({"state": "suspended"}), json!({"roles": ["learner"]})] {
+            through.patch(&admin, change).problem(404, "not_found");
+        }
+        let roles = format!("{other}/roles");
+        through.post(&roles, json!({"role": "admin", "scope": {"kind": "site"}})).problem(404, "not_found");
+        through.post(&format!("/v1/users/{}/roles", boss.id()), json!({"role": "author", "scope": {"kind": "site"}})).problem(403, "forbidden");
+        through.get(&format!("{other}/export")).problem(404, "not_found");
+        through.post("/v1/sync/plans", json!({"employees": []})).problem(403, "forbidden");
         assert_eq!(app.admin().get(&admin).expect(200).json, before.json);
     }
 }

@@ -124,6 +124,77 @@ both! {
         app.admin().get(&path).problem(404, "not_found");
     }
 
+    /// Units take their people along into courses and out of them, when they move and when they go; assigning again finds who is missing.
+    fn courses_follow_when_units_move(app) {
+        let course = course(app);
+        let (top, other) = (group(app, json!({"name": "Acme", "kind": "unit"})), group(app, json!({"name": "Other", "kind": "unit"})));
+        let moving = group(app, json!({"name": "Lyon", "kind": "unit", "parent_id": other}));
+        let low = group(app, json!({"name": "Depot", "kind": "unit", "parent_id": moving}));
+        let path = format!("/v1/courses/{course}/group-enrollments/{top}");
+        let made = app.admin().put(&path, json!({"withdraw_on_leave": true})).expect(200);
+        let ada = app.user("ada");
+        app.admin().put(&format!("/v1/groups/{low}/members/{}", ada.id()), json!({})).expect(204);
+        let both = app.user("both");
+        for place in [&low, &top] {
+            app.admin().put(&format!("/v1/groups/{place}/members/{}", both.id()), json!({})).expect(204);
+        }
+        let to = |parent: Value| app.admin().patch(&format!("/v1/groups/{moving}"), json!({"parent_id": parent})).expect(200);
+        let newest = |who: &str| enrollments(app, who).iter().filter(|(_, status)| status == "active").count();
+        assert!(enrollments(app, ada.id()).is_empty());
+        to(json!(top));
+        assert_eq!((newest(ada.id()), newest(both.id())), (1, 1));
+        for away in [json!(other), Value::Null] {
+            to(away);
+            assert_eq!((newest(ada.id()), newest(both.id())), (0, 1), "who is in another unit that has the course stays");
+            to(json!(top));
+            assert_eq!((newest(ada.id()), newest(both.id())), (1, 1));
+        }
+        // Many are moved by a job.
+        let users: Vec<Value> = (0..450).map(|n| json!({"email": format!("m{n}@example.org"), "given_name": "M", "family_name": "N", "unit_id": moving})).collect();
+        to(json!(other));
+        app.admin().post("/v1/users/bulk", json!({"users": users})).expect(200);
+        let active = || app.admin().all(&format!("/v1/courses/{course}/enrollments?status=active&limit=200")).len();
+        assert_eq!(active(), 1);
+        to(json!(top));
+        app.work();
+        assert_eq!(active(), 452);
+        to(Value::Null);
+        app.work();
+        assert_eq!(active(), 1);
+        to(json!(top));
+        app.work();
+        // A unit that goes takes its people out.
+        app.admin().delete(&format!("/v1/groups/{low}")).expect(204);
+        assert_eq!((newest(ada.id()), newest(both.id())), (0, 1));
+        // Assigning again, under the tag that was read last only.
+        let one = app.admin().get(&format!("/v1/courses/{course}/enrollments?user_id={}&status=active", both.id())).expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        app.admin().delete(&format!("/v1/enrollments/{one}")).ok();
+        assert_eq!(newest(both.id()), 0);
+        let put = |tag: &str| app.admin().call("PUT", &path, Some(json!({"withdraw_on_leave": true})), &[("if-match", tag)]);
+        put("\"77\"").problem(412, "precondition_failed");
+        put(made.header("etag").unwrap()).expect(200);
+        app.work();
+        assert_eq!((newest(both.id()), active()), (1, 451));
+    }
+
+    /// Lists take external ids where ids are taken.
+    fn parents_are_named_by_external_id(app) {
+        let top = group(app, json!({"name": "Acme", "kind": "unit", "external_id": "acme"}));
+        let low = group(app, json!({"name": "Lyon", "kind": "unit", "parent_id": top}));
+        let found = app.admin().all("/v1/groups?parent_id=ext:acme");
+        assert_eq!(found.iter().map(|g| g["id"].as_str().unwrap()).collect::<Vec<_>>(), [low.as_str()]);
+        assert!(app.admin().all("/v1/groups?parent_id=ext:nobody").is_empty());
+        let ada = app.user_with("ada", json!({"external_id": "ada-1"}));
+        let role = json!({"role": "manager", "scope": {"kind": "unit", "id": "ext:acme"}});
+        let made = app.admin().post(&format!("/v1/users/{}/roles", ada.id()), role).expect(201);
+        assert_eq!(made["scope"]["id"], top.as_str());
+        let unknown = json!({"role": "manager", "scope": {"kind": "unit", "id": "ext:nobody"}});
+        assert_eq!(app.admin().post(&format!("/v1/users/{}/roles", ada.id()), unknown).faults(), ["/scope/id"]);
+        ada.patch("/v1/me", json!({"locale": "fr"})).expect(200);
+        let log = app.admin().all("/v1/audit?actor=ext:ada-1&action=user.updated");
+        assert_eq!(log.len(), 1);
+    }
+
     /// Many leave many groups at once, seats are freed in several courses and those who wait get them, in as many statements for one as
     /// for many.
     fn leaving_costs_the_same_for_many(app) {

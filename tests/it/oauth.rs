@@ -219,7 +219,8 @@ both! {
         let as_admin = app.with_token(token["access_token"].as_str().unwrap());
         as_admin.get("/v1/clients").problem(403, "forbidden");
         as_admin.get("/v1/audit").problem(403, "forbidden");
-        as_admin.get("/v1/users").expect(200);
+        as_admin.get("/v1/users").problem(403, "forbidden");
+        as_admin.get("/v1/me").expect(200);
         error(exchange(&m, token["access_token"].as_str().unwrap(), ACCESS, &[]), 400, "invalid_grant");
         // By the user's own token; that ends when the session does.
         let plain = machine(app, &["enrollments:read"]);

@@ -28,6 +28,35 @@ both! {
         patch(json!({"given_name": "Augusta"}), "*").expect(200);
     }
 
+    /// The tag covers all that is shown, also what comes and goes without a new version.
+    fn a_role_changes_the_tag(app) {
+        let ada = app.user("ada");
+        let path = format!("/v1/users/{}", ada.id());
+        let read = |tag: &str| app.admin().call("GET", &path, None, &[("if-none-match", tag)]);
+        let first = app.admin().get(&path).expect(200).header("etag").unwrap().to_owned();
+        read(&first).expect(304);
+        let role = json!({"role": "author", "scope": {"kind": "site"}});
+        let role = app.admin().post(&format!("{path}/roles"), role).expect(201).id();
+        let second = read(&first).expect(200);
+        assert_eq!(second["roles"], json!(["author", "learner"]));
+        let second = second.header("etag").unwrap().to_owned();
+        app.admin().call("PATCH", &path, Some(json!({"roles": ["learner"]})), &[("if-match", &first)]).problem(412, "precondition_failed");
+        app.admin().delete(&format!("{path}/roles/{role}")).expect(204);
+        read(&second).expect(200);
+        // Taken away again, all is as it was.
+        read(&first).expect(304);
+        app.admin().patch(&path, json!({"password": "a-long-password"})).expect(200);
+        let third = read(&first).expect(200).header("etag").unwrap().to_owned();
+        let email = app.admin().get(&path).expect(200)["email"].as_str().unwrap().to_owned();
+        app.anyone().login(&email, "a-long-password");
+        assert!(read(&third).expect(200)["last_login_at"].is_string());
+    }
+
+    fn names_have_no_control_characters(app) {
+        let made = json!({"email": "bell@example.org", "given_name": "A\u{7}da", "family_name": "B\nC"});
+        assert_eq!(app.admin().post("/v1/users", made).faults(), ["/family_name", "/given_name"]);
+    }
+
     fn what_must_be_unique_is(app) {
         let admin = app.admin();
         let user = |email: &str, external: &str| json!({"email": email, "given_name": "A", "family_name": "B", "external_id": external});

@@ -63,4 +63,53 @@ both! {
         let log = app.admin().get(&format!("/v1/audit?subject={}&action=user.erased", ada.id())).expect(200);
         assert_eq!(log["items"].as_array().unwrap().len(), 1);
     }
+
+    /// Nothing brings back who was erased, and plans of the sync forget them, whether applied or not.
+    fn the_erased_stay_erased(app) {
+        let number = unique("number-");
+        let employee = |name: &str| json!({"employee_number": number, "email": "secretmail@example.org", "given_name": name, "family_name": "Secretname"});
+        let plan = |name: &str| {
+            let body = json!({"employees": [employee(name)], "options": {"deactivate_missing": false}});
+            app.admin().post("/v1/sync/plans", body).expect(201).id()
+        };
+        let apply = |plan: &str| {
+            app.admin().post(&format!("/v1/sync/plans/{plan}/apply"), json!({})).expect(202);
+            app.work();
+            app.admin().get(&format!("/v1/sync/plans/{plan}")).expect(200)["progress"].clone()
+        };
+        let first = plan("Secretfirst");
+        apply(&first);
+        let user = app.admin().get(&format!("/v1/users?employee_number={number}")).expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let waiting = plan("Secretlater");
+        app.admin().post(&format!("/v1/users/{user}/erase"), json!({"confirm": user})).expect(200);
+
+        for plan in [&first, &waiting] {
+            let rows = app.admin().get(&format!("/v1/sync/plans/{plan}/rows")).expect(200);
+            assert!(!rows.text().contains("ecret") && !rows.text().contains(&number), "{}", rows.text());
+        }
+        assert_eq!(apply(&waiting), json!({"total": 1, "done": 1, "conflicts": 1}));
+        let path = format!("/v1/users/{user}");
+        let erased = app.admin().get(&path).expect(200);
+        assert_eq!((&erased["employee_number"], &erased["state"]), (&json!(null), &json!("left")));
+        assert!(app.admin().all(&format!("/v1/users?employee_number={number}")).is_empty());
+        for change in [json!({"state": "active"}), json!({"external_id": "x"}), json!({"password": "a-new-password"})] {
+            app.admin().patch(&path, change).problem(409, "wrong_state");
+        }
+        app.admin().post(&format!("{path}/roles"), json!({"role": "author", "scope": {"kind": "site"}})).problem(409, "wrong_state");
+        // Whoever has the number now, or even the address that stands there, is somebody else.
+        let address = erased["email"].as_str().unwrap();
+        apply(&plan("Another"));
+        let other = app.admin().get(&format!("/v1/users?employee_number={number}")).expect(200)["items"][0].clone();
+        assert_ne!(other["id"], user.as_str());
+        let bulk = json!({"users": [{"email": address, "given_name": "A", "family_name": "B"}], "mode": "upsert"});
+        assert_eq!(app.admin().post("/v1/users/bulk", bulk).expect(200)["results"][0]["status"], "error");
+        let scim = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": address});
+        app.admin().post("/scim/v2/Users", scim).scim_error(409, Some("uniqueness"));
+        let list = json!({"employees": [{"email": address, "employee_number": "n", "given_name": "A", "family_name": "B"}], "options": {"deactivate_missing": false}});
+        let made = app.admin().post("/v1/sync/plans", list).expect(201).id();
+        let row = app.admin().get(&format!("/v1/sync/plans/{made}/rows")).expect(200)["items"][0].clone();
+        assert_eq!((&row["state"], &row["errors"][0]["code"]), (&json!("conflict"), &json!("conflict")));
+        apply(&made);
+        assert_eq!(app.admin().get(&path).expect(200).json, erased.json);
+    }
 }

@@ -56,6 +56,24 @@ fn log_ins_and_strangers_are_limited_by_address() {
     );
 }
 
+#[test]
+fn a_token_that_is_no_good_makes_nobody_known() {
+    on_both(
+        |access| access.anonymous_rate_limit_per_minute = 4,
+        |app| {
+            let admin = app.admin().clone();
+            let junk = app.with_token("junk");
+            for path in ["/v1/users", "/.well-known/jwks.json", "/nowhere"] {
+                junk.get(path);
+            }
+            junk.get("/v1/me").problem(401, "unauthenticated");
+            junk.get("/v1/me").problem(429, "too_many_requests");
+            junk.get("/.well-known/jwks.json").problem(429, "too_many_requests");
+            admin.get("/v1/me").expect(200);
+        },
+    );
+}
+
 both! {
     fn by_default_callers_are_not_limited(app) {
         for _ in 0..30 {

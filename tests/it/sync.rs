@@ -62,6 +62,8 @@ both! {
         let body = json!({"employees": list, "options": {"deactivate_missing": false}});
         let made = hr.post("/v1/sync/plans", body.clone()).expect(201).json.clone();
         let path = format!("/v1/sync/plans/{}", made["id"].as_str().unwrap());
+        assert_eq!(made["progress"], json!({"total": 2, "done": 1, "conflicts": 1}), "known before it is applied");
+        assert_eq!(rows(app, &made, "state=conflict")[0]["errors"][0]["detail"], "Only an admin can change an admin.");
         hr.post(&format!("{path}/apply"), json!({})).expect(202);
         app.work();
         let done = app.admin().get(&path).expect(200);
@@ -73,6 +75,24 @@ both! {
         let made = app.admin().post("/v1/sync/plans", body).expect(201).json.clone();
         apply(app, &made);
         assert_eq!(app.admin().get(&at).expect(200)["email"], "mine@example.org");
+    }
+
+    /// The state tells that a plan has expired; what is wrong with options is told with pointers; a name over SCIM is nobody's e-mail.
+    fn plans_end_and_say_what_is_wrong(app) {
+        let made = plan(app, &staff(0..2), json!({}));
+        let path = format!("/v1/sync/plans/{}", made["id"].as_str().unwrap());
+        let tag = app.admin().get(&path).expect(200).header("etag").unwrap().to_owned();
+        app.advance(25 * 3600);
+        let answer = app.admin().call("GET", &path, None, &[("if-none-match", &tag)]).expect(200);
+        assert_eq!(answer["state"], "expired");
+        app.admin().post(&format!("{path}/apply"), json!({})).problem(409, "wrong_state");
+        let bad = json!({"employees": [], "options": {"deactivate_missing": "no", "max_error_percent": "x", "who": 1}});
+        let faults = app.admin().post("/v1/sync/plans", bad).faults();
+        assert_eq!(faults, ["/options/deactivate_missing", "/options/max_error_percent", "/options/who"]);
+        let named = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "e7@example.org", "emails": [{"value": "other@example.org"}]});
+        app.admin().post("/scim/v2/Users", named).expect(201);
+        let fault = &rows(app, &plan(app, &staff(7..8), json!({})), "action=error")[0]["errors"][0];
+        assert_eq!((&fault["column"], &fault["code"]), (&json!("email"), &json!("taken")));
     }
 
     /// A plan changes nothing; applied, it does what it said; sent again, there is nothing left to do.
@@ -233,7 +253,11 @@ both! {
         let json_lines: Vec<String> = table.iter().map(|(cells, _)| {
             let mut one = serde_json::Map::new();
             for (name, text) in header.iter().zip(cells) {
-                let value = if text.is_empty() { Value::Null } else { json!(text) };
+                let value = match *text {
+                    "" => Value::Null,
+                    "yes" => json!(true),
+                    text => json!(text),
+                };
                 match name.strip_prefix("attributes.") {
                     Some(name) => drop(one.insert("attributes".into(), json!({name: value}))),
                     None => drop(one.insert((*name).into(), value)),

@@ -75,6 +75,42 @@ pub struct Kept<'a> {
     pub document: Option<&'a Map<String, Value>>,
 }
 
+/// The name by which a user is shown elsewhere: the one that the user's own resource shows, else what there is of a name.
+#[must_use]
+pub fn shown_name(display_name: Option<&str>, given: &str, family: &str) -> String {
+    if let Some(name) = display_name {
+        return name.to_owned();
+    }
+    let parts: Vec<&str> = [given, family].into_iter().filter(|part| *part != NO_NAME).collect();
+    parts.join(" ")
+}
+
+/// What of a resource is a text that people read as a name, and has characters that nobody sees.
+#[must_use]
+pub fn unprintable(columns: &Columns) -> Vec<&'static str> {
+    let document = &columns.document;
+    let texts = [
+        ("userName", Some(columns.user_name.as_str())),
+        ("displayName", text(document, "displayName")),
+        ("nickName", text(document, "nickName")),
+        ("name.formatted", part(document, "name", "formatted")),
+        ("name.givenName", part(document, "name", "givenName")),
+        ("name.familyName", part(document, "name", "familyName")),
+        ("name.middleName", part(document, "name", "middleName")),
+    ];
+    let bad = |text: &Option<&str>| text.is_some_and(|text| text.chars().any(char::is_control));
+    texts.iter().filter(|(_, text)| bad(text)).map(|(name, _)| *name).collect()
+}
+
+/// Language and time zone that the resource has, and in which form Cairn keeps them; none where it cannot.
+#[must_use]
+pub fn places(columns: &Columns) -> [(&'static str, Option<&str>, Option<&String>); 2] {
+    [
+        ("locale", text(&columns.document, "locale"), columns.locale.as_ref()),
+        ("timezone", text(&columns.document, "timezone"), columns.time_zone.as_ref()),
+    ]
+}
+
 /// The address of those who have none.
 #[must_use]
 pub fn no_email(id: Uuid) -> String {
@@ -313,6 +349,22 @@ mod tests {
             json!({"userName": "ada", "emails": [{"value": "H@x", "type": "home"}, {"value": "W@x", "type": "work"}, {"type": "other"}]}),
         );
         assert_eq!((many.email.as_deref(), many.other_emails), (Some("W@x"), vec!["h@x".to_owned()]));
+    }
+
+    #[test]
+    fn a_name_is_shown_everywhere_as_by_its_owner() {
+        assert_eq!(shown_name(Some("Countess"), "Ada", "King"), "Countess");
+        assert_eq!(shown_name(None, "Ada", "King"), "Ada King");
+        assert_eq!(shown_name(None, "Ada", NO_NAME), "Ada");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_named() {
+        let columns = |resource: Value| take_apart(resource.as_object().unwrap().clone());
+        let bad = columns(json!({"userName": "a\u{7}", "name": {"givenName": "b\u{7}"}, "displayName": "Ada"}));
+        assert_eq!(unprintable(&bad), ["userName", "name.givenName"]);
+        let odd = columns(json!({"userName": "a", "locale": "en_US", "timezone": "Mid Earth"}));
+        assert_eq!(places(&odd).map(|(_, said, kept)| (said.is_some(), kept.is_some())), [(true, true), (true, false)]);
     }
 
     #[test]

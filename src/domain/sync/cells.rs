@@ -91,6 +91,11 @@ impl Reader<'_> {
                 if text.trim().is_empty() {
                     return Given::Empty;
                 }
+                if text.trim().chars().any(|c| c.is_control() && c != '\0') {
+                    let detail = "The cell has characters that nobody sees, such as line breaks or U+0007.";
+                    self.faults.push(RowFault::new(column, "control_character", detail));
+                    return Given::Absent;
+                }
                 checked(column, &text, limit, &mut self.faults).map_or(Given::Absent, Given::Value)
             }
         }

@@ -115,6 +115,30 @@ pub struct Person {
     pub version: i64,
     /// What there is.
     pub profile: Profile,
+    /// The name over SCIM in lower case, which nobody else may have as e-mail.
+    pub user_name: Option<String>,
+    /// Why the list cannot change them, if so.
+    pub locked: Option<Lock>,
+}
+
+/// Why a list cannot change somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// They administer, and a machine sends the list.
+    Admin,
+    /// They were erased.
+    Erased,
+}
+
+impl Lock {
+    /// The reason, for people.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Admin => "Only an admin can change an admin.",
+            Self::Erased => "This person's data was erased; nothing brings them back.",
+        }
+    }
 }
 
 /// What a row of a plan does.
@@ -202,6 +226,14 @@ pub struct PlannedRow {
     pub piece: i32,
     /// Why it cannot be applied.
     pub faults: Vec<RowFault>,
+}
+
+impl PlannedRow {
+    /// Whether it is known already that it will not be applied, though the row itself is in order.
+    #[must_use]
+    pub fn conflicts(&self) -> bool {
+        self.action != Action::Error && !self.faults.is_empty()
+    }
 }
 
 /// Why a plan is blocked.

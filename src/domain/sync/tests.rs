@@ -32,6 +32,8 @@ fn person(n: u128, fields: Value) -> Person {
             manager_id: fields.get("manager").and_then(Value::as_u64).map(|n| Uuid::from_u128(n.into())),
             state: text("state", "active"),
         },
+        user_name: fields.get("user_name").and_then(Value::as_str).map(str::to_owned),
+        locked: fields.get("locked").map(|_| Lock::Admin),
     }
 }
 
@@ -286,9 +288,46 @@ proptest! {
         let list = rows(Value::Array(numbers.iter().map(|n| full(*n)).collect()));
         let first = plan(&list, &[], &Options::default(), ids());
         let people: Vec<Person> = first.rows.iter()
-            .map(|row| Person { id: row.user.unwrap(), version: 1, profile: row.after.clone().unwrap() }).collect();
+            .map(|row| Person { id: row.user.unwrap(), version: 1, profile: row.after.clone().unwrap(), user_name: None, locked: None }).collect();
         let second = plan(&list, &people, &Options::default(), ids());
         prop_assert_eq!(second.counts[&Action::Unchanged], numbers.len() as u64);
         prop_assert!(second.rows.is_empty());
     }
+}
+
+#[test]
+fn a_duplicate_on_a_circle_is_told_both() {
+    let list = rows(json!([
+        with(full(1), "manager_external_id", json!("x2")),
+        with(with(full(1), "email", json!("other@example.org")), "manager_external_id", json!("x2")),
+        with(full(2), "manager_external_id", json!("x1")),
+    ]));
+    let plan = plan(&list, &[], &Options::default(), ids());
+    for row in plan.rows.iter().filter(|row| row.row != Some(3)) {
+        let codes: Vec<&str> = row.faults.iter().map(|fault| fault.code.as_str()).collect();
+        assert_eq!(codes, ["duplicate", "manager_cycle"]);
+    }
+}
+
+#[test]
+fn who_cannot_be_changed_is_a_conflict_from_the_start() {
+    let people = [person(1, json!({"locked": true})), person(2, json!({})), person(3, json!({"locked": true}))];
+    let list = rows(json!([with(full(1), "department", json!("Law")), with(full(2), "department", json!("Law"))]));
+    let plan = plan(&list, &people, &Options::default(), ids());
+    let mut told: Vec<_> = plan.rows.iter().map(|row| (row.action, row.user, row.conflicts())).collect();
+    told.sort();
+    let id = |n| Some(Uuid::from_u128(n));
+    assert_eq!(
+        told,
+        [(Action::Update, id(1), true), (Action::Update, id(2), false), (Action::Deactivate, id(3), true)]
+    );
+    assert!(plan.guards.iter().all(|guard| guard.code != "too_many_deactivations"));
+}
+
+#[test]
+fn an_email_that_is_anothers_name_is_taken() {
+    let people = [person(1, json!({})), person(2, json!({"user_name": "ada@example.org"}))];
+    let list = rows(json!([with(full(1), "email", json!("Ada@example.org")), full(2)]));
+    let plan = plan(&list, &people, &Options::default(), ids());
+    assert_eq!((plan.rows.len(), plan.rows[0].faults[0].code.as_str()), (1, "taken"));
 }

@@ -62,8 +62,9 @@ pub struct AuditQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only what this user or client did.
-    pub actor: Option<Uuid>,
+    /// Only what this user or client did: an id, or `ext:<external_id>` of a user.
+    #[param(value_type = Option<String>)]
+    pub actor: Option<Ref>,
     /// Only what this client did as a user.
     pub via_client_id: Option<Uuid>,
     /// Only what happened to this resource.

@@ -54,6 +54,7 @@ pub fn authorise(ctx: &Ctx) -> AppResult<()> {
 pub fn list(conn: &mut Conn, ctx: &Ctx, mut filter: AuditQuery, page: &PageRequest) -> AppResult<Rows<AuditEntry>> {
     authorise(ctx)?;
     Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    Ref::settle(&mut filter.actor, |who| users::id_of(conn, who))?;
     let rows = store::page(conn, &filter, page.after, page.fetch())?;
     Ok(Rows::cut(rows, page, |row| row.id).map(out))
 }
@@ -70,6 +71,7 @@ pub fn piece(
 ) -> AppResult<Option<(String, Uuid)>> {
     let mut filter = filter.clone();
     Ref::settle(&mut filter.user_id, |who| users::id_of(conn, who))?;
+    Ref::settle(&mut filter.actor, |who| users::id_of(conn, who))?;
     let rows = store::page(conn, &filter, after, PIECE)?;
     let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
     let mut text = String::new();

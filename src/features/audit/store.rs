@@ -36,7 +36,7 @@ pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i6
     if let Some(after) = after {
         query = query.filter(events::id.lt(Id(after)));
     }
-    if let Some(actor) = filter.actor {
+    if let Some(actor) = filter.actor.as_ref().and_then(Ref::id) {
         query = query.filter(events::actor_id.eq(Id(actor)));
     }
     if let Some(client) = filter.via_client_id {

@@ -46,19 +46,32 @@ fn both(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref, act: Act) -> AppR
 /// Assigns a course to a group. Those in it are enrolled at once when they are few, else by a job.
 ///
 /// # Errors
-/// 403, 404; 409 for a course that was never published.
-pub fn assign(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref, input: &AssignmentIn) -> AppResult<AssignmentOut> {
+/// 403, 404; 409 for a course that was never published; 412.
+pub fn assign(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    course: &Ref,
+    group: &Ref,
+    input: &AssignmentIn,
+    conditions: &Conditions,
+) -> AppResult<AssignmentOut> {
     let (course, group) = both(conn, ctx, course, group, Act::AssignGroup)?;
     if course.status != "published" {
         return Err(AppError::new(Code::WrongState, "Only a published course can be assigned to a group."));
     }
     let mut row = match store::assignment(conn, course.id, group)? {
-        Some(known) => AssignmentRow {
-            withdraw_on_leave: input.withdraw_on_leave,
-            version: known.version.saturating_add(1),
-            updated_at: ctx.now,
-            ..known
-        },
+        Some(known) => {
+            conditions.require(known.version)?;
+            // Everybody is looked at anew: whoever is missing, for whatever reason, is enrolled.
+            AssignmentRow {
+                withdraw_on_leave: input.withdraw_on_leave,
+                state: "enrolling".into(),
+                done_until: None,
+                version: known.version.saturating_add(1),
+                updated_at: ctx.now,
+                ..known
+            }
+        }
         None => AssignmentRow {
             course_id: course.id,
             group_id: group,
@@ -71,9 +84,6 @@ pub fn assign(conn: &mut Conn, ctx: &Ctx, course: &Ref, group: &Ref, input: &Ass
             updated_at: ctx.now,
         },
     };
-    if row.state == "ending" {
-        (row.state, row.done_until) = ("enrolling".into(), None);
-    }
     store::save_assignment(conn, &row)?;
     let event = NewEvent::new("group.course_assigned", "group", group).course(course.id);
     events::append(conn, ctx, vec![event.data(json!({"withdraw_on_leave": row.withdraw_on_leave}))])?;

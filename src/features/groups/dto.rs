@@ -136,8 +136,9 @@ pub struct GroupQuery {
     pub after: Option<String>,
     /// Only groups of this kind.
     pub kind: Option<GroupKind>,
-    /// Only those directly below this unit.
-    pub parent_id: Option<Uuid>,
+    /// Only those directly below this unit: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub parent_id: Option<Ref>,
     /// Only those of this name, whatever its case.
     pub name: Option<String>,
     /// Only the one with this external id.

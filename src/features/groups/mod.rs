@@ -1,7 +1,8 @@
 //! Groups: static ones, dynamic ones whose members follow from a condition, and the tree of organisational units.
 //!
 //! `service` keeps groups and the tree; `members` puts people in and out, and `flow` does what follows from that: events, and the
-//! courses assigned to the group; `dynamic` keeps dynamic groups current; `assignments` assigns courses; `bulk` takes many at once.
+//! courses assigned to the group; `dynamic` keeps dynamic groups current; `assignments` assigns courses; `moving` does what follows for
+//! courses when units move in the tree; `bulk` takes many at once.
 //! `group_paths` holds each group with itself and all units above, so that "with all below" is one join.
 
 pub mod assignments;
@@ -10,6 +11,7 @@ pub mod dto;
 pub mod dynamic;
 pub mod flow;
 pub mod members;
+pub mod moving;
 mod routes;
 pub mod service;
 mod store;
@@ -18,6 +20,7 @@ use crate::http::routes::Routes;
 
 pub use assignments::enroll_members;
 pub use dynamic::{evaluate_group, refresh};
+pub use moving::follow_move;
 pub use service::{find, find_for, id_of};
 pub use store::GroupRow;
 

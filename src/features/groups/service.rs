@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::dto::{GroupIn, GroupKind, GroupOut, GroupPatch, GroupQuery, Membership};
 use super::dynamic;
+use super::moving::{self, Moved};
 use super::store::{self, GroupRow};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
@@ -113,9 +114,10 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<GroupOut> {
 ///
 /// # Errors
 /// 403.
-pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &GroupQuery, page: &PageRequest) -> AppResult<Rows<GroupOut>> {
+pub fn list(conn: &mut Conn, ctx: &Ctx, mut filter: GroupQuery, page: &PageRequest) -> AppResult<Rows<GroupOut>> {
     let below = sight(ctx, Act::ReadGroup)?;
-    let rows = store::list(conn, filter, below.as_deref(), page)?;
+    Ref::settle(&mut filter.parent_id, |which| id_of(conn, which))?;
+    let rows = store::list(conn, &filter, below.as_deref(), page)?;
     let items = rows.items.into_iter().map(out).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
@@ -248,7 +250,7 @@ pub fn update(
         row.name = name.trim().to_owned();
     }
     row.external_id = patch.external_id.over(row.external_id.take());
-    let mut begins = false;
+    let (mut begins, mut moved) = (false, Moved::default());
     if let Patch::Value(condition) = patch.condition {
         if row.condition.is_none() {
             return Err(AppError::field("/condition", "not_allowed", "Only a dynamic group has a condition."));
@@ -261,7 +263,7 @@ pub fn update(
         Patch::Absent => {}
         Patch::Null => {
             ctx.require(Act::WriteAnyGroup, &Relation::default())?;
-            move_below(conn, &mut row, None)?;
+            moved = move_below(conn, &mut row, None)?;
         }
         Patch::Value(text) => {
             // Whoever administers a unit only may move what lies below it, not the unit itself.
@@ -270,19 +272,23 @@ pub fn update(
                 ctx.require(Act::WriteAnyGroup, &Relation::default())?;
             }
             let parent = parent(conn, ctx, &text)?;
-            move_below(conn, &mut row, Some(&parent))?;
+            moved = move_below(conn, &mut row, Some(&parent))?;
         }
     }
     row.version = row.version.saturating_add(1);
     row.updated_at = ctx.now;
     store::update(conn, &row).map_err(taken)?;
     events::append(conn, ctx, vec![NewEvent::new("group.updated", "group", row.id)])?;
+    moving::follow(conn, ctx, row.id, &moved)?;
     let row = if begins { dynamic::begin(conn, ctx, row)? } else { row };
     out(row)
 }
 
-fn move_below(conn: &mut Conn, row: &mut GroupRow, parent: Option<&(GroupRow, Vec<Uuid>)>) -> AppResult<()> {
+/// Puts a group with all below it elsewhere in the tree; answers which units lie above now and did not, and the other way round.
+fn move_below(conn: &mut Conn, row: &mut GroupRow, parent: Option<&(GroupRow, Vec<Uuid>)>) -> AppResult<Moved> {
     let above: &[Uuid] = parent.map_or(&[], |(_, above)| above.as_slice());
+    let before: Vec<Uuid> =
+        store::above(conn, row.id)?.into_iter().map(|(id, _)| id).filter(|id| *id != row.id).collect();
     let subtree = store::below(conn, row.id)?;
     let height = subtree.iter().map(|(_, distance)| distance.saturating_add(1)).max().unwrap_or(1);
     let depth = organisation::place(row.id, height, above).map_err(misplaced)?;
@@ -293,7 +299,8 @@ fn move_below(conn: &mut Conn, row: &mut GroupRow, parent: Option<&(GroupRow, Ve
     store::move_subtree(conn, &subtree, &paths, depth.saturating_sub(row.depth))?;
     row.depth = depth;
     row.parent_id = parent.map(|(parent, _)| parent.id);
-    Ok(())
+    let without = |of: &[Uuid], these: &[Uuid]| of.iter().filter(|id| !these.contains(id)).copied().collect();
+    Ok(Moved { under: without(above, &before), from: without(&before, above) })
 }
 
 /// Deletes a group that has nothing below it and no course assigned.
@@ -319,6 +326,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, which: &Ref, conditions: &Conditions) 
             "Courses are assigned to this group. End those assignments first.",
         ));
     }
+    moving::empty(conn, ctx, row.id)?;
     store::delete(conn, row.id)?;
     events::append(conn, ctx, vec![NewEvent::new("group.deleted", "group", row.id).data(json!({"name": row.name}))])
 }

@@ -12,6 +12,7 @@ use crate::db::schema::{group_enrollments, group_members, group_paths, groups, r
 use crate::db::types::{At, Id, Json};
 use crate::db::units::people_of;
 use crate::error::AppResult;
+use crate::http::Ref;
 use crate::per_backend;
 
 /// A row of `groups`.
@@ -74,7 +75,7 @@ pub fn list(
     if let Some(kind) = filter.kind {
         query = query.filter(groups::kind.eq(kind.as_str()));
     }
-    if let Some(parent) = filter.parent_id {
+    if let Some(parent) = filter.parent_id.as_ref().and_then(Ref::id) {
         query = query.filter(groups::parent_id.eq(Id(parent)));
     }
     if let Some(name) = &filter.name {
@@ -513,6 +514,15 @@ pub fn assigned_to(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, U
             group_enrollments::group_id,
             group_enrollments::withdraw_on_leave,
         ))
+        .load(conn)?)
+}
+
+/// Courses assigned to these units themselves: the course, the unit, whether leaving withdraws.
+pub fn assigned_at(conn: &mut Conn, units: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, bool)>> {
+    Ok(group_enrollments::table
+        .filter(group_enrollments::group_id.eq_any(ids(units)))
+        .filter(group_enrollments::state.ne("ending"))
+        .select((group_enrollments::course_id, group_enrollments::group_id, group_enrollments::withdraw_on_leave))
         .load(conn)?)
 }
 

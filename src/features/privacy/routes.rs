@@ -28,7 +28,7 @@ pub async fn export_user(caller: Caller<need::User>, state: Anyone, user_id: web
 /// Erase a person's data
 ///
 /// What identifies the person goes for good: name, e-mail, ids, attributes, roles, sessions, answers, the holder on certificates,
-/// details in the log. What was learnt when stays, nameless, for statistics; the state becomes `left`. `confirm` repeats the user's id.
+/// details in the log, rows of sync plans. Nothing brings the person back: the user cannot be changed any more, and no sync, SCIM or bulk finds them. What was learnt when stays, nameless, for statistics; the state becomes `left`. `confirm` repeats the user's id.
 /// A second call changes nothing. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "erase_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     request_body = EraseIn, responses((status = 200, description = "It is gone.", body = Erased)), security(("user" = []), ("bearer" = [])))]

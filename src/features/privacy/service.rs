@@ -8,7 +8,7 @@ use crate::db::{Conn, LockTable, lock_row, personal};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
-use crate::features::{sessions, users};
+use crate::features::{sessions, sync, users};
 use crate::http::Ref;
 use crate::state::Ctx;
 
@@ -47,6 +47,8 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     if ctx.actor.user_id() == Some(user) {
         return Err(AppError::field("/confirm", "own_account", "Another admin must do this to you."));
     }
+    // Before the user is locked: whoever applies a plan locks the plan first, then its people.
+    sync::forget_person(conn, user)?;
     lock_row(conn, LockTable::Users, user)?;
     if let Some(erased_at) = store::erased_at(conn, user)? {
         return Ok(Erased { user_id: user, erased_at, already_erased: true });

@@ -14,6 +14,7 @@ use crate::db::schema::{
     overrides, role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
+use crate::domain::organisation::erased_email;
 use crate::error::AppResult;
 
 /// What stands where a name stood.
@@ -27,12 +28,12 @@ pub fn erased_at(conn: &mut Conn, user: Uuid) -> AppResult<Option<DateTime<Utc>>
 
 /// Erases what identifies the person, set by set.
 pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) -> AppResult<()> {
-    let address = format!("{user}@erased.invalid");
+    let address = erased_email(user);
     diesel::update(users::table.filter(users::id.eq(Id(user))))
         .set((
             (users::email.eq(&address), users::email_key.eq(&address)),
             (users::given_name.eq(NOBODY), users::family_name.eq(NOBODY)),
-            users::external_id.eq(None::<String>),
+            (users::external_id.eq(None::<String>), users::employee_number.eq(None::<String>)),
             users::password_hash.eq(None::<String>),
             users::state.eq("left"),
             users::attributes.eq(Json(json!({}))),

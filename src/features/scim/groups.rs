@@ -180,7 +180,7 @@ fn to_change(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> A
     lock_row(conn, LockTable::Groups, found.id)?;
     let row = find_for(conn, ctx, &Ref::Id(id), Act::WriteGroup)?;
     let size = view::sizes(conn, &[id])?.remove(&id).unwrap_or_default();
-    conditions.require_tag(&view::group_tag(&row, size))?;
+    conditions.require_tag(|| Ok(view::group_tag(&row, size)))?;
     Ok(row)
 }
 

@@ -6,9 +6,10 @@ use uuid::Uuid;
 use super::fault::fault;
 use super::store::users::{self as store, Row};
 use crate::db::Conn;
+use crate::domain::organisation::is_erased;
 use crate::domain::scim::ErrorType;
 use crate::domain::scim::patch::{self, Operation};
-use crate::domain::scim::person::Columns;
+use crate::domain::scim::person::{self, Columns};
 use crate::error::{AppError, AppResult, Faults, is_unique_violation};
 use crate::features::users::{UserRow, service as people};
 use crate::http::Patch;
@@ -28,6 +29,14 @@ pub fn check(columns: &Columns) -> AppResult<()> {
     Email::check_option(columns.email.as_ref(), "emails", &mut faults);
     ExternalId::check_option(columns.external_id.as_ref(), "externalId", &mut faults);
     ExternalId::check_option(columns.employee_number.as_ref(), "employeeNumber", &mut faults);
+    for name in person::unprintable(columns) {
+        faults.add(name, "control_character", "Text must not contain control characters.");
+    }
+    for (name, said, kept) in person::places(columns) {
+        let detail =
+            "This is neither empty nor a BCP 47 language tag such as pt-BR, or an IANA time zone such as Europe/Paris.";
+        faults.ensure(said.is_none_or(str::is_empty) || kept.is_some(), name, "invalid", detail);
+    }
     let size = serde_json::to_string(&columns.document).map_err(AppError::internal)?.len();
     faults.ensure(size <= MAX_DOCUMENT, "", "length", "A user has at most 64 KiB.");
     faults.finish()
@@ -105,7 +114,7 @@ pub fn with_any(conn: &mut Conn, columns: &Columns, email: &str) -> AppResult<Ve
 /// Who left and comes back: by external id, else by name when the external ids do not speak against it.
 pub fn returning<'a>(found: &'a [Row], columns: &Columns) -> Option<&'a Row> {
     let name = columns.user_name.to_lowercase();
-    let left = || found.iter().filter(|row| row.user.state == "left");
+    let left = || found.iter().filter(|row| row.user.state == "left" && !is_erased(row.user.id, &row.user.email));
     let same = |row: &&Row| row.user.external_id.is_some() && row.user.external_id == columns.external_id;
     let free = |row: &&Row| row.user.external_id.is_none() || columns.external_id.is_none();
     left().find(same).or_else(|| left().find(|row| row.name_key() == name && free(row)))

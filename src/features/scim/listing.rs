@@ -165,7 +165,7 @@ fn needs_to_look(request: &Request) -> Needs {
         request.filter.as_ref().is_some_and(|filter| filter.mentions(name))
             || request.sort.as_ref().is_some_and(|sort| sort.path.name == name)
     };
-    Needs { groups: about("groups"), members: about("members"), manager_names: about("manager") }
+    Needs { groups: about("groups"), members: about("members"), manager_names: about("manager"), tags: about("meta") }
 }
 
 /// The page, if an index answers filter and order.

@@ -53,6 +53,7 @@ pub fn needs(projection: &Projection) -> Needs {
         groups: projection.wants("groups"),
         members: projection.wants("members"),
         manager_names: projection.asks("manager", "displayName"),
+        tags: true,
     }
 }
 
@@ -142,7 +143,7 @@ pub fn change(
     base: &str,
 ) -> AppResult<Shown> {
     let ctx = &authorised(ctx)?;
-    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions)?;
+    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions, base)?;
     people::forbid_changing_admins(conn, ctx, id)?;
     write(conn, ctx, row, columns, edit.hash, projection, base)
 }
@@ -162,7 +163,7 @@ pub fn change_me(conn: &mut Conn, ctx: &Ctx, edit: Edit, projection: &Projection
     }
     let row = find(conn, id)?;
     let before = view::written(&row);
-    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions)?;
+    let (row, columns) = prepare(conn, id, edit.made, &edit.conditions, base)?;
     let mut after = Row { user_name: Some(columns.user_name.clone()), ..row.clone() };
     let email = columns.email.clone().unwrap_or_else(|| person::no_email(id));
     let manager = manager(conn, ctx, id, row.user.manager_id, &columns)?;
@@ -180,10 +181,10 @@ pub fn change_me(conn: &mut Conn, ctx: &Ctx, edit: Edit, projection: &Projection
 }
 
 /// The user, locked, and what is to become of them.
-fn prepare(conn: &mut Conn, id: Uuid, made: Made, conditions: &Conditions) -> AppResult<(Row, Columns)> {
+fn prepare(conn: &mut Conn, id: Uuid, made: Made, conditions: &Conditions, base: &str) -> AppResult<(Row, Columns)> {
     lock_row(conn, LockTable::Users, id)?;
     let row = find(conn, id)?;
-    conditions.require_tag(&view::user_tag(&row))?;
+    conditions.require_tag(|| view::user_tag(conn, &row, base))?;
     let resource = match made {
         Made::Replaced(mut resource) => {
             // A state that is not told stays: nobody comes back by being left out.
@@ -233,11 +234,11 @@ fn write(
 ///
 /// # Errors
 /// 403, 404, 412.
-pub fn leave(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<()> {
+pub fn leave(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions, base: &str) -> AppResult<()> {
     let ctx = &authorised(ctx)?;
     lock_row(conn, LockTable::Users, id)?;
     let row = find(conn, id)?;
-    conditions.require_tag(&view::user_tag(&row))?;
+    conditions.require_tag(|| view::user_tag(conn, &row, base))?;
     people::forbid_changing_admins(conn, ctx, id)?;
     let before = row.user;
     let row = UserRow { state: "left".into(), ..before.clone() };

@@ -11,10 +11,11 @@ use super::store::users::Row;
 use super::store::{groups as group_store, users as user_store};
 use crate::db::Conn;
 use crate::domain::scim::input::schemas_of;
-use crate::domain::scim::person::{Kept, put_together};
+use crate::domain::scim::person::{Kept, put_together, shown_name};
 use crate::domain::scim::schemas::{ENTERPRISE, GROUPS, ResourceType, USERS};
 use crate::error::AppResult;
 use crate::features::groups::GroupRow;
+use crate::http::conditional::shown_tag;
 
 /// What costs a statement, and is loaded for those who need it only.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +26,8 @@ pub struct Needs {
     pub members: bool,
     /// The managers' names.
     pub manager_names: bool,
+    /// The tags of users, which cover groups and managers' names.
+    pub tags: bool,
 }
 
 /// A resource with its tag.
@@ -32,7 +35,7 @@ pub struct Needs {
 pub struct Shown {
     /// Its id.
     pub id: Uuid,
-    /// Its ETag, which is weak: groups of a user come and go without it.
+    /// Its ETag, which is weak: of a group it does not tell when members change their names.
     pub tag: String,
     /// Where it is.
     pub location: String,
@@ -61,9 +64,10 @@ fn finish(
     Shown { id, tag, location, resource }
 }
 
-/// The tag of a user.
-pub fn user_tag(row: &Row) -> String {
-    format!("W/\"{}\"", row.user.version)
+/// The tag of a user, which covers the groups and the manager's name too.
+pub fn user_tag(conn: &mut Conn, row: &Row, base: &str) -> AppResult<String> {
+    let shown = users(conn, std::slice::from_ref(row), Needs { tags: true, ..Needs::default() }, base)?;
+    Ok(shown.into_iter().next().map(|one| one.tag).unwrap_or_default())
 }
 
 /// The resource of a user as its clients write it.
@@ -90,7 +94,7 @@ pub fn written(row: &Row) -> Map<String, Value> {
 pub fn users(conn: &mut Conn, rows: &[Row], needs: Needs, base: &str) -> AppResult<Vec<Shown>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.user.id).collect();
     let mut groups: HashMap<Uuid, Vec<Value>> = HashMap::new();
-    if needs.groups {
+    if needs.groups || needs.tags {
         for (user, group, name) in user_store::groups_of(conn, &ids)? {
             let place = format!("{base}{}/{group}", GROUPS.endpoint);
             let one = json!({"value": group, "$ref": place, "display": name, "type": "direct"});
@@ -99,9 +103,11 @@ pub fn users(conn: &mut Conn, rows: &[Row], needs: Needs, base: &str) -> AppResu
     }
     let managers: Vec<Uuid> = rows.iter().filter_map(|row| row.user.manager_id).collect();
     let mut names: HashMap<Uuid, String> = HashMap::new();
-    if needs.manager_names && !managers.is_empty() {
+    if (needs.manager_names || needs.tags) && !managers.is_empty() {
         let found = user_store::names(conn, &managers)?;
-        names.extend(found.into_iter().map(|(id, given, family)| (id, format!("{given} {family}"))));
+        names.extend(
+            found.into_iter().map(|(id, display, given, family)| (id, shown_name(display.as_deref(), &given, &family))),
+        );
     }
     let shown = rows.iter().map(|row| {
         let mut resource = written(row);
@@ -118,7 +124,8 @@ pub fn users(conn: &mut Conn, rows: &[Row], needs: Needs, base: &str) -> AppResu
             enterprise.insert("manager".into(), shown);
         }
         let times = (row.user.created_at, row.user.updated_at);
-        finish(resource, &USERS, row.user.id, user_tag(row), times, base)
+        let tag = format!("W/{}", shown_tag(row.user.version, &resource));
+        finish(resource, &USERS, row.user.id, tag, times, base)
     });
     Ok(shown.collect())
 }
@@ -163,7 +170,7 @@ pub fn groups(conn: &mut Conn, rows: &[GroupRow], needs: Needs, base: &str) -> A
     Ok(shown.collect())
 }
 
-fn member((_, user, given, family): MemberRow, base: &str) -> Value {
+fn member((_, user, display, given, family): MemberRow, base: &str) -> Value {
     let place = format!("{base}{}/{user}", USERS.endpoint);
-    json!({"value": user, "$ref": place, "type": "User", "display": format!("{given} {family}")})
+    json!({"value": user, "$ref": place, "type": "User", "display": shown_name(display.as_deref(), &given, &family)})
 }

@@ -137,7 +137,7 @@ pub async fn run(state: &State, ctx: &Ctx, retry: Retry, raw: &Bytes, write: Wri
             answer(200, &groups::change(conn, ctx, id, changes, &conditions, &projection, &base)?)
         }
         (Input::Nothing, To::User(id)) => {
-            users::leave(conn, ctx, id, &conditions)?;
+            users::leave(conn, ctx, id, &conditions, &base)?;
             Ok(Answer::no_content())
         }
         (Input::Nothing, To::Group(id)) => {

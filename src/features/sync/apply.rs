@@ -97,6 +97,8 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
     };
     let managers: HashSet<Uuid> = wanted.iter().filter_map(|(.., after)| after.manager_id).collect();
     let there = mass::existing(conn, &managers.into_iter().collect::<Vec<_>>())?;
+    let names =
+        mass::names_over_scim(conn, &wanted.iter().map(|(.., after)| after.email.to_lowercase()).collect::<Vec<_>>())?;
     let mut works: Vec<Work<'_>> = wanted
         .into_iter()
         .map(|(row, user, after)| {
@@ -108,6 +110,9 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
             let refused = match fresh {
                 _ if admins.contains(&user) => Some(("", "Only an admin can change an admin.")),
                 false => Some(("", "The user has changed since the plan was made.")),
+                true if takes_name(&names, user, &after, before) => {
+                    Some(("email", "Another user has this as userName over SCIM."))
+                }
                 true => None,
             };
             Work { row, user, after, before, refused }
@@ -146,6 +151,15 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
     plan.updated_at = ctx.now;
     store::save(conn, plan)?;
     Ok(())
+}
+
+/// Whether the row gives its user an e-mail that is another's name over SCIM.
+fn takes_name(names: &HashMap<String, (Uuid, String)>, user: Uuid, after: &Profile, before: Option<&UserRow>) -> bool {
+    let email = after.email.to_lowercase();
+    if before.is_some_and(|before| before.email.to_lowercase() == email) {
+        return false;
+    }
+    names.get(&email).is_some_and(|(holder, own)| *holder != user && *own != email)
 }
 
 /// Refuses rows that need what a refused row would have brought: a manager, or a key that it would have given up. Each round refuses

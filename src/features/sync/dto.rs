@@ -31,7 +31,7 @@ pub struct EmployeeIn {
     pub department: Option<String>,
     /// External id of the manager, who may stand anywhere in the list or be known already.
     pub manager_external_id: Option<String>,
-    /// Whether the person works here; true when absent.
+    /// Whether the person works here; true when absent. In CSV also yes, no, 1, 0, active, inactive, left.
     pub active: Option<bool>,
     /// Attributes: texts, numbers, booleans, lists of texts.
     #[schema(value_type = Option<Object>)]
@@ -84,6 +84,8 @@ pub enum PlanState {
     Applying,
     /// Was applied; rows tell how each fared.
     Applied,
+    /// Was not applied in time; send the list again.
+    Expired,
 }
 
 /// A plan.
@@ -126,7 +128,7 @@ pub struct PlanProgress {
     pub total: i32,
     /// Rows dealt with, conflicts among them.
     pub done: i32,
-    /// Rows that were not applied because the user had changed since.
+    /// Rows that are not applied, because the user may not be changed or has changed since.
     pub conflicts: i32,
 }
 
@@ -138,7 +140,7 @@ pub enum RowState {
     Pending,
     /// Applied.
     Applied,
-    /// Not applied: the user has changed since the plan was made, or what the row needs was taken.
+    /// Not applied: the user may not be changed by whoever sent the list, has changed since the plan was made, or what the row needs was taken.
     Conflict,
     /// At fault from the start; never applied.
     Error,
@@ -148,7 +150,7 @@ pub enum RowState {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({"row": 17, "action": "update", "state": "pending", "user_id": "0199c0de-0000-7000-8000-000000000001", "before": null, "after": null, "errors": []}))]
 pub struct PlanRowOut {
-    /// Its number in the list, for CSV the line; null for somebody who is not in the list.
+    /// Its number in the list, for CSV and NDJSON the line of the file; null for somebody who is not in the list.
     #[schema(required)]
     pub row: Option<i64>,
     /// What it does.

@@ -13,6 +13,7 @@ use crate::http::routes::Routes;
 
 pub use apply::{JOB, apply_piece, apply_plan};
 pub use service::forget_old;
+pub use store::forget_person;
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {

@@ -14,6 +14,7 @@ use super::dto::SyncQuery;
 use crate::domain::sync::cells::{FIELDS, read};
 use crate::domain::sync::{Employee, Given, Options, RowFault};
 use crate::error::{AppError, AppResult, Code, Faults};
+use crate::http::body::from_value;
 
 /// Employees that a list may have.
 const MAX_ROWS: usize = 200_000;
@@ -123,8 +124,7 @@ pub fn employees(format: Format, body: &[u8], query: &SyncQuery) -> AppResult<(V
             // Twice: how rows are to be read may stand behind them.
             let document: Document<'_> = serde_json::from_str(text).map_err(unreadable)?;
             if let Some(given) = document.options {
-                options = serde_json::from_str(given.get())
-                    .map_err(|error| AppError::field("/options", "invalid", error.to_string()))?;
+                options = read_options(given.get())?;
             }
             let mut document = serde_json::Deserializer::from_str(text);
             let rows =
@@ -159,6 +159,18 @@ pub fn employees(format: Format, body: &[u8], query: &SyncQuery) -> AppResult<(V
     faults.ensure(options.date_attributes.len() <= 100, "/options/date_attributes", "too_many", "At most 100.");
     faults.finish()?;
     Ok((rows, options))
+}
+
+/// The options of a document, with all that is wrong with them.
+fn read_options(text: &str) -> AppResult<Options> {
+    let value = serde_json::from_str(text).map_err(AppError::internal)?;
+    from_value::<Options>(value).map_err(|error| {
+        let mut faults = Faults::new();
+        for fault in error.errors() {
+            faults.add(format!("/options{}", fault.pointer), fault.code.clone(), fault.detail.clone());
+        }
+        faults.finish().err().unwrap_or(error)
+    })
 }
 
 fn options(query: &SyncQuery) -> AppResult<Options> {
@@ -197,23 +209,71 @@ fn object(row: i64, text: &str, options: &Options) -> Employee {
         faults: vec![RowFault::new("", code, detail)],
         ..Employee::default()
     };
-    let fields = match serde_json::from_str::<Value>(text) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => return at_fault("wrong_type", "An employee is an object.".into()),
-        Err(error) => return at_fault("malformed", format!("This is not JSON: {error}.")),
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return at_fault("malformed", format!("This is not JSON: {error}."));
+    }
+    let Ok(Members(fields)) = serde_json::from_str::<Members>(text) else {
+        return at_fault("wrong_type", "An employee is an object.".into());
     };
+    let mut faults = Vec::new();
+    let mut twice = |column: String| faults.push(RowFault::new(&column, "duplicate_field", "This stands there twice."));
     let given = |value: Value| if value.is_null() { Given::Empty } else { Given::Value(value) };
     let mut cells: BTreeMap<String, Given<Value>> = BTreeMap::new();
-    for (name, value) in fields {
+    let mut seen = false;
+    for (name, raw) in fields {
+        let value: Value = match serde_json::from_str(raw.get()) {
+            Ok(value) => value,
+            Err(error) => return at_fault("malformed", format!("This is not JSON: {error}.")),
+        };
         match (name.as_str(), value) {
-            ("attributes", Value::Object(attributes)) => {
-                cells.extend(attributes.into_iter().map(|(name, value)| (format!("attributes.{name}"), given(value))));
+            ("attributes", value @ (Value::Object(_) | Value::Null)) => {
+                if std::mem::replace(&mut seen, true) {
+                    twice(name);
+                }
+                let Ok(Members(attributes)) = serde_json::from_str::<Members>(raw.get()) else { continue };
+                for (name, _) in attributes {
+                    let column = format!("attributes.{name}");
+                    let value = value.get(&name).cloned().unwrap_or_default();
+                    if cells.insert(column.clone(), given(value)).is_some() {
+                        twice(column);
+                    }
+                }
             }
-            ("attributes", Value::Null) => {}
-            (_, value) => drop(cells.insert(name, given(value))),
+            // A table has texts only; here there are booleans. What is none of either is told as such.
+            ("active", Value::String(_)) => drop(cells.insert(name, Given::Value(Value::Array(Vec::new())))),
+            (_, value) => {
+                if cells.insert(name.clone(), given(value)).is_some() {
+                    twice(name);
+                }
+            }
         }
     }
-    read(row, &cells, options)
+    let mut employee = read(row, &cells, options);
+    employee.faults.extend(faults);
+    employee
+}
+
+/// The members of an object as they stand there, those that stand there twice too.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Members;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+                let mut all = Vec::new();
+                while let Some(member) = members.next_entry()? {
+                    all.push(member);
+                }
+                Ok(Members(all))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
 }
 
 /// Which field each column of the header is.
@@ -261,6 +321,36 @@ fn columns(header: &csv::StringRecord, query: &SyncQuery) -> AppResult<Vec<Optio
     Ok(fields)
 }
 
+/// Counts the lines of a text from its beginning on, however they end.
+struct Lines<'a> {
+    rest: &'a [u8],
+    passed: u64,
+    line: i64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: text.as_bytes(), passed: 0, line: 1 }
+    }
+
+    /// The line on which the record begins that the reader found at this byte: the reader has not passed blank lines, nor the second
+    /// half of the end of the line before, yet.
+    fn at(&mut self, byte: u64) -> i64 {
+        while let Some((first, rest)) = self.rest.split_first() {
+            let ends = matches!(first, b'\r' | b'\n');
+            if self.passed >= byte && !ends {
+                break;
+            }
+            if ends && !(*first == b'\r' && rest.first() == Some(&b'\n')) {
+                self.line = self.line.saturating_add(1);
+            }
+            self.rest = rest;
+            self.passed = self.passed.saturating_add(1);
+        }
+        self.line
+    }
+}
+
 /// A table with a header.
 fn table(text: &str, query: &SyncQuery, options: &Options) -> AppResult<Vec<Employee>> {
     let delimiter = match query.delimiter.as_deref() {
@@ -278,9 +368,9 @@ fn table(text: &str, query: &SyncQuery, options: &Options) -> AppResult<Vec<Empl
     let fields = columns(&header, query)?;
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
+    let mut lines = Lines::of(text);
     while reader.read_record(&mut record).map_err(unreadable)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = i64::try_from(line).unwrap_or(i64::MAX);
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         let mut cells = BTreeMap::new();
         for (field, cell) in fields.iter().zip(&record) {
             if let Some(field) = field {
@@ -297,4 +387,39 @@ fn table(text: &str, query: &SyncQuery, options: &Options) -> AppResult<Vec<Empl
         limit(rows.len())?;
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<i64> {
+        let (rows, _) = employees(Format::Csv, text.as_bytes(), &SyncQuery::default()).unwrap();
+        rows.iter().map(|row| row.row).collect()
+    }
+
+    #[test]
+    fn a_row_is_named_by_its_line_however_lines_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["external_id,given_name", "a,A", "", "", "b,\"B", "B\"", "c,C", ""].join(end);
+            assert_eq!(lines(&text), [2, 5, 7], "{end:?}");
+            assert_eq!(lines(&format!("\u{FEFF}{end}{text}")), [3, 6, 8], "{end:?} before the header");
+        }
+    }
+
+    #[test]
+    fn what_stands_twice_or_is_no_boolean_is_named() {
+        let codes = |text: &str| {
+            let employee = object(1, text, &Options::default());
+            employee.faults.into_iter().map(|fault| (fault.column, fault.code)).collect::<Vec<_>>()
+        };
+        let fault = |column: &str, code: &str| vec![(column.to_owned(), code.to_owned())];
+        assert_eq!(codes(r#"{"email": "a@b", "email": "c@d"}"#), fault("email", "duplicate_field"));
+        assert_eq!(codes(r#"{"attributes": {"a": 1, "a": 2}}"#), fault("attributes.a", "duplicate_field"));
+        assert_eq!(codes(r#"{"active": "yes"}"#), fault("active", "wrong_type"));
+        assert_eq!(codes(r#"{"given_name": "A\u0007"}"#), fault("given_name", "control_character"));
+        assert_eq!(codes("[1]"), fault("", "wrong_type"));
+        assert_eq!(codes("{"), fault("", "malformed"));
+        assert!(codes(r#"{"active": true, "attributes": {"a": "x"}, "given_name": "A"}"#).is_empty());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -34,10 +34,12 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> AppResult<T> {
     serde_json::from_value(value).map_err(AppError::internal)
 }
 
-fn out(row: PlanRow) -> AppResult<PlanOut> {
+fn out(row: PlanRow, now: DateTime<Utc>) -> AppResult<PlanOut> {
+    let state: PlanState = read(Value::String(row.state))?;
+    let expired = row.expires_at <= now && matches!(state, PlanState::Ready | PlanState::Blocked);
     Ok(PlanOut {
         id: row.id,
-        state: read(Value::String(row.state))?,
+        state: if expired { PlanState::Expired } else { state },
         counts: read(row.counts)?,
         guards: read(row.guards)?,
         options: read(row.options)?,
@@ -45,7 +47,8 @@ fn out(row: PlanRow) -> AppResult<PlanOut> {
         expires_at: row.expires_at,
         created_at: row.created_at,
         updated_at: row.updated_at,
-        version: row.version,
+        // It changes no more, so the next version is free to tell that it has expired.
+        version: row.version.saturating_add(i64::from(expired)),
     })
 }
 
@@ -119,12 +122,13 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
                 options.max_deactivate_percent = options.max_deactivate_percent.min(deactivate);
                 options.max_error_percent = options.max_error_percent.min(error);
             }
-            let people = store::people(conn)?;
+            let people = store::people(conn, client.is_some())?;
             let plan = sync::plan(&employees, &people, &options, || now.new_id());
             Ok((plan, options))
         })
         .await?;
     let Plan { rows, counts, guards } = plan;
+    let conflicts = i32::try_from(rows.iter().filter(|row| row.conflicts()).count()).map_err(AppError::internal)?;
     let to_apply = rows.iter().filter(|row| row.action != Action::Error).count();
     let row = PlanRow {
         id: ctx.new_id(),
@@ -133,8 +137,8 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
         counts: value(&counts)?,
         guards: value(&guards)?,
         row_count: i32::try_from(to_apply).map_err(AppError::internal)?,
-        done_count: 0,
-        conflict_count: 0,
+        done_count: conflicts,
+        conflict_count: conflicts,
         applying: None,
         made_by_kind: ctx.actor.kind().to_owned(),
         made_by: ctx.actor.id(),
@@ -161,7 +165,12 @@ fn stored(ctx: &Ctx, seq: i32, row: PlannedRow) -> AppResult<StoredRow> {
         piece: row.piece,
         row_number: row.row,
         action: row.action.as_str().to_owned(),
-        state: if row.action == Action::Error { "error" } else { "pending" }.to_owned(),
+        state: match row.action {
+            Action::Error => "error",
+            _ if row.conflicts() => "conflict",
+            _ => "pending",
+        }
+        .to_owned(),
         user_id: row.user,
         user_version: row.version,
         before_profile: row.before.as_ref().map(value).transpose()?,
@@ -176,12 +185,16 @@ fn stored(ctx: &Ctx, seq: i32, row: PlannedRow) -> AppResult<StoredRow> {
 /// Database errors.
 pub fn publish(conn: &mut Conn, ctx: &Ctx, made: Made) -> AppResult<PlanOut> {
     let mut row = made.row;
+    // Who was erased while the plan was made.
+    let erased = i32::try_from(store::forget_erased(conn, row.id)?).map_err(AppError::internal)?;
+    row.done_count = row.done_count.saturating_add(erased);
+    row.conflict_count = row.conflict_count.saturating_add(erased);
     let blocked = row.guards.as_array().is_some_and(|guards| !guards.is_empty());
     row.state = if blocked { "blocked" } else { "ready" }.to_owned();
     store::save(conn, &row)?;
     let data = json!({"state": row.state, "counts": row.counts});
     events::append(conn, ctx, vec![NewEvent::new("sync.planned", "sync_plan", row.id).data(data)])?;
-    out(row)
+    out(row, ctx.now)
 }
 
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<PlanRow> {
@@ -194,7 +207,7 @@ fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<PlanRow> {
 /// # Errors
 /// 403, 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<PlanOut> {
-    out(find(conn, ctx, id)?)
+    out(find(conn, ctx, id)?, ctx.now)
 }
 
 /// A page of a plan's rows.
@@ -224,7 +237,7 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
     let mut row = find(conn, ctx, id)?;
     let state: PlanState = read(Value::String(row.state.clone()))?;
     match state {
-        PlanState::Applying | PlanState::Applied => return out(row),
+        PlanState::Applying | PlanState::Applied => return out(row, ctx.now),
         PlanState::Blocked if !input.override_guards => {
             return Err(AppError::new(
                 Code::WrongState,
@@ -232,7 +245,7 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
             )
             .with("guards", row.guards));
         }
-        PlanState::Blocked | PlanState::Ready => {}
+        PlanState::Blocked | PlanState::Ready | PlanState::Expired => {}
     }
     if row.expires_at <= ctx.now {
         return Err(AppError::new(Code::WrongState, "The plan has expired. Send the list again."));
@@ -251,7 +264,7 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
     let data = json!({"override_guards": input.override_guards});
     events::append(conn, ctx, vec![NewEvent::new("sync.apply_started", "sync_plan", row.id).data(data)])?;
     queue::enqueue(conn, JOB, Some(&format!("{JOB}:{id}")), json!({"plan_id": id}), ctx.now, ctx.now)?;
-    out(row)
+    out(row, ctx.now)
 }
 
 fn require_client(conn: &mut Conn, ctx: &Ctx, client: Uuid) -> AppResult<()> {

@@ -1,16 +1,24 @@
 //! SQL about sync plans and their rows.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::dto::RowQuery;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{clients, sync_plan_rows as rows, sync_plans as plans, sync_settings as settings, users};
+use crate::db::schema::{
+    clients, erasures, role_grants, sync_plan_rows as rows, sync_plans as plans, sync_settings as settings, users,
+};
 use crate::db::types::{At, Id, Json};
-use crate::domain::sync::{Person, Profile};
+use crate::domain::organisation::is_erased;
+use crate::domain::permission::Role;
+use crate::domain::sync::{Lock, Person, Profile, RowFault};
 use crate::error::AppResult;
 use crate::per_backend;
 
@@ -52,9 +60,16 @@ pub struct StoredRow {
     pub errors: Value,
 }
 
-/// Everybody who is known, as far as a list may change them.
-pub fn people(conn: &mut Conn) -> AppResult<Vec<Person>> {
-    type Row = (Uuid, i64, Option<String>, Option<String>, String, String, String, Value, Option<Uuid>, String);
+/// Everybody who is known, as far as a list may change them; one that a machine sends changes no admin.
+pub fn people(conn: &mut Conn, by_machine: bool) -> AppResult<Vec<Person>> {
+    type Names = (String, String, String, Option<String>);
+    type Row = (Uuid, i64, Option<String>, Option<String>, Names, Value, Option<Uuid>, String);
+    let admins: HashSet<Uuid> = if by_machine {
+        let holders = role_grants::table.filter(role_grants::role.eq(Role::Admin.as_str()));
+        holders.select(role_grants::user_id).load::<Uuid>(conn)?.into_iter().collect()
+    } else {
+        HashSet::new()
+    };
     let all: Vec<Row> = users::table
         .order(users::id)
         .select((
@@ -62,9 +77,7 @@ pub fn people(conn: &mut Conn) -> AppResult<Vec<Person>> {
             users::version,
             users::external_id,
             users::employee_number,
-            users::email,
-            users::given_name,
-            users::family_name,
+            (users::email, users::given_name, users::family_name, users::user_name_key),
             users::attributes,
             users::manager_id,
             users::state,
@@ -78,9 +91,7 @@ pub fn people(conn: &mut Conn) -> AppResult<Vec<Person>> {
                 version,
                 external_id,
                 employee_number,
-                email,
-                given_name,
-                family_name,
+                (email, given_name, family_name, user_name),
                 attributes,
                 manager_id,
                 state,
@@ -88,6 +99,11 @@ pub fn people(conn: &mut Conn) -> AppResult<Vec<Person>> {
                 let attributes = match attributes {
                     Value::Object(attributes) => attributes,
                     _ => serde_json::Map::new(),
+                };
+                let locked = if is_erased(id, &email) {
+                    Some(Lock::Erased)
+                } else {
+                    admins.contains(&id).then_some(Lock::Admin)
                 };
                 let profile = Profile {
                     external_id,
@@ -99,7 +115,7 @@ pub fn people(conn: &mut Conn) -> AppResult<Vec<Person>> {
                     manager_id,
                     state,
                 };
-                Person { id, version, profile }
+                Person { id, version, profile, user_name, locked }
             },
         )
         .collect())
@@ -207,6 +223,51 @@ pub fn mark_rows(conn: &mut Conn, plan: Uuid, seqs: &[i32], state: &str, errors:
         diesel::update(these).set((rows::state.eq(state), rows::errors.eq(Json(errors)))).execute(conn)?;
     }
     Ok(())
+}
+
+/// Blanks the rows of all plans about a person who is erased: what was not applied never will be. The plans are locked before the
+/// rows, as when they are applied.
+///
+/// # Errors
+/// Database errors.
+pub fn forget_person(conn: &mut Conn, user: Uuid) -> AppResult<()> {
+    use diesel::NullableExpressionMethods;
+    let theirs = || rows::table.filter(rows::user_id.assume_not_null().eq(Id(user)).and(rows::user_id.is_not_null()));
+    let waiting = theirs().filter(rows::state.eq("pending")).select(rows::plan_id);
+    // A person stands in a plan once among what is to be applied.
+    diesel::update(plans::table.filter(plans::id.eq_any(waiting)))
+        .set((
+            plans::done_count.eq(plans::done_count + 1),
+            plans::conflict_count.eq(plans::conflict_count + 1),
+            plans::version.eq(plans::version + 1),
+        ))
+        .execute(conn)?;
+    let fault = serde_json::json!([RowFault::new("", "conflict", Lock::Erased.reason())]);
+    diesel::update(theirs().filter(rows::state.eq("pending")))
+        .set((rows::state.eq("conflict"), rows::errors.eq(Json(fault))))
+        .execute(conn)?;
+    diesel::update(theirs())
+        .set((rows::before_profile.eq(None::<Json>), rows::after_profile.eq(None::<Json>)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Blanks the rows of a plan about people who are erased by now; answers how many of them were waiting to be applied.
+pub fn forget_erased(conn: &mut Conn, plan: Uuid) -> AppResult<usize> {
+    use diesel::NullableExpressionMethods;
+    let erased = erasures::table.select(erasures::user_id);
+    let theirs = || {
+        let of = rows::table.filter(rows::plan_id.eq(Id(plan))).filter(rows::user_id.is_not_null());
+        of.filter(rows::user_id.assume_not_null().eq_any(erased))
+    };
+    let fault = serde_json::json!([RowFault::new("", "conflict", Lock::Erased.reason())]);
+    let waiting = diesel::update(theirs().filter(rows::state.eq("pending")))
+        .set((rows::state.eq("conflict"), rows::errors.eq(Json(fault))))
+        .execute(conn)?;
+    diesel::update(theirs())
+        .set((rows::before_profile.eq(None::<Json>), rows::after_profile.eq(None::<Json>)))
+        .execute(conn)?;
+    Ok(waiting)
 }
 
 /// Plans that can no longer be applied, and those whose making was broken off; their rows go with them.

@@ -171,6 +171,7 @@ impl Rights {
     }
 
     fn change(&self, row: &UserRow, item: &UserIn) -> AppResult<()> {
+        service::forbid_changing_erased(row.id, &row.email)?;
         let held: &[Grant] = self.held.get(&row.id).map_or(&[], Vec::as_slice);
         // Whoever sets an admin's password or e-mail is one soon.
         if self.machine && held.iter().any(|grant| grant.role == Role::Admin) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::permission::Role;
 use crate::error::Faults;
 use crate::http::Ref;
-use crate::http::shapes::{Attributes, Email, ExternalId, LanguageTag, Password, PersonName, Shape, TimeZone};
+use crate::http::shapes::{Attributes, Email, ExternalId, LanguageTag, Password, PersonName, Shape, TimeZone, UserRef};
 use crate::http::{Input, Patch};
 
 /// Whether a person works here and may log in.
@@ -317,14 +317,33 @@ pub enum ScopeKind {
 }
 
 /// Where a role is held, with the id of the unit or course.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RoleScope {
     /// What it is.
     pub kind: ScopeKind,
     /// The unit or course; nothing for the site.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
+}
+
+impl UserOut {
+    /// The ETag: roles and log-ins are shown, and come and go without a new version.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        crate::http::conditional::shown_tag(self.version, self)
+    }
+}
+
+/// Where a role is to be held.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleScopeIn {
+    /// What it is.
+    pub kind: ScopeKind,
+    /// The unit or course, by id or `ext:<external_id>`; nothing for the site.
+    #[serde(default)]
+    #[schema(value_type = Option<UserRef>)]
+    pub id: Option<String>,
 }
 
 /// A role to grant.
@@ -335,7 +354,7 @@ pub struct RoleIn {
     /// Which.
     pub role: Role,
     /// Where.
-    pub scope: RoleScope,
+    pub scope: RoleScopeIn,
 }
 
 impl Input for RoleIn {
@@ -343,6 +362,7 @@ impl Input for RoleIn {
         let site = self.scope.kind == ScopeKind::Site;
         faults.ensure(!site || self.scope.id.is_none(), "/scope/id", "not_allowed", "The site has no id.");
         faults.ensure(site || self.scope.id.is_some(), "/scope/id", "required", "This scope needs an id.");
+        UserRef::check_option(self.scope.id.as_ref(), "/scope/id", faults);
         let fits = match self.scope.kind {
             ScopeKind::Site => true,
             ScopeKind::Unit => matches!(self.role, Role::Admin | Role::Instructor | Role::Manager),

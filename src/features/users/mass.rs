@@ -37,6 +37,14 @@ pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
     store::existing(conn, ids)
 }
 
+/// Who goes by one of these names (in lower case) over SCIM: by name, the user and their e-mail in lower case.
+///
+/// # Errors
+/// Database errors.
+pub fn names_over_scim(conn: &mut Conn, names: &[String]) -> AppResult<HashMap<String, (Uuid, String)>> {
+    Ok(store::named_over_scim(conn, names)?.into_iter().map(|(name, id, email)| (name, (id, email))).collect())
+}
+
 /// Which of these users are admins, of the site or of a unit.
 ///
 /// # Errors

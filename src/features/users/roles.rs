@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::dto::{RoleIn, RoleOut, RoleScope, ScopeKind};
-use super::service::{find_for, forbid_granting};
+use super::service::{find_for, forbid_changing_erased, forbid_granting};
 use super::store::{self, RoleRow};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockWhole, lock_whole};
@@ -59,14 +59,15 @@ fn require(conn: &mut Conn, ctx: &Ctx, role: Role, reach: Reach) -> AppResult<()
 
 fn reach(conn: &mut Conn, input: &RoleIn) -> AppResult<Reach> {
     let missing = |what: &str| AppError::field("/scope/id", "unknown", format!("There is no such {what}."));
-    match (input.scope.kind, input.scope.id) {
+    match (input.scope.kind, input.scope.id.as_deref().and_then(Ref::parse)) {
         (ScopeKind::Site, _) => Ok(Reach::Site),
-        (ScopeKind::Unit, Some(id)) => match groups::find(conn, &Ref::Id(id)) {
-            Ok(row) if row.kind == "unit" => Ok(Reach::Unit(id)),
+        (ScopeKind::Unit, Some(which)) => match groups::find(conn, &which) {
+            Ok(row) if row.kind == "unit" => Ok(Reach::Unit(row.id)),
             _ => Err(missing("unit")),
         },
-        (ScopeKind::Course, Some(id)) if store::course_exists(conn, id)? => Ok(Reach::Course(id)),
-        (ScopeKind::Course, Some(_)) => Err(missing("course")),
+        (ScopeKind::Course, Some(which)) => {
+            store::course_id(conn, &which)?.map(Reach::Course).ok_or_else(|| missing("course"))
+        }
         (_, None) => Err(AppError::field("/scope/id", "required", "This scope needs an id.")),
     }
 }
@@ -79,6 +80,7 @@ pub fn grant(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: &RoleIn) -> AppResult
     let user = find_for(conn, ctx, who, Act::ReadUser).or_else(|_| find_for(conn, ctx, who, Act::WriteUser))?;
     let reach = reach(conn, input)?;
     require(conn, ctx, input.role, reach)?;
+    forbid_changing_erased(user.id, &user.email)?;
     let (kind, id) = reach.to_row();
     let row: RoleRow = (ctx.new_id(), input.role.as_str().to_owned(), kind.to_owned(), id, ctx.now);
     store::insert_role(conn, user.id, &row).map_err(|error| {

@@ -11,7 +11,7 @@ use crate::auth::passwords;
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
-use crate::domain::organisation::may_be_changed_by_unit_admin;
+use crate::domain::organisation::{is_erased, may_be_changed_by_unit_admin};
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
 use crate::events::{self, NewEvent};
@@ -380,6 +380,21 @@ pub fn forbid_changing_admins(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResu
     Ok(())
 }
 
+/// Nothing brings back who was erased.
+///
+/// # Errors
+/// 409.
+pub fn forbid_changing_erased(user: Uuid, email: &str) -> AppResult<()> {
+    if is_erased(user, email) {
+        return Err(AppError::new(
+            Code::WrongState,
+            "This person's data was erased; the user cannot be changed any more.",
+        )
+        .with("reason", "erased"));
+    }
+    Ok(())
+}
+
 fn set_roles(conn: &mut Conn, ctx: &Ctx, id: Uuid, mut roles: Vec<Role>) -> AppResult<()> {
     roles.sort_unstable();
     roles.dedup();
@@ -418,7 +433,8 @@ pub fn update(
     lock_row(conn, LockTable::Users, found.id)?;
     forbid_changing_admins(conn, ctx, found.id)?;
     let mut row = find(conn, &Ref::Id(found.id))?;
-    conditions.require(row.version)?;
+    forbid_changing_erased(row.id, &row.email)?;
+    conditions.require_tag(|| Ok(with_roles(conn, row.clone())?.tag()))?;
     let before = row.state.clone();
     if let Patch::Value(email) = patch.email {
         row.email = email;
@@ -516,7 +532,7 @@ pub fn update_me(
     ctx.require(Act::WriteOwnProfile, &Relation { own: true, ..Relation::default() })?;
     lock_row(conn, LockTable::Users, id)?;
     let mut row = find(conn, &Ref::Id(id))?;
-    conditions.require(row.version)?;
+    conditions.require_tag(|| Ok(with_roles(conn, row.clone())?.tag()))?;
     row.locale = patch.locale.over(row.locale.take());
     row.time_zone = patch.time_zone.over(row.time_zone.take());
     row.version = row.version.saturating_add(1);

@@ -344,6 +344,14 @@ pub fn named(conn: &mut Conn, externals: &[String]) -> AppResult<Vec<(String, Uu
     Ok(users::table.filter(named.eq_any(externals.to_vec())).select((named, users::id)).load(conn)?)
 }
 
+/// The users with these names over SCIM, in lower case: name, id, e-mail in lower case.
+pub fn named_over_scim(conn: &mut Conn, names: &[String]) -> AppResult<Vec<(String, Uuid, String)>> {
+    use diesel::NullableExpressionMethods;
+    let name = users::user_name_key.assume_not_null();
+    let found = users::table.filter(users::user_name_key.is_not_null()).filter(name.eq_any(names.to_vec()));
+    Ok(found.select((name, users::id, users::email_key)).load(conn)?)
+}
+
 /// The units with these external ids: external id, id.
 pub fn units_named(conn: &mut Conn, externals: &[String]) -> AppResult<Vec<(String, Uuid)>> {
     use crate::db::schema::groups;
@@ -542,10 +550,15 @@ pub fn reports(conn: &mut Conn, manager: Uuid, all: bool, page: &PageRequest) ->
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
 }
 
-pub fn course_exists(conn: &mut Conn, id: Uuid) -> AppResult<bool> {
+/// The id of the course that is meant, if there is one.
+pub fn course_id(conn: &mut Conn, which: &Ref) -> AppResult<Option<Uuid>> {
     use crate::db::schema::courses;
-    let found = courses::table.filter(courses::id.eq(Id(id))).select(courses::id).first::<Uuid>(conn);
-    Ok(found.optional()?.is_some())
+    let mut query = courses::table.select(courses::id).into_boxed();
+    query = match which {
+        Ref::Id(id) => query.filter(courses::id.eq(Id(*id))),
+        Ref::External(external) => query.filter(courses::external_id.eq(external)),
+    };
+    Ok(query.first(conn).optional()?)
 }
 
 /// A stored grant: id, role, reach, what it reaches, since when.

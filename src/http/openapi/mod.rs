@@ -169,6 +169,32 @@ fn security_schemes() -> Value {
 /// What single operations can answer besides.
 const ALSO: [(&str, u16); 3] = [("get_league", 409), ("get_game_report", 409), ("set_game_preferences", 404)];
 
+/// Changes of what has no ETag of its own that anybody could have read.
+const UNTAGGED: [&str; 16] = [
+    "add_group_member",
+    "assign_goal",
+    "delete_client_secret",
+    "delete_evidence",
+    "delete_target",
+    "end_session",
+    "remove_group_member",
+    "remove_staff_member",
+    "remove_team_member",
+    "revoke_role",
+    "set_clock",
+    "set_game_preferences",
+    "set_staff_member",
+    "set_sync_settings",
+    "set_team_member",
+    "unassign_goal",
+];
+
+/// Whether a change honours `If-Match`.
+fn is_conditional(method: &str, operation: &Map<String, Value>) -> bool {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    matches!(method, "put" | "patch" | "delete") && !UNTAGGED.contains(&id)
+}
+
 /// Statuses that an operation can answer because of its method, path and security.
 ///
 /// SCIM has no 422: what is wrong with the input is a 400 there.
@@ -189,8 +215,11 @@ fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> V
     statuses.extend(ALSO.iter().filter(|(of, _)| id == Some(of)).map(|(_, status)| *status));
     match method {
         "post" => statuses.extend([400, 409, 422]),
-        "put" | "patch" | "delete" => statuses.extend([409, 412]),
+        "put" | "patch" | "delete" => statuses.push(409),
         _ => {}
+    }
+    if is_conditional(method, operation) {
+        statuses.push(412);
     }
     if scim::speaks_at(path) {
         statuses.iter_mut().filter(|status| **status == 422).for_each(|status| *status = 400);
@@ -210,7 +239,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if method == "post" && secured && !path.ends_with("/.search") {
         words.push("Takes `Idempotency-Key`.");
     }
-    if matches!(method, "put" | "patch" | "delete") && secured {
+    if is_conditional(method, operation) && secured {
         words.push("Honours `If-Match`.");
     }
     let tagged = has_etag(operation);

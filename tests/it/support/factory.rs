@@ -35,6 +35,20 @@ impl TestApp {
 
     /// A new machine client with these scopes, holding a token.
     pub fn machine(&self, scopes: &[&str]) -> Client {
+        self.machine_with(scopes, &[("grant_type", "client_credentials")])
+    }
+
+    /// A new machine client with these scopes, holding a token with which it acts as a user.
+    pub fn acting_through(&self, scopes: &[String], user: &str) -> Client {
+        let fields = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", user),
+            ("subject_token_type", "urn:cairn:params:oauth:token-type:user-id"),
+        ];
+        self.machine_with(&scopes.iter().map(String::as_str).collect::<Vec<_>>(), &fields)
+    }
+
+    fn machine_with(&self, scopes: &[&str], grant: &[(&str, &str)]) -> Client {
         let made = self
             .admin()
             .post(
@@ -44,7 +58,7 @@ impl TestApp {
             .expect(201);
         let (id, secret) =
             (made["client_id"].as_str().expect("an id"), made["client_secret"].as_str().expect("a secret"));
-        let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+        let fields = [grant, &[("client_id", id), ("client_secret", secret)]].concat();
         let token = self.anyone().form("/oauth/token", &fields, &[]).expect(200);
         self.with_token(token["access_token"].as_str().expect("a token"))
     }

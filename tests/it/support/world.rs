@@ -196,6 +196,11 @@ impl<'a> World<'a> {
         self.machines.borrow_mut().entry(scopes.to_vec()).or_insert_with(make).clone()
     }
 
+    /// A machine with every scope that acts as this user.
+    pub fn through_machine(&self, user: &str) -> Client {
+        self.app.acting_through(&self.scopes_without(None), user)
+    }
+
     /// Every scope but this one, as the document lists them.
     pub fn scopes_without(&self, without: Option<&str>) -> Vec<String> {
         let all = self.all_scopes.get_or_init(|| {

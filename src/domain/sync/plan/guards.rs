@@ -20,7 +20,7 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
         add("empty_list", "The list has no rows.".into());
     }
     let active = people.iter().filter(|p| p.profile.state != "left" && p.profile.external_id.is_some()).count();
-    let leaving = rows.iter().filter(|row| row.action == Action::Deactivate).count();
+    let leaving = rows.iter().filter(|row| row.action == Action::Deactivate && !row.conflicts()).count();
     if exceeds(leaving, active.max(1), options.max_deactivate_percent) {
         add(
             "too_many_deactivations",

@@ -16,14 +16,22 @@ struct Index<'a> {
     external: HashMap<&'a str, usize>,
     number: HashMap<&'a str, usize>,
     email: HashMap<String, usize>,
+    user_name: HashMap<&'a str, usize>,
 }
 
 impl<'a> Index<'a> {
     fn new(people: &'a [Person]) -> Self {
-        let mut index = Self { people, external: HashMap::new(), number: HashMap::new(), email: HashMap::new() };
+        let mut index = Self {
+            people,
+            external: HashMap::new(),
+            number: HashMap::new(),
+            email: HashMap::new(),
+            user_name: HashMap::new(),
+        };
         for (ix, person) in people.iter().enumerate() {
             index.external.extend(person.profile.external_id.as_deref().map(|id| (id, ix)));
             index.number.extend(person.profile.employee_number.as_deref().map(|number| (number, ix)));
+            index.user_name.extend(person.user_name.as_deref().map(|name| (name, ix)));
             index.email.insert(person.profile.email.to_lowercase(), ix);
         }
         index
@@ -40,6 +48,16 @@ impl<'a> Index<'a> {
                 || self.people.get(**ix).is_none_or(|person| !listed.contains(&person.id))
         };
         external.or_else(|| number().filter(free)).or_else(|| email().filter(free)).and_then(|ix| self.people.get(*ix))
+    }
+
+    /// Whether the e-mail that a row gives to somebody is another's name over SCIM.
+    fn is_anothers_name(&self, employee: &Employee, draft: &Draft<'_>) -> bool {
+        let Some(email) = employee.email.value().map(|email| email.to_lowercase()) else { return false };
+        if draft.person.is_some_and(|person| person.profile.email.to_lowercase() == email) {
+            return false;
+        }
+        let holder = self.user_name.get(email.as_str()).and_then(|ix| self.people.get(*ix));
+        holder.is_some_and(|person| person.id != draft.id && person.profile.email.to_lowercase() != email)
     }
 
     /// Those whose external ids stand in the list.
@@ -123,6 +141,7 @@ pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut ne
     twins(&mut drafts, "employee_number", |d| d.employee.employee_number.value().cloned());
     twins(&mut drafts, "email", |d| d.employee.email.value().map(|email| email.to_lowercase()));
     identify(&mut drafts, &index);
+    circles_of_faulty(&mut drafts, &index);
     managers(&mut drafts, &index);
     finish(&drafts, people, &mentioned, options)
 }
@@ -176,6 +195,9 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
                     }
                 }
             }
+        }
+        if index.is_anothers_name(employee, draft) {
+            draft.faults.push(RowFault::new("email", "taken", "Another user has this as userName over SCIM."));
         }
         for (column, other) in index.holders(employee, draft.id) {
             if !rows_of.get(&other.id).is_some_and(|row| gives_up(row, other, column)) {
@@ -254,6 +276,43 @@ fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
     }
 }
 
+/// Names circles of managers also to rows that are at fault already, so that one look finds everything. Rows that share an external id
+/// are one person here.
+fn circles_of_faulty(drafts: &mut [Draft<'_>], index: &Index<'_>) {
+    let mut in_list: HashMap<&str, Uuid> = HashMap::new();
+    for draft in drafts.iter() {
+        if let Some(external) = draft.employee.external_id.value() {
+            in_list.entry(external).or_insert(draft.id);
+        }
+    }
+    let one = |draft: &Draft<'_>| {
+        draft.employee.external_id.value().and_then(|id| in_list.get(id.as_str()).copied()).unwrap_or(draft.id)
+    };
+    let ids: Vec<Uuid> = drafts.iter().map(one).collect();
+    let mut edges: HashMap<Uuid, Uuid> =
+        index.people.iter().filter_map(|p| Some((p.id, p.profile.manager_id?))).collect();
+    let mut rows: HashMap<Uuid, Vec<i64>> = HashMap::new();
+    for (draft, id) in drafts.iter().zip(&ids) {
+        rows.entry(*id).or_default().push(draft.employee.row);
+        if let Given::Value(external) = &draft.employee.manager {
+            let known = || index.external.get(external.as_str()).and_then(|ix| index.people.get(*ix)).map(|p| p.id);
+            edges.extend(in_list.get(external.as_str()).copied().or_else(known).map(|manager| (*id, manager)));
+        }
+    }
+    let mut circles: HashMap<Uuid, Vec<i64>> = HashMap::new();
+    for cycle in manager_cycles(&edges) {
+        let mut members: Vec<i64> = cycle.iter().filter_map(|id| rows.get(id)).flatten().copied().collect();
+        members.sort_unstable();
+        circles.extend(cycle.into_iter().map(|id| (id, members.clone())));
+    }
+    for (draft, id) in drafts.iter_mut().zip(ids).filter(|(draft, _)| !draft.faults.is_empty()) {
+        if let Some(members) = circles.get(&id) {
+            let detail = format!("The managers of the rows {} go round in a circle.", list(members));
+            draft.faults.push(RowFault::new("manager_external_id", "manager_cycle", detail));
+        }
+    }
+}
+
 fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
     match given {
         Given::Absent => old.cloned(),
@@ -300,6 +359,12 @@ fn after(draft: &Draft<'_>) -> Profile {
     }
 }
 
+/// Why a row will not be applied though it is in order.
+fn locked(person: Option<&Person>) -> Vec<RowFault> {
+    let lock = person.and_then(|person| person.locked);
+    lock.map(|lock| RowFault::new("", "conflict", lock.reason())).into_iter().collect()
+}
+
 fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, options: &Options) -> Plan {
     let mut rows: Vec<PlannedRow> = Vec::new();
     let mut counts: BTreeMap<Action, u64> = Action::ALL.into_iter().map(|action| (action, 0)).collect();
@@ -337,7 +402,8 @@ fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, op
         };
         count(action);
         if action != Action::Unchanged {
-            rows.push(PlannedRow { action, user: Some(draft.id), after: Some(after), ..row });
+            let faults = locked(draft.person);
+            rows.push(PlannedRow { action, user: Some(draft.id), after: Some(after), faults, ..row });
         }
     }
     if options.deactivate_missing {
@@ -354,7 +420,7 @@ fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, op
                 before: Some(person.profile.clone()),
                 after: Some(Profile { state: "left".into(), ..person.profile.clone() }),
                 piece: 0,
-                faults: Vec::new(),
+                faults: locked(Some(person)),
             });
         }
     }

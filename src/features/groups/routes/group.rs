@@ -45,7 +45,7 @@ pub async fn list_groups(
 ) -> AppResult<Answer> {
     let page = query::page(filter.0.limit, filter.0.after.as_deref())?;
     let ctx = caller.0;
-    let rows = state.db.read(move |conn| service::list(conn, &ctx, &filter.0, &page)).await?;
+    let rows = state.db.read(move |conn| service::list(conn, &ctx, filter.0, &page)).await?;
     Answer::page(rows, &request)
 }
 

@@ -94,7 +94,7 @@ pub async fn replace_scim_group(
 
 /// Change a group over SCIM
 ///
-/// Understands what Okta and Microsoft Entra send. Members of a dynamic group follow from its condition and cannot be changed. Scope: `scim`. Role: admin.
+/// Understands what Okta and Microsoft Entra send. Taking out by value who is no member changes nothing. Members of a dynamic group follow from its condition and cannot be changed. Scope: `scim`. Role: admin.
 #[utoipa::path(tag = "scim", operation_id = "update_scim_group", params(("group_id" = Uuid, Path, description = "The group's id."), ShownQuery),
     request_body(content((ScimPatch = "application/scim+json"), (ScimPatch = "application/json"))),
     responses((status = 200, description = "The group as it is now.", body = ScimGroup, content_type = "application/scim+json", headers(("ETag" = String)))),

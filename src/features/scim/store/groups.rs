@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, EscapeExpressionMethods, ExpressionMethods, NullableExpressionMethods,
     QueryDsl, RunQueryDsl, SelectableHelper, TextExpressionMethods,
 };
 use uuid::Uuid;
 
+use super::users::DISPLAY_NAME;
 use super::{From, Key, Order, pattern};
 use crate::db::schema::{group_members, groups, users};
 use crate::db::types::{At, Id, SqlId, SqlInstant};
@@ -115,7 +116,6 @@ pub type SizeRow = (Uuid, i64, Option<DateTime<Utc>>);
 /// The sizes of these groups; those without members are missing.
 pub fn sizes(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<SizeRow>> {
     use diesel::dsl::count_star;
-    use diesel::sql_types::Nullable;
     let since = sql::<Nullable<SqlInstant>>("max(group_members.joined_at)");
     Ok(group_members::table
         .inner_join(users::table)
@@ -126,8 +126,8 @@ pub fn sizes(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<SizeRow>> {
         .load(conn)?)
 }
 
-/// A member: the group, the user, their names.
-pub type MemberRow = (Uuid, Uuid, String, String);
+/// A member: the group, the user, their display name and names.
+pub type MemberRow = (Uuid, Uuid, Option<String>, String, String);
 
 /// The members of these groups, in order of the users' making.
 pub fn members(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<MemberRow>> {
@@ -136,7 +136,13 @@ pub fn members(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<MemberRow>> {
         .filter(group_members::group_id.eq_any(of.iter().map(|id| Id(*id))))
         .filter(users::state.ne("left"))
         .order((group_members::group_id, group_members::user_id))
-        .select((group_members::group_id, users::id, users::given_name, users::family_name))
+        .select((
+            group_members::group_id,
+            users::id,
+            sql::<Nullable<Text>>(DISPLAY_NAME),
+            users::given_name,
+            users::family_name,
+        ))
         .load(conn)?)
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, EscapeExpressionMethods, ExpressionMethods, NullableExpressionMethods,
     OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper, TextExpressionMethods,
@@ -46,6 +46,9 @@ impl Row {
 }
 
 type Condition = Box<dyn BoxableExpression<users::table, MultiBackend, SqlType = Bool>>;
+
+/// What a user's document says of `displayName`; both databases read it so.
+pub const DISPLAY_NAME: &str = "users.scim_document ->> 'displayName'";
 
 const NAME: &str = "COALESCE(users.user_name_key, users.email_key)";
 
@@ -232,10 +235,10 @@ pub fn groups_of(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, Str
         .load(conn)?)
 }
 
-/// Names of these users.
-pub fn names(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, String, String)>> {
+/// Names of these users: id, display name of their own, given and family name.
+pub fn names(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Option<String>, String, String)>> {
     Ok(users::table
         .filter(users::id.eq_any(of.iter().map(|id| Id(*id))))
-        .select((users::id, users::given_name, users::family_name))
+        .select((users::id, sql::<Nullable<Text>>(DISPLAY_NAME), users::given_name, users::family_name))
         .load(conn)?)
 }

@@ -29,7 +29,7 @@ pub async fn create_user(
     };
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let user = service::create(conn, ctx, body.input, hash)?;
-        Ok(Answer::created(&format!("/v1/users/{}", user.id), &user)?.etag(user.version))
+        Ok(Answer::created(&format!("/v1/users/{}", user.id), &user)?.header("etag", &user.tag()))
     })
     .await
 }
@@ -68,7 +68,7 @@ pub async fn get_user(
 ) -> AppResult<Answer> {
     let ctx = caller.0;
     let user = state.db.read(move |conn| service::get(conn, &ctx, &user_id)).await?;
-    Ok(Answer::ok(&user)?.etag(user.version).unless_known(&conditions))
+    Ok(Answer::ok(&user)?.header("etag", &user.tag()).unless_known(&conditions))
 }
 
 /// Change a user
@@ -94,7 +94,7 @@ pub async fn update_user(
     };
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let user = service::update(conn, ctx, &user_id, body.input, hash, &conditions)?;
-        Ok(Answer::ok(&user)?.etag(user.version))
+        Ok(Answer::ok(&user)?.header("etag", &user.tag()))
     })
     .await
 }
@@ -129,7 +129,7 @@ pub async fn unlock_user(
 pub async fn get_me(caller: Caller<need::User>, state: Anyone, conditions: Conditions) -> AppResult<Answer> {
     let ctx = caller.0;
     let user = state.db.read(move |conn| service::me(conn, &ctx)).await?;
-    Ok(Answer::ok(&user)?.etag(user.version).unless_known(&conditions))
+    Ok(Answer::ok(&user)?.header("etag", &user.tag()).unless_known(&conditions))
 }
 
 /// Change my profile
@@ -159,7 +159,7 @@ pub async fn update_me(
     }
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let user = service::update_me(conn, ctx, body.input, hash, &conditions)?;
-        Ok(Answer::ok(&user)?.etag(user.version))
+        Ok(Answer::ok(&user)?.header("etag", &user.tag()))
     })
     .await
 }

@@ -1,0 +1,1 @@
+DROP INDEX sync_plan_rows_by_user;
