@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
 pub(super) use super::loading::load_many;
-pub use super::loading::{load, load_learner, outline};
+pub use super::loading::{load, load_all, load_learner, outline};
 use super::store::{self, EnrollmentRow};
 use super::{seats, settling};
 use crate::clock;
@@ -188,7 +188,7 @@ impl Loaded {
                 changes.chosen.iter().map(|c| (c.stage.clone(), c.branch.clone(), c.at, c.auto)).collect();
             store::insert_choices(conn, self.row.id, &rows)?;
         }
-        let proved = self.prove(conn, ctx, changes, &mut log)?;
+        let moved = self.prove(conn, ctx, changes, &mut log)?;
         let standing = self.standing(ctx);
         self.row.last_event_at = self.facts.last_event_at;
         if self.row.started_at.is_none() && !changes.started.is_empty() {
@@ -209,7 +209,7 @@ impl Loaded {
         let certificate_id = certificates.get(&self.row.id).copied();
         seats::promote_waiting(conn, ctx, &freed)?;
         self.keep();
-        settling::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
+        settling::refresh(conn, ctx, self.row.user_id, &moved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
     }
 
