@@ -135,6 +135,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Where the faults found so far are.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|fault| fault.pointer.as_str())
+    }
+
     /// The faults found so far.
     #[must_use]
     pub fn into_vec(self) -> Vec<Fault> {

@@ -1156,3 +1156,4 @@ diesel::allow_tables_to_appear_in_same_query!(competencies, users);
 diesel::allow_tables_to_appear_in_same_query!(mastery, users);
 diesel::allow_tables_to_appear_in_same_query!(competency_targets, users);
 diesel::allow_tables_to_appear_in_same_query!(goal_learners, group_members);
+diesel::allow_tables_to_appear_in_same_query!(goal_learners, group_paths);

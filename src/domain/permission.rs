@@ -400,7 +400,7 @@ impl Act {
             }
             Self::ReadMastery => rule(Some(Scope::CompetenciesRead), &[Instructor], true, true),
             Self::RecordEvidence => rule(Some(Scope::CompetenciesWrite), &[Instructor], false, false),
-            Self::ReadGoalLearners => rule(Some(Scope::CompetenciesRead), &[Instructor, Manager], false, false),
+            Self::ReadGoalLearners => rule(Some(Scope::CompetenciesRead), &[Instructor, Manager], false, true),
             Self::AssignGoal => rule(Some(Scope::CompetenciesWrite), &[Instructor], false, true),
             Self::CorrectGrade => rule(Some(Scope::AssessmentWrite), &[Instructor], false, false),
         }

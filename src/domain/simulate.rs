@@ -1,5 +1,7 @@
 //! Simulation: a hypothetical learner walks through an outline, step by step, and nothing is written.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use super::mastery::{Level, Method};
 use super::outline::{Compiled, Completion, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
 use super::quiz::{self, Counted};
+
+pub use self::check::check;
 
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -45,8 +49,9 @@ pub enum Step {
 pub struct QuizResult {
     /// The quiz.
     pub module: String,
-    /// The score in percent; 100 for passed and 0 for failed when absent.
+    /// The score in percent; 100 for passed and 0 for failed when absent. One that passes must reach the pass mark, one that fails must not.
     #[serde(default)]
+    #[schema(minimum = 0.0, maximum = 100.0)]
     pub score_percent: Option<f64>,
     /// What it proves of competencies that the quiz assesses, 0 to 1 by id; the score for those that are absent.
     #[serde(default)]
@@ -62,8 +67,9 @@ pub struct ProveStep {
     /// 0 to 1.
     #[schema(minimum = 0.0, maximum = 1.0)]
     pub score: f64,
-    /// How much it counts; 1 when absent.
+    /// How much it counts, 0.001 to 1,000; 1 when absent.
     #[serde(default)]
+    #[schema(minimum = 0.001, maximum = 1000.0)]
     pub weight: Option<f64>,
 }
 
@@ -334,7 +340,7 @@ impl<'a> Walker<'a> {
                 self.attempt_proving(self.ix(&result.module)?, score, &result.proves)
             }
             Step::Prove(step) => {
-                let weight = step.weight.filter(|weight| *weight > 0.0).unwrap_or(1.0);
+                let weight = step.weight.unwrap_or(1.0);
                 self.prove(Proof { competency: step.competency, score: step.score.clamp(0.0, 1.0), weight });
                 Ok(())
             }

@@ -72,7 +72,7 @@ both! {
         assert!(app.admin().all("/v1/frameworks").is_empty(), "nothing is written");
 
         let made = import(app, "application/json", "", &bytes).expect(200);
-        assert_eq!((&made["added"], &made["left_out"]), (&json!(3), &json!(["1 associations of type precedes"])));
+        assert_eq!((&made["added"], &made["left_out"]), (&json!(3), &json!(["1 CFDocument.adoptionStatus", "1 associations of type precedes"])));
         let id = made["framework"]["id"].as_str().unwrap().to_owned();
         assert_eq!(made["framework"]["source_version"], "1");
         let list = app.admin().all(&format!("/v1/competencies?framework_id={id}"));
@@ -134,7 +134,17 @@ both! {
         assert_eq!(faults, ["/rows/2/key", "/rows/2/title", "/rows/3/parent"]);
         let faults = import(app, "text/csv", "?title=Bad", "key,title,parent\na,A,b\nb,B,a\n".as_bytes()).faults();
         assert_eq!(faults, ["/rows/0/parent"]);
-        import(app, "application/json", "", b"{\"CFDocument\": {}}").problem(400, "malformed_request");
+        assert_eq!(import(app, "application/json", "", b"{\"CFDocument\": {\"uri\": 5}, \"CFItems\": [{}]}").faults(), [
+            "/CFDocument/identifier", "/CFDocument/uri", "/CFDocument/title", "/CFItems/0/identifier", "/CFItems/0/uri", "/CFItems/0/fullStatement"]);
+        let mut package = case();
+        package["CFItems"][0]["humanCodingScheme"] = json!("x".repeat(501));
+        package["CFAssociations"][2]["destinationNodeURI"]["identifier"] = json!("nowhere");
+        let faults = import(app, "application/json", "?method=magic", &serde_json::to_vec(&package).unwrap()).faults();
+        assert_eq!(faults, ["?method", "/CFItems/2/parent", "/CFItems/0"], "all at once, where they stand in the package");
+        assert_eq!(import(app, "application/json", "", &serde_json::to_vec(&json!([package["CFDocument"], [], []])).unwrap()).faults(), [""]);
+        assert_eq!(import(app, "text/csv", &format!("?title=ESCO&framework_id={id}"), b"key,title\n").faults(), ["/rows"], "nothing is retired");
+        assert_eq!(app.admin().all(&format!("/v1/competencies?framework_id={id}")).len(), 41);
+        import(app, "application/json", "", b"{").problem(400, "malformed_request");
         import(app, "application/xml", "", b"<x/>").problem(415, "unsupported_media_type");
         let missing = "?framework_id=0199c0de-0000-7000-8000-000000000001&title=x";
         import(app, "text/csv", missing, table(3).as_bytes()).problem(404, "not_found");
@@ -255,15 +265,97 @@ both! {
         let ada = app.user("ada");
         let prove = |id: &str, score: f64| app.admin().post(&format!("/v1/users/{}/evidence", ada.id()), json!({"competency_id": id, "score": score})).expect(201);
         prove(&ids[3], 0.9);
-        assert_eq!(mastery(&ada, ada.id(), &ids[1])["mastery"], 0.5);
+        assert_eq!(mastery(&ada, ada.id(), &ids[1])["mastery"], 0.4);
         assert_eq!(mastery(&ada, ada.id(), &ids[0])["mastery"], Value::Null, "one required child has none");
         prove(&ids[2], 0.85);
-        assert_eq!(mastery(&ada, ada.id(), &ids[0])["mastery"], 0.5);
+        assert_eq!(mastery(&ada, ada.id(), &ids[0])["mastery"], 0.4);
         prove(&ids[4], 0.8);
         let detail = mastery(&ada, ada.id(), &ids[0]);
         assert_eq!((&detail["mastery"], &detail["mastered"]), (&json!(0.85), &json!(true)));
-        assert_eq!(detail["formula"], "min(mastery of the required children); null while one has none");
+        assert_eq!(detail["formula"], "min(mastery of the required children, each stretched so that its own threshold falls on 0.8); null while one has none");
         assert_eq!(detail["children"].as_array().unwrap().len(), 2);
+    }
+
+    fn children_count_by_their_own_thresholds(app) {
+        let at = |n: f64| json!([{"name": "mastered", "at_least": n}]);
+        let (_, ids) = framework(app, json!([
+            {"key": "all", "title": "All", "rollup": "all_required"},
+            {"key": "a", "title": "A", "parent": "all", "method": "latest", "levels": at(0.5)}, {"key": "b", "title": "B", "parent": "all", "method": "latest", "levels": at(0.9)},
+            {"key": "sum", "title": "Sum", "rollup": {"points": {"needed": 5}}},
+            {"key": "four", "title": "Four", "parent": "sum", "method": "latest", "points": 4}, {"key": "one", "title": "One", "parent": "sum", "method": "latest", "points": 1}]));
+        let ada = app.user("ada");
+        let prove = |n: usize, score: f64| app.admin().post(&format!("/v1/users/{}/evidence", ada.id()), json!({"competency_id": ids[n], "score": score}));
+        let is = |n: usize| { let seen = mastery(&ada, ada.id(), &ids[n]); (seen["mastered"].clone(), seen["level"].clone()) };
+        let (yes, no) = ((json!(true), json!("mastered")), (json!(false), Value::Null));
+        for (a, b, expected) in [(0.6, 0.95, &yes), (0.85, 0.85, &no), (0.5, 0.9, &yes), (0.49, 1.0, &no)] {
+            prove(1, a).expect(201);
+            prove(2, b).expect(201);
+            assert_eq!(is(0), *expected, "{a} and {b}");
+        }
+        prove(4, 0.9).expect(201);
+        assert_eq!(is(3), no, "four of five points");
+        prove(5, 0.9).expect(201);
+        assert_eq!((is(3), mastery(&ada, ada.id(), &ids[3])["mastery"].clone()), (yes, json!(1.0)));
+        // What rolls up takes no evidence of its own, and who left leaves none.
+        assert_eq!(prove(0, 1.0).faults(), ["/competency_id"]);
+        app.admin().patch(&format!("/v1/users/{}", ada.id()), json!({"state": "left"})).expect(200);
+        prove(1, 1.0).problem(409, "wrong_state");
+    }
+
+    fn a_right_in_one_course_reaches_what_it_is_about(app) {
+        let (_, ids) = framework(app, json!([{"key": "own", "title": "Own"}, {"key": "aim", "title": "Aim"}, {"key": "foreign", "title": "Foreign"}]));
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&ids[0]], json!({}))])]}));
+        app.admin().put(&format!("/v1/courses/{course}/targets/{}", ids[1]), json!({"at_least": 0.5})).expect(200);
+        let (ada, teacher) = (app.user("ada"), app.user("teacher"));
+        app.admin().put(&format!("/v1/courses/{course}/staff/{}", teacher.id()), json!({"role": "instructor"})).ok();
+        ada.enroll(&course);
+        let get = |who: &Client, id: &str| who.get(&format!("/v1/users/{}/mastery/{id}?course_id={course}", ada.id()));
+        let post = |who: &Client, id: &str| who.post(&format!("/v1/users/{}/evidence", ada.id()), json!({"competency_id": id, "score": 1, "course_id": course}));
+        for id in &ids[..2] {
+            post(&teacher, id).expect(201);
+            get(&teacher, id).expect(200);
+        }
+        assert_eq!(post(&teacher, &ids[2]).faults(), ["/competency_id"]);
+        get(&teacher, &ids[2]).problem(404, "not_found");
+        for who in [app.admin(), &app.staff("instructor")] {
+            post(who, &ids[2]).expect(201);
+            get(who, &ids[2]).expect(200);
+        }
+        get(&ada, &ids[2]).expect(200);
+        let nobody = "0199c0de-0000-7000-8000-000000000001";
+        assert_eq!(app.admin().get(&format!("/v1/courses/{course}/mastery?framework_id={nobody}&group_id={nobody}")).faults(), ["?group_id", "?framework_id"]);
+    }
+
+    fn managers_see_which_of_their_people_have_a_goal(app) {
+        let c = competency(app, "highest");
+        let goal = app.admin().post("/v1/goals", json!({"title": "Lead", "requirements": [{"competency_id": c, "at_least": 0.5}]})).expect(201).id();
+        let boss = app.user("boss");
+        let ada = app.user_with("ada", json!({"manager_id": boss.id()}));
+        let below = app.user_with("below", json!({"manager_id": ada.id()}));
+        let other = app.user("other");
+        for who in [&boss, &ada, &below, &other] {
+            app.admin().put(&format!("/v1/goals/{goal}/learners/{}", who.id()), json!({})).expect(200);
+        }
+        let path = format!("/v1/goals/{goal}/learners");
+        let seen = |who: &Client| { let mut ids: Vec<String> = who.all(&path).iter().map(|l| l["user_id"].as_str().unwrap().to_owned()).collect(); ids.sort(); ids };
+        let sorted = |list: &[&Client]| { let mut ids: Vec<String> = list.iter().map(|who| who.id().to_owned()).collect(); ids.sort(); ids };
+        assert_eq!(seen(&boss), sorted(&[&ada, &below]));
+        assert_eq!(seen(&ada), sorted(&[&below]));
+        assert_eq!(seen(app.admin()).len(), 4);
+        assert_eq!(seen(&app.staff("instructor")).len(), 4);
+        other.get(&path).problem(403, "forbidden");
+    }
+
+    fn all_faults_of_a_call_are_named_at_once(app) {
+        let nobody = "0199c0de-0000-7000-8000-000000000001";
+        let c = competency(app, "highest");
+        let bad = json!({"title": "", "competencies": [{"key": "a", "title": "A", "parent": "nowhere"}, {"key": "a", "title": "", "method": "magic"}]});
+        assert_eq!(app.admin().post("/v1/frameworks", bad).faults(), [
+            "/title", "/competencies/1/title", "/competencies/1/method", "/competencies/1/key", "/competencies/0/parent"]);
+        let bad = json!({"title": "", "requirements": [{"competency_id": nobody, "at_least": 0.5}, {"competency_id": c, "at_least": 7}]});
+        assert_eq!(app.admin().post("/v1/goals", bad).faults(), ["/title", "/requirements/1/at_least", "/requirements/0/competency_id"]);
+        let bad = json!({"title": "", "points": -1, "method": "magic", "parent_id": c});
+        assert_eq!(app.admin().patch(&format!("/v1/competencies/{c}"), bad).faults(), ["/title", "/points", "/method", "/parent_id"]);
     }
 
     fn people_judge_within_their_rights(app) {

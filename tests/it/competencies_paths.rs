@@ -215,8 +215,8 @@ both! {
         let proof = |id: &str, score: f64| json!({"prove": {"competency": id, "score": score}});
         let script = json!({"revision": 1, "steps": [proof(x, 0.9), proof(side, 0.9), proof(y, 0.95)]});
         let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), script).expect(200);
-        assert_eq!(out["steps"][0]["mastery"], json!({x.as_str(): 0.9, mid.as_str(): 0.5}));
-        assert_eq!(out["steps"][1]["mastery"], json!({side.as_str(): 0.9, top.as_str(): 0.5}));
+        assert_eq!(out["steps"][0]["mastery"], json!({x.as_str(): 0.9, mid.as_str(): 0.4}));
+        assert_eq!(out["steps"][1]["mastery"], json!({side.as_str(): 0.9, top.as_str(): 0.4}));
         assert_eq!((&out["steps"][2]["mastery"][top], &out["steps"][2]["opened"]), (&json!(0.9), &json!(["more"])));
         let knows = json!({"revision": 1, "learner": {"mastery": {top.as_str(): 0.9}}, "steps": [proof(x, 0.1)]});
         let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), knows).expect(200);
@@ -234,7 +234,7 @@ both! {
         prove(y);
         assert_eq!(access(&ada, &e, "more")["state"], "available");
         let past = ada.get(&format!("/v1/enrollments/{e}/modules/more/access?as_of={then}")).expect(200);
-        assert_eq!((&past["state"], &past["reasons"][0]["actual"]["mastery"]), (&json!("hidden"), &json!(0.5)));
+        assert_eq!((&past["state"], &past["reasons"][0]["actual"]["mastery"]), (&json!("hidden"), &json!(0.4)));
         let today = ada.get(&format!("/v1/enrollments/{e}/modules/more/access?as_of={}", now())).expect(200);
         assert_eq!(today["state"], "available");
     }
@@ -273,6 +273,75 @@ both! {
         assert!(app.admin().get(&format!("/v1/certificates/{certificate}")).expect(200)["revoked_at"].is_null());
         assert_eq!(mastery(&ada, ada.id(), &c)["mastery"], 0.9);
         assert_eq!(told(app, "competency.mastered").len(), 2);
+    }
+
+    fn a_correction_elsewhere_takes_back_what_was_completed_on_it(app) {
+        let k = competency(app, "highest");
+        let proving = json!({"stages": [sequence("s", "linear", vec![assessing("q", "core", &[&k], json!({"pass_percent": 50})), article("rest")])]});
+        let first = app.course("linear_autoplay", &proving);
+        let hurdle = quiz("h", "hurdle", json!({}));
+        let outline = json!({"stages": [sequence("s", "linear", vec![
+            article("a"), with(hurdle, json!({"waive_when": {"competency": {"id": k, "at_least": 0.8}}})), article("z")])]});
+        let second = app.course_with(json!({"title": "B", "style": "linear_hurdles", "issues_certificate": true}), &outline);
+        let record = |who: &Client, score: f64| app.admin().post(&format!("/v1/users/{}/evidence", who.id()), json!({"competency_id": k, "score": score})).expect(201).id();
+        for what in ["deleted", "corrected", "evidence"] {
+            let ada = app.user("ada");
+            let attempt = if what == "evidence" { record(&ada, 0.9) } else { let e = ada.enroll(&first); ada.attempt(&e, "q", &right()).id() };
+            let e = ada.enroll(&second);
+            ada.open(&e, "a").expect(200);
+            let done = ada.open(&e, "z").expect(200);
+            assert_eq!(done["enrollment"]["status"], "completed");
+            let certificate = done["certificate_id"].as_str().unwrap().to_owned();
+            // What comes later and is worse is no correction.
+            record(&ada, 0.1);
+            let revoked = || app.admin().get(&format!("/v1/certificates/{certificate}")).expect(200)["revoked_at"].is_string();
+            assert_eq!((&ada.get(&format!("/v1/enrollments/{e}")).expect(200)["status"], revoked()), (&json!("completed"), false));
+            match what {
+                "deleted" => app.admin().delete(&format!("/v1/attempts/{attempt}")).expect(204),
+                "corrected" => app.admin().patch(&format!("/v1/attempts/{attempt}"), json!({"score_percent": 0, "reason": "Copied."})).expect(200),
+                _ => app.admin().delete(&format!("/v1/evidence/{attempt}")).expect(204),
+            };
+            let seen = ada.get(&format!("/v1/enrollments/{e}")).expect(200);
+            assert_eq!((&seen["status"], &seen["completed_at"], &seen["progress"]["percent"], revoked()), (&json!("active"), &Value::Null, &json!(66.67), true), "{what}");
+            assert_eq!(ada.get(&format!("/v1/enrollments/{e}/next")).expect(200)["items"][0]["module"], "h");
+            record(&ada, 0.95);
+            assert_eq!((&ada.get(&format!("/v1/enrollments/{e}")).expect(200)["status"], revoked()), (&json!("completed"), false), "proved again");
+        }
+        let reopened = told(app, "enrollment.reopened");
+        assert_eq!(reopened.len(), 3);
+        assert!(reopened.iter().all(|data| data["undoes"].as_array().unwrap().len() == 1));
+        // One who enrolled again is not sent back to the old enrollment; a correction upwards sends nobody back.
+        let bob = app.user("bob");
+        let proof = record(&bob, 0.9);
+        let e = bob.enroll(&second);
+        bob.open(&e, "a").expect(200);
+        bob.open(&e, "z").expect(200);
+        bob.enroll(&second);
+        app.admin().delete(&format!("/v1/evidence/{proof}")).expect(204);
+        assert_eq!(bob.get(&format!("/v1/enrollments/{e}")).expect(200)["status"], "completed");
+    }
+
+    fn a_lock_of_mastery_names_what_opens_it(app) {
+        let k = competency(app, "latest");
+        let asks = json!({"when": {"competency": {"id": k, "at_least": 0.8}}});
+        let outline = json!({"stages": [sequence("s", "linear", vec![
+            pair("dg", "core", &k, 50), with(pair("own", "core", &k, 50), asks),
+            with(with(article("secret"), json!({"competencies": [{"id": k}]})), json!({"when": {"attribute": {"name": "n", "op": "exists"}}, "unmet": "hide"}))])]});
+        let course = app.course("dynamic_branching", &outline);
+        app.admin().put(&format!("/v1/courses/{course}/targets/{k}"), json!({"at_least": 0.8, "due_days": 1})).expect(200);
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        ada.attempt(&e, "dg", &answers(1));
+        let own = access(&ada, &e, "own");
+        assert_eq!((&own["state"], &own["actions"]), (&json!("locked"), &json!([{"do": "retake_module", "module": "dg"}])));
+        let next = ada.get(&format!("/v1/enrollments/{e}/next")).expect(200);
+        assert_eq!(next["items"], json!([{"module": "dg", "reason": "remedial", "autoplay": false}]));
+        let own = ada.get(&format!("/v1/enrollments/{e}/targets")).expect(200)["items"][0].clone();
+        assert_eq!(own["suggested_modules"], json!(["dg"]), "neither what is hidden nor what this very competency opens");
+        app.advance(2 * DAY);
+        assert_eq!(app.admin().all(&format!("/v1/courses/{course}/behind"))[0]["suggested_modules"], json!(["dg"]));
+        ada.attempt(&e, "dg", &answers(2));
+        assert_eq!(access(&ada, &e, "own")["state"], "available");
     }
 
     fn a_correction_of_earlier_work_does_not_count_as_the_latest(app) {
@@ -410,7 +479,13 @@ both! {
         let out = app.admin().post(&format!("/v1/courses/{course}/simulate"), expert).expect(200);
         assert_eq!((&out["states"]["lesson"], &out["states"]["help"]), (&json!("waived"), &json!("hidden")));
         let unknown = json!({"steps": [{"prove": {"competency": "0199c0de-0000-7000-8000-000000000001", "score": 1}}]});
-        assert_eq!(app.admin().post(&format!("/v1/courses/{course}/simulate"), unknown).faults(), ["/steps"]);
+        assert_eq!(app.admin().post(&format!("/v1/courses/{course}/simulate"), unknown).faults(), ["/steps/0/prove/competency"]);
+        let nonsense = json!({"revision": 1, "learner": {"mastery": {basics.as_str(): 3}}, "steps": [
+            {"prove": {"competency": basics, "score": 2, "weight": -3}}, {"pass": {"module": "check", "score_percent": 500, "proves": {basics.as_str(): 7}}},
+            {"fail": {"module": "check", "score_percent": 100}}]});
+        assert_eq!(app.admin().post(&format!("/v1/courses/{course}/simulate"), nonsense).faults(), [
+            format!("/learner/mastery/{basics}"), "/steps/0/prove/score".into(), "/steps/0/prove/weight".into(), "/steps/1/pass/score_percent".into(),
+            format!("/steps/1/pass/proves/{basics}"), format!("/steps/1/pass/proves/{basics}"), "/steps/2/fail/score_percent".into()]);
         let after = app.state.db.read_here(|conn| Ok(events::table.count().get_result::<i64>(conn)?)).unwrap();
         assert_eq!(before, after);
     }
@@ -441,6 +516,8 @@ both! {
         assert_eq!(ada.post(&path(&a), json!({"module": "drill", "item": "none", "answer": 1})).faults(), ["/item"]);
         assert_eq!(ada.post(&path(&a), json!({"module": "drill", "item": "easy", "answer": "x"})).faults(), ["/answer"]);
         bob.get(&path(&a)).problem(404, "not_found");
+        let nobody = "0199c0de-0000-7000-8000-000000000001";
+        assert_eq!(ada.get(&format!("{}?module=none&competency_id={nobody}", path(&a))).faults(), ["?module", "?competency_id"]);
         let none = ada.get(&format!("{}?module=exam", path(&a))).expect(200);
         assert_eq!((&none["item"], &none["module"]), (&Value::Null, &Value::Null));
     }

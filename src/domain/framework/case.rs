@@ -1,31 +1,38 @@
 //! CASE packages (1EdTech Competencies and Academic Standards Exchange 1.0 and 1.1): in and out.
 //!
-//! Read is what makes the tree; what else a package says is passed over, because the standard lets senders extend it.
+//! Read is what makes the tree; what else a package says is passed over, because the standard lets senders extend it, and named.
+
+mod parse;
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Draft, DraftCompetency};
+
+pub use self::parse::parse;
 
 const CHILD_OF: &str = "isChildOf";
 
 /// A CASE package.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Package {
     /// The framework.
     #[serde(rename = "CFDocument")]
     pub document: Document,
     /// Its competencies.
-    #[serde(rename = "CFItems", default)]
+    #[serde(rename = "CFItems")]
     pub items: Vec<Item>,
     /// How they hang together.
-    #[serde(rename = "CFAssociations", default)]
+    #[serde(rename = "CFAssociations")]
     pub associations: Vec<Association>,
+    /// How often it says what Cairn does not keep.
+    #[serde(skip)]
+    pub passed_over: BTreeMap<String, usize>,
 }
 
 /// A framework in CASE.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
     /// Its id.
@@ -33,20 +40,20 @@ pub struct Document {
     /// Where it is published.
     pub uri: String,
     /// Who made it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
     /// What it is called.
     pub title: String,
     /// Its version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// When it was last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_change_date_time: Option<String>,
 }
 
 /// A competency in CASE.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     /// Its id.
@@ -56,21 +63,21 @@ pub struct Item {
     /// What it says.
     pub full_statement: String,
     /// The same, shorter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub abbreviated_statement: Option<String>,
     /// The code by which people know it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub human_coding_scheme: Option<String>,
     /// What kind of entry it is.
-    #[serde(rename = "CFItemType", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "CFItemType", skip_serializing_if = "Option::is_none")]
     pub item_type: Option<String>,
     /// When it was last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_change_date_time: Option<String>,
 }
 
 /// A link between two nodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Association {
     /// Its id.
@@ -80,7 +87,7 @@ pub struct Association {
     /// What kind of link it is.
     pub association_type: String,
     /// Place among the siblings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_number: Option<i64>,
     /// From here.
     #[serde(rename = "originNodeURI")]
@@ -89,12 +96,12 @@ pub struct Association {
     #[serde(rename = "destinationNodeURI")]
     pub destination: Node,
     /// When it was last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_change_date_time: Option<String>,
 }
 
 /// A reference to a node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Node {
     /// What it is called.
     pub title: String,
@@ -109,7 +116,7 @@ pub struct Node {
 pub fn read(package: &Package) -> Draft {
     let document = &package.document;
     let mut parents: HashMap<&str, (&str, i64)> = HashMap::with_capacity(package.items.len());
-    let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
+    let mut left_out = package.passed_over.clone();
     for link in &package.associations {
         if link.association_type != CHILD_OF {
             *left_out.entry(format!("associations of type {}", link.association_type)).or_default() += 1;
@@ -122,9 +129,10 @@ pub fn read(package: &Package) -> Draft {
             parents.insert(&link.origin.identifier, place);
         }
     }
-    let mut items: Vec<_> = package.items.iter().collect();
-    items.sort_by_key(|item| parents.get(item.identifier.as_str()).map_or(i64::MAX, |(_, sequence)| *sequence));
-    let competencies = items.into_iter().map(|item| DraftCompetency {
+    let mut items: Vec<_> = package.items.iter().enumerate().collect();
+    items.sort_by_key(|(_, item)| parents.get(item.identifier.as_str()).map_or(i64::MAX, |(_, sequence)| *sequence));
+    let places = items.iter().map(|(place, _)| *place).collect();
+    let competencies = items.into_iter().map(|(_, item)| DraftCompetency {
         key: item.identifier.clone(),
         title: item.abbreviated_statement.clone().unwrap_or_else(|| item.full_statement.clone()),
         parent: parents
@@ -141,6 +149,7 @@ pub fn read(package: &Package) -> Draft {
         creator: document.creator.clone(),
         version: document.version.clone(),
         competencies: competencies.collect(),
+        places,
         left_out: left_out.into_iter().map(|(what, n)| format!("{n} {what}")).collect(),
     }
 }
@@ -183,7 +192,8 @@ pub fn write(draft: &Draft, id: &str, base: &str, changed: &str) -> Package {
         destination: c.parent.as_deref().and_then(|p| nodes.get(p)).unwrap_or(&root).clone(),
         last_change_date_time: changed.clone(),
     });
-    Package { document, items: items.collect(), associations: associations.collect() }
+    let (items, associations) = (items.collect(), associations.collect());
+    Package { document, items, associations, passed_over: BTreeMap::new() }
 }
 
 #[cfg(test)]
@@ -200,16 +210,21 @@ mod tests {
             json!({"identifier": "l", "uri": "u", "associationType": kind, "sequenceNumber": n,
                 "originNodeURI": node(from), "destinationNodeURI": node(to)})
         };
-        serde_json::from_value(json!({
-            "CFDocument": {"identifier": "doc", "uri": "u", "title": "Care", "creator": "A school"},
+        of(&json!({
+            "CFDocument": {"identifier": "doc", "adoptionStatus": "Adopted", "officialSourceURL": null, "uri": "u", "title": "Care", "creator": "A school"},
             "CFItems": [item("b"), item("a"), item("c")],
             "CFAssociations": [
                 link("a", "doc", CHILD_OF, 1), link("b", "doc", CHILD_OF, 2), link("c", "a", CHILD_OF, 3),
                 link("c", "b", CHILD_OF, 4), link("b", "a", "precedes", 1)
             ],
-            "CFDefinitions": {}
+            "CFDefinitions": {"CFItemTypes": [], "CFSubjects": [{"identifier": "s"}]}, "CFRubrics": []
         }))
-        .unwrap()
+    }
+
+    fn of(value: &serde_json::Value) -> Package {
+        let (package, faults) = parse(value);
+        assert!(faults.is_empty(), "{faults:?}");
+        package
     }
 
     #[test]
@@ -217,7 +232,15 @@ mod tests {
         let draft = read(&package());
         let tree: Vec<_> = draft.competencies.iter().map(|c| (c.key.as_str(), c.parent.as_deref())).collect();
         assert_eq!(tree, [("a", None), ("b", None), ("c", Some("a"))]);
-        assert_eq!(draft.left_out, ["1 associations of type precedes", "1 further parents of a competency"]);
+        let kept_not = [
+            "1 CFDefinitions.CFSubjects",
+            "1 CFDocument.adoptionStatus",
+            "3 CFItems.notes",
+            "1 associations of type precedes",
+            "1 further parents of a competency",
+        ];
+        assert_eq!(draft.left_out, kept_not);
+        assert_eq!(draft.places, [1, 0, 2], "where each stands in the package");
         assert!(draft.check("/CFItems").is_empty());
     }
 
@@ -225,9 +248,34 @@ mod tests {
     fn what_is_written_reads_back_the_same() {
         let mut draft = read(&package());
         draft.left_out.clear();
+        draft.places = vec![0, 1, 2];
         draft.competencies[0].description = Some("All of it".to_owned());
         let written = write(&draft, "doc", "https://lms.example/ims/case/v1p0", "2026-01-01T00:00:00Z");
         let text = serde_json::to_string(&written).unwrap();
-        assert_eq!(read(&serde_json::from_str(&text).unwrap()), draft);
+        assert_eq!(read(&of(&serde_json::from_str(&text).unwrap())), draft);
+    }
+
+    #[test]
+    fn every_fault_of_a_package_is_named() {
+        let pointers =
+            |value: serde_json::Value| parse(&value).1.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>();
+        assert_eq!(pointers(json!([{}, [], []])), [""]);
+        assert_eq!(pointers(json!({"CFItems": 5})), ["/CFDocument", "/CFItems"]);
+        let package = json!({"CFDocument": {"identifier": 5, "uri": "u", "version": []}, "CFItems": [{"uri": "u", "fullStatement": "x"}, []],
+            "CFAssociations": [{"identifier": "a", "uri": "u", "associationType": "isChildOf", "sequenceNumber": "1", "originNodeURI": {"title": "t"}}]});
+        assert_eq!(
+            pointers(package),
+            [
+                "/CFDocument/identifier",
+                "/CFDocument/title",
+                "/CFDocument/version",
+                "/CFItems/0/identifier",
+                "/CFItems/1",
+                "/CFAssociations/0/sequenceNumber",
+                "/CFAssociations/0/originNodeURI/identifier",
+                "/CFAssociations/0/originNodeURI/uri",
+                "/CFAssociations/0/destinationNodeURI"
+            ]
+        );
     }
 }

@@ -37,16 +37,25 @@ pub struct Draft {
     pub version: Option<String>,
     /// In the order in which they are shown.
     pub competencies: Vec<DraftCompetency>,
+    /// Where each of them stands in the input; empty when they stand there in this order.
+    pub places: Vec<usize>,
     /// What the format says and Cairn does not keep, for whoever imports to read.
     pub left_out: Vec<String>,
 }
 
 impl Draft {
+    /// Where a competency stands in the input.
+    #[must_use]
+    pub fn place(&self, n: usize) -> usize {
+        self.places.get(n).copied().unwrap_or(n)
+    }
+
     /// Checks that the competencies form a tree; `list` is where they stand in the input. Names all faults.
     #[must_use]
     pub fn check(&self, list: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |n: usize, field: &str, detail: String| {
+            let n = self.place(n);
             faults.push(Fault { pointer: format!("{list}/{n}/{field}"), detail });
         };
         let mut parents: HashMap<&str, Option<&str>> = HashMap::with_capacity(self.competencies.len());

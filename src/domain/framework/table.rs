@@ -5,11 +5,10 @@ use super::{Draft, DraftCompetency};
 
 const COLUMNS: [&str; 6] = ["key", "title", "parent", "kind", "description", "code"];
 
-/// Reads the rows of a table, already cut into cells.
-///
-/// # Errors
-/// All faults: a column missing, unknown or twice; a row with more or fewer cells than the header.
-pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> Result<Draft, Vec<Fault>> {
+/// Reads the rows of a table, already cut into cells, with every fault: a column missing, unknown or twice; a row with more or fewer
+/// cells than the header.
+#[must_use]
+pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> (Draft, Vec<Fault>) {
     let mut faults = Vec::new();
     for (n, name) in header.iter().enumerate() {
         let detail = if !COLUMNS.contains(&name.as_str()) {
@@ -27,6 +26,7 @@ pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> Result<Draf
         }
     }
     let mut competencies = Vec::with_capacity(rows.len());
+    let mut places = Vec::with_capacity(rows.len());
     for (n, row) in rows.iter().enumerate() {
         if row.len() != header.len() {
             let detail = format!("The row has {} cells, the header {}.", row.len(), header.len());
@@ -46,12 +46,9 @@ pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> Result<Draf
             }
         }
         competencies.push(competency);
+        places.push(n);
     }
-    if faults.is_empty() {
-        Ok(Draft { title: title.to_owned(), competencies, ..Draft::default() })
-    } else {
-        Err(faults)
-    }
+    (Draft { title: title.to_owned(), competencies, places, ..Draft::default() }, faults)
 }
 
 #[cfg(test)]
@@ -65,7 +62,8 @@ mod tests {
     #[test]
     fn rows_become_competencies_and_empty_cells_nothing() {
         let rows = [cells("k1,Hygiene,,category"), cells("k2,Wash hands,k1,skill")];
-        let draft = read("Care", &cells("key,title,parent,kind"), &rows).unwrap();
+        let (draft, faults) = read("Care", &cells("key,title,parent,kind"), &rows);
+        assert!(faults.is_empty());
         assert_eq!(draft.competencies[0].parent, None);
         assert_eq!(draft.competencies[1].parent.as_deref(), Some("k1"));
         assert_eq!(draft.competencies[1].kind.as_deref(), Some("skill"));
@@ -74,7 +72,7 @@ mod tests {
 
     #[test]
     fn all_faults_of_a_table_are_named() {
-        let faults = read("Care", &cells("key,colour,key"), &[cells("a,b")]).unwrap_err();
+        let (_, faults) = read("Care", &cells("key,colour,key"), &[cells("a,b")]);
         let pointers: Vec<_> = faults.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(pointers, ["/header/1", "/header/2", "/header", "/rows/0"]);
     }

@@ -144,7 +144,8 @@ impl Book {
         let mut parents: Vec<Uuid> = parents.into_iter().collect();
         parents.sort_by_cached_key(|id| std::cmp::Reverse(self.above(*id).count()));
         for id in parents {
-            if let Some(Rule::Below(rollup)) = self.entries.get(&id).map(|entry| entry.rule) {
+            let entry = self.entries.get(&id).map(|entry| (entry.rule, entry.at_least));
+            if let Some((Rule::Below(rollup), at_least)) = entry {
                 let children: Vec<Child> = self
                     .below(id)
                     .map(|child| Child {
@@ -154,7 +155,7 @@ impl Book {
                         at_least: child.at_least,
                     })
                     .collect();
-                self.set(id, rollup.mastery(&children));
+                self.set(id, rollup.mastery(&children, at_least));
                 reckoned.push(id);
             }
         }
@@ -214,8 +215,8 @@ mod tests {
     #[test]
     fn what_is_proved_below_is_reckoned_to_the_top() {
         let mut book = tree();
-        assert_eq!(prove(&mut book, 4, 0.9), [(id(4), Some(0.9)), (id(2), Some(0.5))]);
-        assert_eq!(prove(&mut book, 3, 0.85), [(id(3), Some(0.85)), (id(1), Some(0.5))]);
+        assert_eq!(prove(&mut book, 4, 0.9), [(id(4), Some(0.9)), (id(2), Some(0.4))]);
+        assert_eq!(prove(&mut book, 3, 0.85), [(id(3), Some(0.85)), (id(1), Some(0.4))]);
         assert_eq!(prove(&mut book, 5, 0.8), [(id(5), Some(0.8)), (id(2), Some(1.0)), (id(1), Some(0.85))]);
         assert_eq!(prove(&mut book, 5, 0.1), [], "nothing changed");
         assert_eq!(prove(&mut book, 9, 1.0), [], "not in the book");

@@ -557,7 +557,7 @@ impl<'a> Engine<'a> {
             // A share that only rounds to 100 is not complete.
             (false, true) => ((done / total * 10_000.0).round() / 100.0).min(99.99),
         };
-        Standing {
+        let mut standing = Standing {
             modules: self.states,
             counts: self.counts,
             stages: self.stages,
@@ -566,7 +566,12 @@ impl<'a> Engine<'a> {
             complete,
             next: self.next,
             auto_choices: self.auto_choices,
+        };
+        if !complete && standing.next.is_empty() && self.env.facts.closed.is_none() {
+            let again = |module| NextStep::Module { module, reason: NextReason::Remedial, autoplay: false };
+            standing.next = super::reasons::again(self.env, &standing).into_iter().map(again).collect();
         }
+        standing
     }
 }
 

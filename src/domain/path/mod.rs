@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::engine::{AutoChoice, Standing, fulfilled, standing};
-pub use self::reasons::{Access, Action, access};
+pub use self::reasons::{Access, Action, access, suggestions};
 pub use self::view::{BranchPath, ModulePath, Path, StagePath, evaluate};
 
 /// How a stage, branch or module stands.

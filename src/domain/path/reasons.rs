@@ -1,6 +1,7 @@
 //! Why a module is locked, what opens it, and when it opens by itself.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::domain::condition::{
     CertificateLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf, Reason,
 };
 use crate::domain::facts::{Facts, Instant, ModuleRecord};
-use crate::domain::mastery::coverage::suggest;
+use crate::domain::mastery::coverage::{Touch, suggest};
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
 };
@@ -134,15 +135,18 @@ fn toward(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
     }
 }
 
+/// Whether no attempts at a quiz are left.
+fn used_up(env: Env<'_>, ix: ModuleIx) -> bool {
+    let limit = env.outline.module(ix).quiz().map_or(0, |quiz| quiz.max_attempts);
+    let used = |record: &ModuleRecord| record.attempts >= limit.saturating_add(record.extra_attempts);
+    limit > 0 && env.facts.record(ix).is_some_and(used)
+}
+
 /// Another attempt at a quiz, or its first; whoever has none left can only ask.
 fn attempt(env: Env<'_>, key: &str, first: &'static str, found: &mut Collected) {
     let record = env.outline.ix(key).and_then(|ix| env.facts.record(ix).map(|record| (ix, record)));
-    let used_up = |ix: ModuleIx, attempts: u32, extra: u32| {
-        let limit = env.outline.module(ix).quiz().map_or(0, |quiz| quiz.max_attempts);
-        limit > 0 && attempts >= limit.saturating_add(extra)
-    };
     found.act(match record {
-        Some((ix, record)) if used_up(ix, record.attempts, record.extra_attempts) => Action::on("ask_instructor", key),
+        Some((ix, _)) if used_up(env, ix) => Action::on("ask_instructor", key),
         Some((_, record)) if record.attempts > 0 => Action::on("retake_module", key),
         _ => Action::on(first, key),
     });
@@ -169,7 +173,7 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
     around(env, standing, ix, &mut found);
     if let Some(when) = module.when.as_ref().filter(|when| !when.met(env)) {
         found.reasons.push(when.explain(env));
-        when_actions(env, when, &mut found);
+        when_actions(Asked { env, standing, waiting: ix..ix.saturating_add(1) }, when, &mut found);
         found.not_before(when.opens_at(env));
     }
     if let Some(at) = release_at(env, ix).filter(|at| *at > env.now) {
@@ -204,6 +208,54 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
     }
     let opens_at = found.opens_at.filter(|at| *at > env.now && !found.reasons.is_empty());
     Access { state, reasons: found.reasons, actions: found.actions, opens_at }
+}
+
+/// What can be done now, though it was done before, to open what the course waits for: of use when nothing else is left to do.
+pub(super) fn again(env: Env<'_>, standing: &Standing) -> Vec<String> {
+    let waits = |ix: &ModuleIx| standing.of(*ix) == State::Locked && standing.counts.get(*ix) == Some(&true);
+    let mut keys: Vec<String> = Vec::new();
+    for action in (0..env.outline.module_count()).filter(waits).flat_map(|ix| explain(env, standing, ix).actions) {
+        let open = |key: &String| env.outline.ix(key).is_some_and(|ix| standing.of(ix).open());
+        if let Some(key) = action.module.filter(open)
+            && matches!(action.r#do, "retake_module" | "pass_module" | "complete_module")
+            && !keys.contains(&key)
+        {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// Modules that would help a learner with a competency and that they can take or could come to: not what is hidden from them, lies in
+/// a branch not chosen, has no attempts left, or opens by this competency alone.
+#[must_use]
+pub fn suggestions(outline: &Compiled, facts: &Facts, now: Instant, competency: Uuid) -> Vec<String> {
+    let env = Env::new(outline, facts, now);
+    let standing = standing(outline, facts, now);
+    let done = |ix: &ModuleIx| facts.record(*ix).is_some_and(|record| record.completed_at.is_some());
+    let completed: BTreeSet<String> =
+        (0..outline.module_count()).filter(done).map(|ix| outline.module(ix).key.clone()).collect();
+    let takeable = |key: &&str| {
+        let Some(ix) = outline.ix(key) else { return false };
+        match standing.of(ix) {
+            State::Hidden | State::NotChosen | State::Failed => false,
+            State::Locked => !waits_for(env, ix, competency),
+            _ => !used_up(env, ix),
+        }
+    };
+    suggest(competency, &outline.alignments, &completed).into_iter().filter(takeable).map(str::to_owned).collect()
+}
+
+/// Whether a module is locked until this competency is proved.
+fn waits_for(env: Env<'_>, ix: ModuleIx, competency: Uuid) -> bool {
+    let mut waits = false;
+    if let Some(when) = env.outline.module(ix).when.as_ref().filter(|when| !when.met(env)) {
+        when.each_signed_leaf(false, &mut |leaf, negated| {
+            let asks = matches!(leaf, Condition::Competency(leaf) if leaf.id == competency);
+            waits |= !negated && asks && !leaf.met(env);
+        });
+    }
+    waits
 }
 
 /// Reasons that lie before the module: its stage, its branch, its predecessor.
@@ -298,7 +350,7 @@ fn branch_reasons(
     found.never();
     if let Some(when) = own.when.as_ref().filter(|when| !when.met(env)) {
         found.reasons.push(when.explain(env));
-        when_actions(env, when, found);
+        when_actions(Asked { env, standing, waiting: own.modules.clone() }, when, found);
     }
     // Where one branch is taken and begun, the choice is made.
     let begun = |branch: &CompiledBranch| {
@@ -311,11 +363,61 @@ fn branch_reasons(
     }
 }
 
+/// A condition that does not hold, with what waits for it.
+#[derive(Clone)]
+struct Asked<'a> {
+    env: Env<'a>,
+    standing: &'a Standing,
+    /// The module, or those of the branch.
+    waiting: Range<ModuleIx>,
+}
+
+impl Asked<'_> {
+    /// Whether the learner can take a module, or comes to it without passing through what waits.
+    fn within_reach(&self, ix: ModuleIx) -> bool {
+        let free = |when: &Condition| when.met(self.env);
+        // What is hidden holds nothing up.
+        let before = ix < self.waiting.start || self.waiting.clone().all(|m| self.standing.of(m) == State::Hidden);
+        match self.standing.of(ix) {
+            _ if self.waiting.contains(&ix) => false,
+            State::Hidden | State::NotChosen => false,
+            State::Locked => before && self.env.outline.module(ix).when.as_ref().is_none_or(free),
+            _ => true,
+        }
+    }
+
+    /// What proves a competency: graded work within reach that is not done or can be taken again. Whoever has used up all attempts
+    /// can only ask.
+    fn prove(&self, competency: Uuid, found: &mut Collected) {
+        let (env, outline) = (self.env, self.env.outline);
+        let assesses = |ix: &ModuleIx| {
+            let mut all =
+                outline.alignments.iter().filter(|a| a.touch == Touch::Assesses && a.competency == competency);
+            all.any(|a| outline.ix(&a.module) == Some(*ix))
+        };
+        let mut spent = Vec::new();
+        for ix in (0..outline.module_count()).filter(|ix| self.within_reach(*ix)).filter(assesses) {
+            let key = &outline.module(ix).key;
+            match (outline.module(ix).quiz().is_some(), self.standing.of(ix)) {
+                (true, _) if used_up(env, ix) => spent.push(key),
+                (_, State::Locked) => toward(env, self.standing, ix, found),
+                (true, _) => attempt(env, key, "pass_module", found),
+                (false, state) if !state.done() => found.act(Action::on("complete_module", key)),
+                (false, _) => {}
+            }
+        }
+        if found.actions.is_empty() {
+            spent.into_iter().for_each(|key| found.act(Action::on("ask_instructor", key)));
+        }
+    }
+}
+
 /// What a learner can do about a condition that does not hold.
-fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
+fn when_actions(asked: Asked<'_>, when: &Condition, found: &mut Collected) {
+    let env = asked.env;
     match when {
         Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().filter(|part| !part.met(env)).for_each(|part| when_actions(env, part, found));
+            parts.iter().filter(|part| !part.met(env)).for_each(|part| when_actions(asked.clone(), part, found));
         }
         Condition::Module(leaf) => match leaf.is {
             ModuleIs::Started | ModuleIs::Completed => found.act(Action::on("complete_module", &leaf.key)),
@@ -342,19 +444,7 @@ fn when_actions(env: Env<'_>, when: &Condition, found: &mut Collected) {
         Condition::Elapsed(leaf) if leaf.waits_for(env).is_some() => {
             leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
         }
-        Condition::Competency(leaf) => {
-            let done = |ix: ModuleIx| env.facts.record(ix).is_some_and(|r| r.completed_at.is_some());
-            let completed: BTreeSet<String> = (0..env.outline.module_count())
-                .filter(|ix| done(*ix))
-                .map(|ix| env.outline.module(ix).key.clone())
-                .collect();
-            let helps = suggest(leaf.id, &env.outline.alignments, &completed);
-            for key in helps.into_iter().filter(|key| !completed.contains(*key)) {
-                if let Some(ix) = env.outline.ix(key) {
-                    found.act(Action::on(verb(env, ix), key));
-                }
-            }
-        }
+        Condition::Competency(leaf) => asked.prove(leaf.id, found),
         Condition::Date(_) | Condition::Elapsed(_) | Condition::Inactive(_) | Condition::Not(_) => {
             if let Some(until) = when.opens_at(env) {
                 found.act(Action { until: Some(until), ..Action::new("wait") });

@@ -106,19 +106,20 @@ pub fn issue_on_completion(
     Ok((rows.into_iter().map(|row| (row.enrollment_id, row.id)).collect(), told))
 }
 
-/// Revokes the certificate of an enrollment, if there is one, because the completion does not hold any more.
+/// Revokes the certificates of enrollments, where there are any, because the completions do not hold any more.
 ///
 /// # Errors
 /// Database errors.
-pub fn withdraw(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, reason: &str) -> AppResult<Vec<NewEvent>> {
-    let Some(mut row) = store::of_enrollment(conn, enrollment)?.filter(|row| row.revoked_at.is_none()) else {
-        return Ok(Vec::new());
+pub fn withdraw(conn: &mut Conn, ctx: &Ctx, enrollments: &[Uuid], reason: &str) -> AppResult<Vec<NewEvent>> {
+    let rows = store::valid_of(conn, enrollments)?;
+    if !rows.is_empty() {
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        store::revoke_many(conn, &ids, reason, ctx.now)?;
+    }
+    let told = |row: &CertificateRow| {
+        NewEvent::new("certificate.revoked", "certificate", row.id).course(row.course_id).user(row.user_id)
     };
-    row.revoked_at = Some(ctx.now);
-    row.revoke_reason = Some(reason.to_owned());
-    row.version = row.version.saturating_add(1);
-    store::revoke(conn, &row)?;
-    Ok(vec![NewEvent::new("certificate.revoked", "certificate", row.id).course(row.course_id).user(row.user_id)])
+    Ok(rows.iter().map(told).collect())
 }
 
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<CertificateRow> {

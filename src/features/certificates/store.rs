@@ -63,13 +63,26 @@ pub fn insert_many(conn: &mut Conn, rows: &[CertificateRow]) -> AppResult<usize>
     Ok(made)
 }
 
-/// The certificate of an enrollment.
-pub fn of_enrollment(conn: &mut Conn, enrollment: Uuid) -> AppResult<Option<CertificateRow>> {
+/// Those certificates of these enrollments that were not revoked.
+pub fn valid_of(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CertificateRow>> {
     Ok(certificates::table
-        .filter(certificates::enrollment_id.eq(Id(enrollment)))
+        .filter(certificates::enrollment_id.eq_any(of.iter().map(|id| Id(*id))))
+        .filter(certificates::revoked_at.is_null())
+        .order(certificates::id)
         .select(CertificateRow::as_select())
-        .first(conn)
-        .optional()?)
+        .load(conn)?)
+}
+
+/// Revokes these for one reason.
+pub fn revoke_many(conn: &mut Conn, list: &[Uuid], reason: &str, now: DateTime<Utc>) -> AppResult<()> {
+    diesel::update(certificates::table.filter(certificates::id.eq_any(list.iter().map(|id| Id(*id)))))
+        .set((
+            certificates::revoked_at.eq(At(now)),
+            certificates::revoke_reason.eq(reason),
+            certificates::version.eq(certificates::version + 1),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Makes those certificates of these enrollments good again that were revoked; answers all of theirs.

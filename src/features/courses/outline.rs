@@ -243,7 +243,7 @@ pub fn get_revision(conn: &mut Conn, ctx: &Ctx, which: &Ref, number: i32) -> App
 /// Plays a script of hypothetical results against the draft or a revision; nothing is written.
 ///
 /// # Errors
-/// 403, 404; 422 when the draft has lint errors, since it could behave in no way.
+/// 403, 404; 422 for results that cannot be; 409 when the draft has lint errors, since it could behave in no way.
 pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> AppResult<Simulation> {
     let row = find_to_read(conn, ctx, which)?;
     let number = script.revision;
@@ -271,8 +271,8 @@ pub fn simulate(conn: &mut Conn, ctx: &Ctx, which: &Ref, script: &Script) -> App
     let named = simulate::named_competencies(script);
     let known = competencies::for_simulation(conn, row.id, &compiled, &named)?;
     let mut faults = Faults::new();
-    for id in named.iter().filter(|id| known.iter().all(|competency| competency.entry.id != **id)) {
-        faults.add("/steps", "unknown_competency", format!("There is no competency {id}."));
+    for fault in simulate::check(script, &compiled, &known.iter().map(|competency| competency.entry.id).collect()) {
+        faults.add(fault.pointer, fault.code, fault.detail);
     }
     faults.finish()?;
     Ok(simulate::play(&compiled, script, &known, ctx.now))

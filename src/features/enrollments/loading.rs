@@ -57,6 +57,15 @@ pub fn load(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
     load_many(conn, vec![row])?.pop().ok_or_else(|| AppError::internal("an enrollment that was not loaded"))
 }
 
+/// Finds enrollments that have begun and loads them, by as many statements as for one.
+///
+/// # Errors
+/// Database errors.
+pub fn load_all(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Loaded>> {
+    let rows = if ids.is_empty() { Vec::new() } else { store::find_many(conn, ids)? };
+    load_many(conn, rows)
+}
+
 /// Loads outlines and facts of enrollments, in their order, by as many statements as for one.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_groups};
 pub use reading::next;
 pub use seats::{expire_due, promote_waiting};
 pub use service::{approve, enroll, reject, withdraw};
-pub use settling::{CONSUMER, JOB, refresh, settle_person};
+pub use settling::{CONSUMER, JOB, Moved, refresh, settle_person};
 pub use store::{EnrollmentRow, completed_by_staff, learns};
 
 /// Registers the area's operations.

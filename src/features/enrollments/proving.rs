@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::dto::Status;
+use super::settling::{Moved, taken_back};
 use super::state::Loaded;
 use super::store;
 use crate::db::Conn;
@@ -14,21 +14,20 @@ use crate::domain::learning::{Changes, LearningEvent};
 use crate::domain::mastery::book::Book;
 use crate::domain::mastery::proof::{self, Proof};
 use crate::error::AppResult;
-use crate::events::{self, NewEvent};
-use crate::features::certificates;
+use crate::events::NewEvent;
 use crate::features::competencies::{self, Work};
 use crate::state::Ctx;
 
 impl Loaded {
-    /// Writes what this call's work proves, and lets the path know. Answers whose mastery changed. In a course that assesses no
-    /// competency it costs nothing.
+    /// Writes what this call's work proves, and lets the path know. Answers which mastery changed, and which of it a correction
+    /// lowered. In a course that assesses no competency it costs nothing.
     pub(super) fn prove(
         &mut self,
         conn: &mut Conn,
         ctx: &Ctx,
         changes: &Changes,
         log: &mut Vec<NewEvent>,
-    ) -> AppResult<Vec<Uuid>> {
+    ) -> AppResult<Moved> {
         let mut reckoned = Vec::new();
         if let Some((source, module)) = self.withdrawn.take() {
             reckoned.push(competencies::withdraw(conn, ctx, self.row.user_id, source, &module)?);
@@ -45,16 +44,19 @@ impl Loaded {
         if !works.is_empty() {
             reckoned.push(competencies::prove(conn, ctx, self.row.user_id, &works)?);
         }
-        let mut changed = Vec::new();
+        let mut moved = Moved::default();
         for one in reckoned {
             let course = self.row.course_id;
             log.extend(one.events.into_iter().map(|event| event.course(course)));
-            changed.extend(one.changed.keys());
+            moved.changed.extend(one.changed.keys());
+            if self.reopens {
+                moved.refuted.extend(one.fallen);
+            }
             if !self.facts.learner.competencies.is_empty() {
                 Arc::make_mut(&mut self.facts_mut().learner).set_mastery(one.changed);
             }
         }
-        Ok(changed)
+        Ok(moved)
     }
 
     /// What conditions need to know for several of these events in a row: the competencies that completing their modules proves, with
@@ -103,10 +105,7 @@ impl Loaded {
         }
         self.row.status = Status::Active.as_str().to_owned();
         self.row.completed_at = None;
-        let undone: Vec<Uuid> =
-            events::of_subject(conn, self.row.id, &["course.completed"])?.into_iter().map(|(id, ..)| id).collect();
-        log.push(self.event("enrollment.reopened").data(json!({"undoes": undone})));
-        log.extend(certificates::withdraw(conn, ctx, self.row.id, "A grade was corrected.")?);
+        log.extend(taken_back(conn, ctx, std::slice::from_ref(&self.row))?);
         Ok(())
     }
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::dto::Status;
 use super::seats;
 use super::state::{Loaded, load_many, outline, progress};
 use super::store::{self, EnrollmentRow};
 use crate::db::Conn;
-use crate::error::AppResult;
+use crate::error::{AppError, AppResult};
 use crate::events::dispatch::Consumer;
 use crate::events::{self, Event, NewEvent};
 use crate::features::certificates;
@@ -120,25 +121,80 @@ pub(super) fn complete(
     Ok((freed.into_iter().collect(), issued))
 }
 
-/// Brings along those of somebody's other enrollments whose conditions ask about competencies that changed. Those that another
-/// transaction holds cannot be waited for, since it may wait for this one; they are settled by a job once this one is done.
+/// Competencies of a person whose mastery changed.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// All of them.
+    pub changed: Vec<Uuid>,
+    /// Those that a correction lowered: what was completed on them is judged anew.
+    pub refuted: Vec<Uuid>,
+}
+
+/// Brings along those of somebody's other enrollments whose conditions ask about competencies that changed, and takes completions
+/// back that rest on what a correction refuted. Those that another transaction holds cannot be waited for, since it may wait for this
+/// one; they are settled by a job once this one is done.
 ///
 /// # Errors
 /// Database errors.
-pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, changed: &[Uuid], except: Option<Uuid>) -> AppResult<()> {
-    if changed.is_empty() {
+pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, moved: &Moved, except: Option<Uuid>) -> AppResult<()> {
+    if moved.changed.is_empty() {
         return Ok(());
     }
-    let asking = store::asking(conn, user, changed, except)?;
+    let mut asking = store::asking(conn, user, &moved.changed, except)?;
+    if !moved.refuted.is_empty() {
+        asking.extend(store::completed_asking(conn, user, &moved.refuted, except)?);
+    }
     if asking.is_empty() {
         return Ok(());
     }
     let rows = store::lock_free(conn, &asking)?;
     if rows.len() < asking.len() {
-        let key = format!("{JOB}:{user}");
-        queue::enqueue(conn, JOB, Some(&key), json!({"user_id": user}), ctx.now, ctx.now)?;
+        // What one correction refuted is not what another did, so only jobs without any are the same.
+        let key = moved.refuted.is_empty().then(|| format!("{JOB}:{user}"));
+        let payload = json!({"user_id": user, "refuted": moved.refuted});
+        queue::enqueue(conn, JOB, key.as_deref(), payload, ctx.now, ctx.now)?;
     }
-    settle(conn, ctx, rows).map(drop)
+    let (completed, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.status == "completed");
+    take_back(conn, ctx, completed)?;
+    settle(conn, ctx, rest).map(drop)
+}
+
+/// Takes those of these completions back that do not hold any more, as they are locked.
+fn take_back(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<()> {
+    let mut taken = Vec::new();
+    for mut loaded in load_many(conn, rows)? {
+        let standing = loaded.standing(ctx);
+        if standing.complete {
+            continue;
+        }
+        loaded.row.status = Status::Active.as_str().to_owned();
+        loaded.row.completed_at = None;
+        loaded.stand(ctx, &standing)?;
+        loaded.keep();
+        taken.push(loaded.row);
+    }
+    if taken.is_empty() {
+        return Ok(());
+    }
+    store::update_many(conn, &taken)?;
+    let log = taken_back(conn, ctx, &taken)?;
+    events::append(conn, ctx, log)
+}
+
+/// Revokes the certificates of completions that are taken back; answers what is to be told of both.
+pub(super) fn taken_back(conn: &mut Conn, ctx: &Ctx, rows: &[EnrollmentRow]) -> AppResult<Vec<NewEvent>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let told = events::by_subject(conn, "course.completed", &ids)?;
+    let mut log: Vec<NewEvent> = rows
+        .iter()
+        .map(|row| {
+            let undone: Vec<Uuid> = told.iter().filter(|(of, _)| *of == row.id).map(|(_, id)| *id).collect();
+            let event = NewEvent::new("enrollment.reopened", "enrollment", row.id);
+            event.course(row.course_id).user(row.user_id).data(json!({"undoes": undone}))
+        })
+        .collect();
+    log.extend(certificates::withdraw(conn, ctx, &ids, "A grade was corrected.")?);
+    Ok(log)
 }
 
 /// Settles the enrollments of one person; run by the worker.
@@ -148,8 +204,18 @@ pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, changed: &[Uuid], except:
 pub fn settle_person(state: &State, payload: &Value) -> AppResult<()> {
     let user = payload.get("user_id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
     let Some(user) = user else { return Ok(()) };
+    let refuted = payload.get("refuted").cloned().unwrap_or_else(|| json!([]));
+    let refuted: Vec<Uuid> = serde_json::from_value(refuted).map_err(AppError::internal)?;
     let ctx = state.system();
-    state.db.write_here(move |conn| settle_people(conn, &ctx, &[user]))
+    state.db.write_here(move |conn| {
+        if !refuted.is_empty() {
+            let completed = store::completed_asking(conn, user, &refuted, None)?;
+            let mut rows = store::find_many_locked(conn, &completed)?;
+            rows.retain(|row| row.status == "completed");
+            take_back(conn, &ctx, rows)?;
+        }
+        settle_people(conn, &ctx, &[user])
+    })
 }
 
 fn follow(conn: &mut Conn, ctx: &Ctx, events: &[Event]) -> AppResult<()> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::dto::{EnrollmentBrief, Status};
 pub(super) use super::loading::{blank, load_learner_as_of, load_many};
-pub use super::loading::{load, load_learner, outline};
+pub use super::loading::{load, load_all, load_learner, outline};
 use super::store::{self, EnrollmentRow};
 use super::{seats, settling};
 use crate::clock;
@@ -190,7 +190,7 @@ impl Loaded {
         }
         // What only an attempt began that is gone was never begun.
         let forgets = self.withdrawn.is_some();
-        let proved = self.prove(conn, ctx, changes, &mut log)?;
+        let moved = self.prove(conn, ctx, changes, &mut log)?;
         let mut standing = self.standing(ctx);
         self.row.last_event_at = self.facts.last_event_at;
         self.row.started_at = {
@@ -215,7 +215,7 @@ impl Loaded {
         let certificate_id = certificates.get(&self.row.id).copied();
         seats::promote_waiting(conn, ctx, &freed)?;
         self.keep();
-        settling::refresh(conn, ctx, self.row.user_id, &proved, Some(self.row.id))?;
+        settling::refresh(conn, ctx, self.row.user_id, &moved, Some(self.row.id))?;
         Ok(Outcome { standing, certificate_id })
     }
 

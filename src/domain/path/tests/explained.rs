@@ -205,3 +205,79 @@ fn the_linter_lets_pass_what_only_some_can_open() {
     );
     assert!(report.errors.is_empty(), "{:?}", report.errors);
 }
+
+/// A course of this stage with a learner whose mastery of one competency is this.
+fn knowing(order: &str, modules: Vec<Value>, id: Uuid, mastery: Option<f64>) -> Course {
+    let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", order, modules)]));
+    let fact = crate::domain::facts::CompetencyFact { competency: id, mastery, levels: Vec::new(), dues: Vec::new() };
+    std::sync::Arc::make_mut(&mut c.facts.learner).competencies = vec![fact];
+    c
+}
+
+#[test]
+fn a_lock_of_mastery_is_opened_by_what_proves_it() {
+    let k = Uuid::from_u128(7);
+    let asks = json!({"competency": {"id": k, "at_least": 0.8}});
+    let about = |module: Value, touch: &str| with(module, "competencies", json!([{"id": k, "touch": touch}]));
+    let dg =
+        |attempts: u32| about(quiz("dg", "core", json!({"max_attempts": attempts, "pass_percent": 50.0})), "assesses");
+    let own = || with(about(quiz("own", "core", json!({})), "assesses"), "when", asks.clone());
+    let hidden = || {
+        with(
+            with(about(article("h"), "assesses"), "when", json!({"attribute": {"name": "n", "op": "exists"}})),
+            "unmet",
+            json!("hide"),
+        )
+    };
+    let mut c = knowing("linear", vec![dg(2), about(article("text"), "teaches"), hidden(), own()], k, None);
+    assert_eq!(
+        actions(&c, "own"),
+        ["complete_module text", "pass_module dg"],
+        "neither itself, nor what only teaches, nor what is hidden"
+    );
+    assert!(c.attempt("dg", 60.0));
+    c.open("text").unwrap();
+    std::sync::Arc::make_mut(&mut c.facts.learner).set_mastery([(k, Some(0.6))]);
+    assert_eq!(actions(&c, "own"), ["retake_module dg"]);
+    assert_eq!(c.next(), [("dg".to_owned(), NextReason::Remedial)], "nothing else is open");
+    assert!(c.attempt("dg", 60.0));
+    assert_eq!((actions(&c, "own"), c.next().len()), (vec!["ask_instructor dg".to_owned()], 0));
+
+    // In a branch that was not chosen a module opens itself as little.
+    let way = json!({"kind": "choice", "key": "t", "choose": "one", "route": "auto", "branches": [
+        {"key": "hard", "title": "hard", "when": asks, "modules": [about(quiz("hq", "core", json!({})), "assesses")]}, branch("easy", vec![article("e")])]});
+    let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", "linear", vec![dg(0)]), way]));
+    let fact = crate::domain::facts::CompetencyFact {
+        competency: k,
+        mastery: Some(0.1),
+        levels: Vec::new(),
+        dues: Vec::new(),
+    };
+    std::sync::Arc::make_mut(&mut c.facts.learner).competencies = vec![fact];
+    assert!(c.attempt("dg", 60.0));
+    assert_eq!((c.state("hq"), actions(&c, "hq")), (State::NotChosen, vec!["retake_module dg".to_owned()]));
+}
+
+#[test]
+fn only_what_can_be_taken_is_suggested() {
+    let k = Uuid::from_u128(7);
+    let about = |module: Value| with(module, "competencies", json!([{"id": k}]));
+    let asks = json!({"competency": {"id": k, "at_least": 0.8}});
+    let modules = vec![
+        about(article("text")),
+        with(
+            with(about(article("secret")), "when", json!({"attribute": {"name": "n", "op": "exists"}})),
+            "unmet",
+            json!("hide"),
+        ),
+        with(about(article("own")), "when", asks),
+        about(quiz("once", "core", json!({"max_attempts": 1, "pass_percent": 0.0}))),
+        about(quiz("q", "core", json!({}))),
+    ];
+    let mut c = knowing("any", modules, k, Some(0.1));
+    let suggested = |c: &Course| path::suggestions(&c.outline, &c.facts, c.now, k);
+    assert_eq!(suggested(&c), ["text", "once", "q"]);
+    assert!(c.attempt("once", 10.0));
+    c.open("text").unwrap();
+    assert_eq!(suggested(&c), ["q", "text"], "what has no attempts left helps nobody; what was read can be read again");
+}

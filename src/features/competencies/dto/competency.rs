@@ -222,8 +222,11 @@ pub struct CompetencyPatch {
     pub retired: Patch<bool>,
 }
 
-impl Input for CompetencyPatch {
-    fn check(&self, faults: &mut Faults) {
+impl Input for CompetencyPatch {}
+
+impl CompetencyPatch {
+    /// Adds every fault of the fields; named together with what does not fit the competency as it is.
+    pub fn find_faults(&self, faults: &mut Faults) {
         for (name, null) in [
             ("title", self.title == Patch::Null),
             ("method", self.method == Patch::Null),

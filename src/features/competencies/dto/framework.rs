@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::competency::{CompetencySettings, check_settings};
+use crate::domain::framework::{Draft, DraftCompetency};
 use crate::domain::mastery::rollup::Rollup;
 use crate::domain::mastery::{Level, Params};
 use crate::error::Faults;
@@ -120,6 +121,28 @@ impl Input for FrameworkIn {
             );
             check_settings(&competency.settings(), &at, faults);
         }
+        let known: Vec<String> = faults.pointers().map(str::to_owned).collect();
+        let draft = self.draft();
+        let tree = draft.check("/competencies").into_iter().filter(|fault| !known.contains(&fault.pointer));
+        for fault in tree.take(100) {
+            faults.add(fault.pointer, "invalid_tree", fault.detail);
+        }
+    }
+}
+
+impl FrameworkIn {
+    /// The framework as a draft to be merged.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        let competencies = self.competencies.iter().map(|c| DraftCompetency {
+            key: c.key.clone(),
+            title: c.title.clone(),
+            parent: c.parent.clone(),
+            code: c.code.clone(),
+            kind: c.kind.clone(),
+            description: c.description.clone(),
+        });
+        Draft { title: self.title.clone(), competencies: competencies.collect(), ..Draft::default() }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::http::shapes::{Shape, Summary, Title};
 use crate::http::{Input, Patch};
 
 /// Requirements that a goal may have.
-const MAX_REQUIREMENTS: usize = 200;
+pub const MAX_REQUIREMENTS: usize = 200;
 
 /// A competency that a goal requires.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -84,8 +84,11 @@ pub struct GoalIn {
     pub requirements: Vec<RequirementIn>,
 }
 
-impl Input for GoalIn {
-    fn check(&self, faults: &mut Faults) {
+impl Input for GoalIn {}
+
+impl GoalIn {
+    /// Adds every fault of the fields; named together with requirements of what does not exist.
+    pub fn find_faults(&self, faults: &mut Faults) {
         Title::check(&self.title, "/title", faults);
         Summary::check_option(self.description.as_ref(), "/description", faults);
         check_requirements(&self.requirements, faults);
@@ -111,8 +114,11 @@ pub struct GoalPatch {
     pub requirements: Patch<Vec<RequirementIn>>,
 }
 
-impl Input for GoalPatch {
-    fn check(&self, faults: &mut Faults) {
+impl Input for GoalPatch {}
+
+impl GoalPatch {
+    /// Adds every fault of the fields; named together with requirements of what does not exist.
+    pub fn find_faults(&self, faults: &mut Faults) {
         match &self.title {
             Patch::Null => faults.add("/title", "required", "A goal needs a title."),
             Patch::Value(title) => Title::check(title, "/title", faults),

@@ -115,7 +115,7 @@ pub async fn delete_goal(
 
 /// List who has a goal
 ///
-/// By id. Scope: `competencies:read`. Role: admin, instructor or manager.
+/// By id. Scope: `competencies:read`. Role: admin, instructor or manager; managers of people see those below them, whoever holds a role for a unit its people.
 #[utoipa::path(tag = "competencies", operation_id = "list_goal_learners", params(("goal_id" = Uuid, Path), PageQuery),
     responses((status = 200, description = "A page of learners.", body = Page<GoalLearnerOut>)),
     security(("user" = []), ("client" = ["competencies:read"]), ("bearer" = [])))]

@@ -43,7 +43,7 @@ pub fn tell_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
 fn tell(conn: &mut Conn, ctx: &Ctx, rows: &[BehindRow]) -> AppResult<()> {
     let pairs: Vec<(Uuid, Uuid)> = rows.iter().map(|row| (row.target, row.user)).collect();
     store::targets::mark(conn, &pairs, ctx.now)?;
-    let helps = suggestions(conn, rows)?;
+    let helps = suggestions(conn, ctx, rows)?;
     let mut log = Vec::with_capacity(rows.len());
     for (row, modules) in rows.iter().zip(helps) {
         let Some(due_at) = due(row.due_at, row.due_days).map(|due| due.instant(row.since)) else { continue };

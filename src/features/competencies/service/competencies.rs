@@ -21,7 +21,7 @@ use crate::state::Ctx;
 fn out(row: CompetencyRow) -> AppResult<CompetencyOut> {
     let competency = Competency::read(row)?;
     let formula = match competency.rollup {
-        Some(rollup) => rollup.formula(),
+        Some(rollup) => rollup.formula(competency.row.mastered_at_least),
         None => competency.method.formula(),
     };
     let row = competency.row;
@@ -89,17 +89,21 @@ pub fn list(
 }
 
 /// A parent must be of the same framework, and not below the competency itself.
-fn check_parent(conn: &mut Conn, framework: Uuid, own: Option<Uuid>, parent: Uuid) -> AppResult<()> {
+fn check_parent(
+    conn: &mut Conn,
+    framework: Uuid,
+    own: Option<Uuid>,
+    parent: Uuid,
+    faults: &mut Faults,
+) -> AppResult<()> {
     let found = store::competencies::find(conn, parent)?.filter(|row| row.framework_id == framework);
     if found.is_none() {
-        let detail = "There is no such competency in this framework.";
-        return Err(AppError::field("/parent_id", "unknown_competency", detail));
+        faults.add("/parent_id", "unknown_competency", "There is no such competency in this framework.");
+        return Ok(());
     }
     let below = own == Some(parent)
         || (own.is_some() && store::competencies::above(conn, &[parent])?.iter().any(|id| Some(*id) == own));
-    if below {
-        return Err(AppError::field("/parent_id", "cycle", "A competency cannot stand below itself."));
-    }
+    faults.ensure(!below, "/parent_id", "cycle", "A competency cannot stand below itself.");
     Ok(())
 }
 
@@ -110,9 +114,11 @@ fn check_parent(conn: &mut Conn, framework: Uuid, own: Option<Uuid>, parent: Uui
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: CompetencyIn) -> AppResult<CompetencyOut> {
     let unknown = || AppError::field("/framework_id", "unknown_framework", "There is no such framework.");
     let mut framework = find_for_change(conn, ctx, input.framework_id).map_err(|e| e.when_missing(unknown))?;
+    let mut faults = Faults::new();
     if let Some(parent) = input.parent_id {
-        check_parent(conn, framework.id, None, parent)?;
+        check_parent(conn, framework.id, None, parent, &mut faults)?;
     }
+    faults.finish()?;
     if store::competencies::by_key(conn, framework.id, &input.key)?.is_some() {
         let fault = AppError::field("/key", "taken", "Another competency of the framework has this key.");
         return Err(AppError::new(Code::Conflict, "Another competency of the framework has this key.")
@@ -149,18 +155,16 @@ fn find_for(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<CompetencyRow> {
 }
 
 /// Method and parameters after a patch.
-fn method(row: &CompetencyRow, patch: &CompetencyPatch) -> AppResult<(String, Params)> {
+fn method(row: &CompetencyRow, patch: &CompetencyPatch, faults: &mut Faults) -> AppResult<(String, Params)> {
     let name = patch.method.value().unwrap_or(&row.method).clone();
     let params = match (&patch.params, &patch.method) {
         (Patch::Value(params), _) => *params,
         (Patch::Absent, Patch::Absent) => super::json(&row.params)?,
         _ => Params::default(),
     };
-    let mut faults = Faults::new();
     for fault in Method::new(&name, &params).err().into_iter().flatten() {
         faults.add(fault.pointer, "invalid_method", fault.detail);
     }
-    faults.finish()?;
     Ok((name, params))
 }
 
@@ -178,16 +182,19 @@ pub fn update(
     let mut row = find_for(conn, ctx, id)?;
     conditions.require(row.version)?;
     let before = row.clone();
-    let (name, params) = method(&row, &patch)?;
+    let mut faults = Faults::new();
+    patch.find_faults(&mut faults);
+    let (name, params) = method(&row, &patch, &mut faults)?;
+    row.parent_id = patch.parent_id.over(row.parent_id);
+    if let Some(parent) = row.parent_id.filter(|parent| before.parent_id != Some(*parent)) {
+        check_parent(conn, row.framework_id, Some(id), parent, &mut faults)?;
+    }
+    faults.finish()?;
     row.method = name;
     row.params = text(&params)?;
     if let Patch::Value(title) = patch.title {
         row.title_key = title.to_lowercase();
         row.title = title;
-    }
-    row.parent_id = patch.parent_id.over(row.parent_id);
-    if let Some(parent) = row.parent_id.filter(|parent| before.parent_id != Some(*parent)) {
-        check_parent(conn, row.framework_id, Some(id), parent)?;
     }
     row.description = patch.description.over(row.description);
     row.code = patch.code.over(row.code);

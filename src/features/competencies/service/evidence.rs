@@ -3,13 +3,13 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::find_person;
 use super::reckoning::{Work, prove, reckon, tell};
+use super::{find_person, find_person_about};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, lock_mastery};
 use crate::domain::mastery::proof::Proof;
 use crate::domain::permission::Act;
-use crate::error::{AppError, AppResult, Code};
+use crate::error::{AppError, AppResult, Code, Faults};
 use crate::events::NewEvent;
 use crate::features::competencies::dto::{EvidenceIn, EvidenceOut, EvidenceQuery, EvidenceSource};
 use crate::features::competencies::store::evidence::EvidenceRow;
@@ -39,16 +39,27 @@ pub(super) fn out(row: EvidenceRow) -> EvidenceOut {
 /// Adds evidence by a person's judgement.
 ///
 /// # Errors
-/// 403, 404; 422 for a competency that does not exist or an instant that lies ahead.
+/// 403, 404; 409 for somebody who left; 422 for a competency that does not exist or rolls up, or an instant that lies ahead.
 pub fn record(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: EvidenceIn) -> AppResult<EvidenceOut> {
-    let (user, course) = find_person(conn, ctx, who, input.course_id, Act::RecordEvidence)?;
-    if store::competencies::find(conn, input.competency_id)?.is_none() {
-        return Err(AppError::field("/competency_id", "unknown_competency", "There is no such competency."));
+    let competency = input.competency_id;
+    let foreign = || AppError::field("/competency_id", "not_in_course", "The course is not about this competency.");
+    let (user, course) = find_person_about(conn, ctx, who, input.course_id, competency, Act::RecordEvidence, foreign)?;
+    if user.state == "left" {
+        let detail = "They have left; what they have shown stays as it is.";
+        return Err(AppError::new(Code::WrongState, detail).with("user_state", user.state));
+    }
+    let mut faults = Faults::new();
+    match store::competencies::find(conn, competency)? {
+        None => faults.add("/competency_id", "unknown_competency", "There is no such competency."),
+        Some(row) if row.rollup.is_some() => {
+            let detail = "Its mastery follows from the competencies below it; give evidence of one of those.";
+            faults.add("/competency_id", "rolls_up", detail);
+        }
+        Some(_) => {}
     }
     let at = input.at.unwrap_or(ctx.now);
-    if at > ctx.now {
-        return Err(AppError::field("/at", "in_future", "This instant lies in the future."));
-    }
+    faults.ensure(at <= ctx.now, "/at", "in_future", "This instant lies in the future.");
+    faults.finish()?;
     let weight = input.weight.unwrap_or(1.0);
     let work = Work {
         kind: "person",
@@ -67,7 +78,7 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: EvidenceIn) -> AppRe
         json!({"competency_id": input.competency_id, "score": input.score, "weight": weight, "evidence_id": row.id});
     let mut event = NewEvent::new("evidence.recorded", "competency", input.competency_id).user(user.id).data(data);
     event.course_id = course;
-    tell(conn, ctx, user.id, reckoned, vec![event])?;
+    tell(conn, ctx, user.id, reckoned, false, vec![event])?;
     Ok(out(row))
 }
 
@@ -97,7 +108,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<()> {
     let data = json!({"competency_id": row.competency_id, "score": row.score, "evidence_id": id});
     let mut event = NewEvent::new("evidence.deleted", "competency", row.competency_id).user(row.user_id).data(data);
     event.course_id = row.course_id;
-    tell(conn, ctx, row.user_id, reckoned, vec![event])
+    tell(conn, ctx, row.user_id, reckoned, true, vec![event])
 }
 
 /// A page of a person's evidence.

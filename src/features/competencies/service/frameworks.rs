@@ -9,7 +9,7 @@ use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::framework::{Draft, DraftCompetency, case};
 use crate::domain::permission::Act;
-use crate::error::{AppError, AppResult, Code, Faults};
+use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
 use crate::features::competencies::dto::{
     CasePackageOut, CaseVersion, CompetencySettings, FrameworkIn, FrameworkOut, FrameworkPatch, FrameworkQuery,
@@ -126,35 +126,17 @@ pub(super) fn write(conn: &mut Conn, ctx: &Ctx, row: &FrameworkRow, merged: &Mer
 /// Makes a framework with its competencies.
 ///
 /// # Errors
-/// 403; 422 when the competencies form no tree.
+/// 403.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: FrameworkIn) -> AppResult<FrameworkOut> {
     require(ctx, Act::WriteFramework)?;
     let settings: Vec<CompetencySettings> = input.competencies.iter().map(|c| c.settings()).collect();
-    let competencies = input.competencies.into_iter().map(|c| DraftCompetency {
-        key: c.key,
-        title: c.title,
-        parent: c.parent,
-        code: c.code,
-        kind: c.kind,
-        description: c.description,
-    });
-    let draft = Draft { title: input.title, competencies: competencies.collect(), ..Draft::default() };
-    refuse(&draft, "/competencies")?;
+    let draft = input.draft();
     let mut row = blank(ctx, &draft.title);
     row.description = input.description.unwrap_or_default();
     let merged = importing::merge(ctx, row.id, &draft, &settings, Vec::new())?;
     row.competency_count = merged.added;
     write(conn, ctx, &row, &merged, true)?;
     Ok(out(row))
-}
-
-/// Refuses what forms no tree, naming all faults.
-pub(super) fn refuse(draft: &Draft, list: &str) -> AppResult<()> {
-    let mut faults = Faults::new();
-    for fault in draft.check(list).into_iter().take(100) {
-        faults.add(fault.pointer, "invalid_tree", fault.detail);
-    }
-    faults.finish()
 }
 
 /// Changes a framework's own fields.
@@ -240,6 +222,7 @@ pub fn export(conn: &mut Conn, ctx: &Ctx, id: Uuid, version: CaseVersion, base: 
                 description: c.description,
             })
             .collect(),
+        places: Vec::new(),
         left_out: Vec::new(),
     };
     let (folder, edition) = match version {

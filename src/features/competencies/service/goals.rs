@@ -9,15 +9,15 @@ use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::mastery::behind::behind_days;
 use crate::domain::mastery::reaches;
-use crate::domain::permission::Act;
+use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Faults};
 use crate::events::{self, NewEvent};
 use crate::features::competencies::dto::{
-    GapOut, GoalIn, GoalLearnerOut, GoalOut, GoalPatch, HelpfulCourse, RequirementIn, UserGoalOut,
+    GapOut, GoalIn, GoalLearnerOut, GoalOut, GoalPatch, HelpfulCourse, MAX_REQUIREMENTS, RequirementIn, UserGoalOut,
 };
 use crate::features::competencies::store::competencies::CompetencyRow;
 use crate::features::competencies::store::evidence::MasteryRow;
-use crate::features::competencies::store::goals::{GoalRow, Helper, Holder};
+use crate::features::competencies::store::goals::{GoalRow, Helper, Holder, Sight};
 use crate::features::competencies::store::targets::TargetRow;
 use crate::features::competencies::store::{self};
 use crate::features::users;
@@ -41,12 +41,19 @@ fn out(row: GoalRow, targets: Vec<TargetRow>) -> GoalOut {
     }
 }
 
-/// The rows of requirements; all that name what does not exist are named.
-fn rows(conn: &mut Conn, ctx: &Ctx, goal: Uuid, list: &[RequirementIn]) -> AppResult<Vec<TargetRow>> {
+/// The rows of requirements. All that name what does not exist are named, with the faults found before.
+fn rows(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    goal: Uuid,
+    list: &[RequirementIn],
+    mut faults: Faults,
+) -> AppResult<Vec<TargetRow>> {
+    // More than a goal may have are not looked for.
+    let list = list.get(..MAX_REQUIREMENTS).unwrap_or(list);
     let ids: Vec<Uuid> = list.iter().map(|requirement| requirement.competency_id).collect();
     let found: HashMap<Uuid, CompetencyRow> =
         store::competencies::find_many(conn, &ids)?.into_iter().map(|row| (row.id, row)).collect();
-    let mut faults = Faults::new();
     let mut made = Vec::new();
     for (n, requirement) in list.iter().enumerate() {
         let at = format!("/requirements/{n}");
@@ -70,6 +77,8 @@ fn rows(conn: &mut Conn, ctx: &Ctx, goal: Uuid, list: &[RequirementIn]) -> AppRe
 /// 403; 422 for competencies or levels that do not exist.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: GoalIn) -> AppResult<GoalOut> {
     require(ctx, Act::WriteGoal)?;
+    let mut faults = Faults::new();
+    input.find_faults(&mut faults);
     let row = GoalRow {
         id: ctx.new_id(),
         title: input.title.trim().to_owned(),
@@ -79,7 +88,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: GoalIn) -> AppResult<GoalOut> {
         created_at: ctx.now,
         updated_at: ctx.now,
     };
-    let mut targets = rows(conn, ctx, row.id, &input.requirements)?;
+    let mut targets = rows(conn, ctx, row.id, &input.requirements, faults)?;
     targets.sort_by_key(|target| target.competency_id);
     store::goals::insert(conn, &row)?;
     store::targets::save(conn, &targets)?;
@@ -134,12 +143,20 @@ fn find_for(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<GoalRow> {
 pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GoalPatch, conditions: &Conditions) -> AppResult<GoalOut> {
     let mut row = find_for(conn, ctx, id)?;
     conditions.require(row.version)?;
+    let mut faults = Faults::new();
+    patch.find_faults(&mut faults);
+    let targets = match &patch.requirements {
+        Patch::Value(list) => Some(rows(conn, ctx, id, list, faults)?),
+        _ => {
+            faults.finish()?;
+            None
+        }
+    };
     if let Patch::Value(title) = patch.title {
         row.title = title.trim().to_owned();
     }
     row.description = patch.description.over(Some(row.description)).unwrap_or_default();
-    if let Patch::Value(list) = patch.requirements {
-        let targets = rows(conn, ctx, id, &list)?;
+    if let Some(targets) = targets {
         let kept: Vec<Uuid> = targets.iter().map(|target| target.competency_id).collect();
         store::targets::keep_only(conn, id, &kept)?;
         store::targets::save(conn, &targets)?;
@@ -167,14 +184,27 @@ fn holder((user_id, given_name, family_name, assigned_at): Holder) -> GoalLearne
     GoalLearnerOut { user_id, given_name, family_name, assigned_at }
 }
 
-/// A page of those who have a goal.
+/// A page of those who have a goal: all, or for whoever looks after some people only, those among them.
 ///
 /// # Errors
 /// 403, 404.
 pub fn learners(conn: &mut Conn, ctx: &Ctx, id: Uuid, page: &PageRequest) -> AppResult<Rows<GoalLearnerOut>> {
-    require(ctx, Act::ReadGoalLearners)?;
+    let act = Act::ReadGoalLearners;
+    let sight = match ctx.actor.user_id().filter(|_| !ctx.may(act, &Relation::default())) {
+        Some(user) => {
+            let units = ctx.actor.units_for(act);
+            if units.is_empty() && !store::goals::manages(conn, user)? {
+                require(ctx, act)?;
+            }
+            Sight::Below { user, units }
+        }
+        None => {
+            require(ctx, act)?;
+            Sight::All
+        }
+    };
     store::goals::find(conn, id)?.ok_or_else(missing)?;
-    Ok(store::goals::holders(conn, id, page)?.map(holder))
+    Ok(store::goals::holders(conn, id, &sight, page)?.map(holder))
 }
 
 /// Gives a goal to somebody; again changes nothing.

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::frameworks::{blank, find_for_change, out, refuse, write};
+use super::frameworks::{blank, find_for_change, out, write};
 use super::{require, text};
 use crate::db::Conn;
 use crate::domain::framework::{Draft, DraftCompetency, case, table};
@@ -21,6 +21,11 @@ use crate::state::Ctx;
 
 /// Competencies that a framework may have.
 const MAX_COMPETENCIES: usize = 100_000;
+
+/// Faults of one kind that are named.
+const MAX_FAULTS: usize = 100;
+/// Where a framework says what it is called.
+const TITLES: [&str; 4] = ["", "/CFDocument", "/CFDocument/title", "?title"];
 
 /// How a framework comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,28 +63,32 @@ pub fn read(format: Format, body: &[u8], query: &ImportQuery) -> AppResult<Draft
     }
     let titled = query.title.as_ref().is_none_or(|t| !t.trim().is_empty() && t.chars().count() <= 200);
     faults.ensure(titled, "?title", "length", "A title has 1 to 200 characters.");
-    faults.finish()?;
     let text = std::str::from_utf8(body).map_err(|_| AppError::new(Code::Malformed, "The body is not UTF-8."))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let (mut draft, list) = match format {
         Format::Case => {
-            let package: case::Package = serde_json::from_str(text)
-                .map_err(|error| AppError::new(Code::Malformed, format!("This is no CASE package: {error}.")))?;
+            let value: serde_json::Value = serde_json::from_str(text)
+                .map_err(|error| AppError::new(Code::Malformed, format!("This is not JSON: {error}.")))?;
+            let (package, found) = case::parse(&value);
+            for fault in found.into_iter().take(MAX_FAULTS) {
+                faults.add(fault.pointer, "invalid_package", fault.detail);
+            }
             (case::read(&package), "/CFItems")
         }
-        Format::Csv => (csv(text, query)?, "/rows"),
+        Format::Csv => (csv(text, query, &mut faults)?, "/rows"),
     };
     if let Some(title) = &query.title {
         draft.title = title.trim().to_owned();
     }
-    check(&draft, list)?;
+    check(&draft, list, &mut faults)?;
+    faults.finish()?;
     Ok(draft)
 }
 
-fn csv(text: &str, query: &ImportQuery) -> AppResult<Draft> {
-    let Some(title) = query.title.as_deref() else {
-        return Err(AppError::field("?title", "required", "A table does not say what the framework is called."));
-    };
+fn csv(text: &str, query: &ImportQuery, faults: &mut Faults) -> AppResult<Draft> {
+    let title = query.title.as_deref().unwrap_or_default();
+    let titled = query.title.is_some();
+    faults.ensure(titled, "?title", "required", "A table does not say what the framework is called.");
     let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(true).from_reader(text.as_bytes());
     let unreadable = |error: csv::Error| AppError::new(Code::Malformed, format!("The table cannot be read: {error}."));
     let cells = |record: &csv::StringRecord| record.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
@@ -89,13 +98,11 @@ fn csv(text: &str, query: &ImportQuery) -> AppResult<Draft> {
         rows.push(cells(&record.map_err(unreadable)?));
         too_many(rows.len())?;
     }
-    table::read(title, &header, &rows).map_err(|found| {
-        let mut faults = Faults::new();
-        for fault in found.into_iter().take(100) {
-            faults.add(fault.pointer, "invalid_table", fault.detail);
-        }
-        AppError::invalid(faults.into_vec())
-    })
+    let (draft, found) = table::read(title, &header, &rows);
+    for fault in found.into_iter().take(MAX_FAULTS) {
+        faults.add(fault.pointer, "invalid_table", fault.detail);
+    }
+    Ok(draft)
 }
 
 fn too_many(n: usize) -> AppResult<()> {
@@ -109,19 +116,31 @@ fn too_many(n: usize) -> AppResult<()> {
     Ok(())
 }
 
-/// Lengths, characters and the tree.
-fn check(draft: &Draft, list: &str) -> AppResult<()> {
+/// Lengths, characters and the tree. What could not be read was named already; of a tree with gaps nothing can be said.
+fn check(draft: &Draft, list: &str, faults: &mut Faults) -> AppResult<()> {
     too_many(draft.competencies.len())?;
-    let mut faults = Faults::new();
+    let whole = faults.pointers().all(|pointer| pointer.starts_with('?'));
     let nul = |text: &str| text.contains('\0');
     let own = [Some(&draft.title), draft.source.as_ref(), draft.creator.as_ref(), draft.version.as_ref()];
     faults.ensure(!own.into_iter().flatten().any(|t| nul(t)), "", "nul_character", "Text must not contain U+0000.");
     let short = |text: &str| text.chars().count() <= 1000;
     faults.ensure(own.into_iter().flatten().all(|t| short(t)), "/CFDocument", "length", "Up to 1,000 characters.");
-    faults.ensure(!draft.title.trim().is_empty(), "/CFDocument/title", "length", "A framework needs a title.");
+    let titled = !draft.title.trim().is_empty() || faults.pointers().any(|pointer| TITLES.contains(&pointer));
+    faults.ensure(titled, "/CFDocument/title", "length", "A framework needs a title.");
+    if whole {
+        // Read as a framework without any, it would retire all that are there; an empty one is made by hand.
+        let some = !draft.competencies.is_empty();
+        faults.ensure(some, list, "empty", "There are no competencies in it.");
+        let known: HashSet<String> = faults.pointers().map(str::to_owned).collect();
+        let tree = draft.check(list).into_iter().filter(|fault| !known.contains(&fault.pointer));
+        for fault in tree.take(MAX_FAULTS) {
+            faults.add(fault.pointer, "invalid_tree", fault.detail);
+        }
+    }
     let mut found = 0_usize;
     for (n, c) in draft.competencies.iter().enumerate() {
         let texts = [Some(&c.key), Some(&c.title), c.code.as_ref(), c.kind.as_ref(), c.description.as_ref()];
+        let n = draft.place(n);
         if texts.into_iter().flatten().any(|t| nul(t)) {
             faults.add(format!("{list}/{n}"), "nul_character", "Text must not contain U+0000.");
             found = found.saturating_add(1);
@@ -134,12 +153,11 @@ fn check(draft: &Draft, list: &str) -> AppResult<()> {
             faults.add(format!("{list}/{n}"), "length", "A key, code or kind has up to 500 characters, a text 20,000.");
             found = found.saturating_add(1);
         }
-        if found >= 100 {
+        if found >= MAX_FAULTS {
             break;
         }
     }
-    faults.finish()?;
-    refuse(draft, list)
+    Ok(())
 }
 
 /// What a version makes of a framework.

@@ -9,7 +9,7 @@ use crate::db::page::{PageRequest, Rows};
 use crate::domain::mastery::matrix::Heat;
 use crate::domain::mastery::{Level, level_of};
 use crate::domain::permission::Act;
-use crate::error::{AppError, AppResult};
+use crate::error::{AppError, AppResult, Code, Faults};
 use crate::features::competencies::dto::{GroupMatrixQuery, MatrixColumn, MatrixOut, MatrixQuery, MatrixRow};
 use crate::features::competencies::store::competencies::CompetencyRow;
 use crate::features::competencies::store::matrix::{Among, Learner};
@@ -25,20 +25,26 @@ const MAX_COLUMNS: usize = 200;
 /// A page of the learners of a course and its competencies.
 ///
 /// # Errors
-/// 403, 404; 422 for a group that does not exist or may not be seen.
+/// 403, 404; 422 for a group that does not exist or may not be seen, or a framework that does not exist.
 pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page: &PageRequest) -> AppResult<MatrixOut> {
     let course = courses::find(conn, ctx, which, Act::ReadMastery)?;
     ctx.require(Act::ReadMastery, &courses::relation(course.id))?;
-    let among = match filter.group_id {
-        Some(group) => {
-            let unknown = || AppError::field("?group_id", "unknown_group", "There is no such group.");
-            Some(among(&groups::find(conn, &Ref::Id(group)).map_err(|error| error.when_missing(unknown))?))
+    let mut faults = Faults::new();
+    let mut named = None;
+    if let Some(group) = filter.group_id {
+        match groups::find(conn, &Ref::Id(group)) {
+            Ok(group) => named = Some(among(&group)),
+            Err(error) if error.code() == Code::NotFound => {
+                faults.add("?group_id", "unknown_group", "There is no such group.");
+            }
+            Err(error) => return Err(error),
         }
-        None => None,
-    };
+    }
+    check_framework(conn, filter.framework_id, &mut faults)?;
+    faults.finish()?;
     let mut columns = store::competencies::of_courses(conn, &[course.id])?;
     columns.retain(|row| filter.framework_id.is_none_or(|framework| row.framework_id == framework));
-    let learners = match among {
+    let learners = match named {
         None => store::matrix::learners(conn, course.id, page)?,
         Some(among) => store::matrix::members(conn, among, Some(course.id), page)?,
     };
@@ -48,7 +54,7 @@ pub fn page(conn: &mut Conn, ctx: &Ctx, which: &Ref, filter: &MatrixQuery, page:
 /// A page of the people of a group and the competencies of the courses that are assigned to it, or of a framework.
 ///
 /// # Errors
-/// 403, 404.
+/// 403, 404; 422 for a framework that does not exist.
 pub fn group_page(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -57,6 +63,9 @@ pub fn group_page(
     page: &PageRequest,
 ) -> AppResult<MatrixOut> {
     let group = groups::find_for(conn, ctx, which, Act::ReadMastery)?;
+    let mut faults = Faults::new();
+    check_framework(conn, filter.framework_id, &mut faults)?;
+    faults.finish()?;
     let columns = match filter.framework_id {
         Some(framework) => store::competencies::in_use(conn, framework, MAX_COLUMNS)?,
         None => {
@@ -66,6 +75,15 @@ pub fn group_page(
     };
     let learners = store::matrix::members(conn, among(&group), None, page)?;
     fill(conn, learners, columns)
+}
+
+fn check_framework(conn: &mut Conn, framework: Option<Uuid>, faults: &mut Faults) -> AppResult<()> {
+    if let Some(id) = framework
+        && store::frameworks::find(conn, id)?.is_none()
+    {
+        faults.add("?framework_id", "unknown_framework", "There is no such framework.");
+    }
+    Ok(())
 }
 
 /// Only units have others below them.

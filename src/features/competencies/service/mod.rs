@@ -236,6 +236,27 @@ fn find_person(
     Ok((users::find_for(conn, ctx, who, act)?, Some(course)))
 }
 
+/// As [`find_person`], for one competency: a right in one course reaches what that course is about, and `otherwise` is answered.
+fn find_person_about(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    who: &Ref,
+    course: Option<Uuid>,
+    competency: Uuid,
+    act: Act,
+    otherwise: impl FnOnce() -> AppError,
+) -> AppResult<(users::UserRow, Option<Uuid>)> {
+    let found = find_person(conn, ctx, who, course, act)?;
+    if let Some(course) = course
+        && !ctx.may(act, &Relation::default())
+        && !store::competencies::is_of_course(conn, course, competency)?
+    {
+        // Whoever may do it to the person beyond the course may do it here too.
+        users::find_for(conn, ctx, who, act).map_err(|_| otherwise())?;
+    }
+    Ok(found)
+}
+
 /// Asks whether the actor may do this to frameworks or goals.
 fn require(ctx: &Ctx, act: Act) -> AppResult<()> {
     ctx.require(act, &Relation::default())

@@ -13,7 +13,7 @@ use crate::domain::mastery::ability::{self, Estimate, PracticeItem};
 use crate::domain::path;
 use crate::domain::permission::Act;
 use crate::domain::quiz::{self, Item};
-use crate::error::{AppError, AppResult, Code, Fault};
+use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::features::competencies::dto::{PracticeIn, PracticeOut, PracticeQuery, PracticeResult};
 use crate::features::competencies::store::{self};
 use crate::features::enrollments::refused;
@@ -113,11 +113,21 @@ fn known(conn: &mut Conn, loaded: &Loaded) -> AppResult<Known> {
 /// The next item to practise.
 ///
 /// # Errors
-/// 404; 409 when the enrollment is not open for learning.
+/// 404; 409 when the enrollment is not open for learning; 422 for a module or competency that does not exist.
 pub fn next(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, filter: &PracticeQuery) -> AppResult<PracticeOut> {
     let row = find(conn, ctx, enrollment, Act::Learn)?;
     require_learning(&row, ctx.now)?;
     let loaded = load(conn, row)?;
+    let mut faults = Faults::new();
+    if filter.module.as_ref().is_some_and(|key| loaded.outline.ix(key).is_none()) {
+        faults.add("?module", "unknown_module", "The course has no such module.");
+    }
+    if let Some(id) = filter.competency_id
+        && store::competencies::find(conn, id)?.is_none()
+    {
+        faults.add("?competency_id", "unknown_competency", "There is no such competency.");
+    }
+    faults.finish()?;
     let known = known(conn, &loaded)?;
     Ok(choose(&candidates(&loaded, ctx, filter), known.ability, &known.difficulties, &known.seen))
 }

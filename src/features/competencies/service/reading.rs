@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Competency, evidence, find_person};
+use super::{Competency, evidence, find_person, find_person_about};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::mastery::coverage::{CoverageStatus, coverage};
@@ -72,9 +72,10 @@ pub fn list(
 /// # Errors
 /// 403, 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, who: &Ref, competency: Uuid, within: &InCourse) -> AppResult<MasteryDetail> {
-    let (user, _) = find_person(conn, ctx, who, within.course_id, Act::ReadMastery)?;
+    let missing = || AppError::not_found("competency");
+    let (user, _) = find_person_about(conn, ctx, who, within.course_id, competency, Act::ReadMastery, missing)?;
     let found = store::evidence::with_mastery(conn, user.id, &[competency])?.into_iter().next();
-    let (row, mastery) = found.ok_or_else(|| AppError::not_found("competency"))?;
+    let (row, mastery) = found.ok_or_else(missing)?;
     let summary = out(&row, mastery.as_ref());
     let competency = Competency::read(row)?;
     let mut shown = store::evidence::newest(conn, user.id, competency.row.id, SHOWN)?;
@@ -87,7 +88,10 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, who: &Ref, competency: Uuid, within: &InC
         mastery: summary,
         method: competency.row.method.clone(),
         params: competency.params,
-        formula: competency.rollup.map_or_else(|| competency.method.formula(), |rollup| rollup.formula()),
+        formula: match competency.rollup {
+            Some(rollup) => rollup.formula(competency.row.mastered_at_least),
+            None => competency.method.formula(),
+        },
         order_by: "submitted_at",
         mastered_at_least: competency.row.mastered_at_least,
         rollup: competency.rollup,

@@ -53,6 +53,8 @@ pub struct Work {
 pub struct Reckoned {
     /// New values of those that changed.
     pub changed: HashMap<Uuid, Option<f64>>,
+    /// Those of them whose value fell.
+    pub fallen: Vec<Uuid>,
     /// What is to be told.
     pub events: Vec<NewEvent>,
 }
@@ -222,6 +224,9 @@ fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]
         if was != is {
             done.changed.insert(*id, is);
         }
+        if is < was {
+            done.fallen.push(*id);
+        }
         if is > was && kept.marked.contains(id) {
             risen.push(*id);
         }
@@ -251,18 +256,21 @@ fn caught_up(conn: &mut Conn, user: Uuid, risen: &[Uuid], book: &Book) -> AppRes
     if reached.is_empty() { Ok(()) } else { store::targets::unmark(conn, user, &reached) }
 }
 
-/// Tells of a reckoning outside of an enrollment, and brings the person's enrollments along that ask about it.
+/// Tells of a reckoning outside of an enrollment, and brings the person's enrollments along that ask about it. What evidence taken
+/// back lowers is no longer what a completion may rest on; evidence that is new leaves completions as they are.
 pub(super) fn tell(
     conn: &mut Conn,
     ctx: &Ctx,
     user: Uuid,
     reckoned: Reckoned,
+    corrects: bool,
     mut log: Vec<NewEvent>,
 ) -> AppResult<()> {
     log.extend(reckoned.events);
     events::append(conn, ctx, log)?;
-    let changed: Vec<Uuid> = reckoned.changed.into_keys().collect();
-    enrollments::refresh(conn, ctx, user, &changed, None)
+    let refuted = if corrects { reckoned.fallen } else { Vec::new() };
+    let moved = enrollments::Moved { changed: reckoned.changed.into_keys().collect(), refuted };
+    enrollments::refresh(conn, ctx, user, &moved, None)
 }
 
 /// Asks the worker to reckon everybody's mastery of a competency again.
@@ -290,7 +298,7 @@ pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
                 lock_mastery(conn, user)?;
                 let known = store::evidence::to_reckon(conn, user, &[competency])?;
                 let reckoned = reckon(conn, &ctx, user, known)?;
-                tell(conn, &ctx, user, reckoned, Vec::new())?;
+                tell(conn, &ctx, user, reckoned, false, Vec::new())?;
             }
             Ok(())
         })?;

@@ -1,6 +1,6 @@
 //! Use cases about what a course requires, and who is behind on it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -10,8 +10,8 @@ use crate::db::Conn;
 use crate::db::page::{Cursor, PageRequest, Rows};
 use crate::domain::condition::Required;
 use crate::domain::mastery::behind::behind_days;
-use crate::domain::mastery::coverage::suggest;
 use crate::domain::mastery::reaches;
+use crate::domain::path;
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
@@ -21,6 +21,7 @@ use crate::features::competencies::dto::{
 use crate::features::competencies::store::competencies::CompetencyRow;
 use crate::features::competencies::store::targets::{BehindRow, TargetRow};
 use crate::features::competencies::store::{self};
+use crate::features::enrollments::state::Loaded;
 use crate::features::{courses, enrollments};
 use crate::http::{Conditions, Ref};
 use crate::state::Ctx;
@@ -148,11 +149,7 @@ pub fn of_enrollment(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid) -> AppResult<
     let known = store::evidence::with_mastery(conn, user, &wanted)?;
     let loaded = if row.revision_id.is_some() { Some(enrollments::state::load(conn, row)?) } else { None };
     let help = |competency: Uuid| -> Vec<String> {
-        let Some(loaded) = &loaded else { return Vec::new() };
-        let done = |ix: usize| loaded.facts.record(ix).is_some_and(|record| record.completed_at.is_some());
-        let modules = loaded.outline.modules.iter().enumerate().filter(|(ix, _)| done(*ix));
-        let completed: BTreeSet<String> = modules.map(|(_, module)| module.key.clone()).collect();
-        suggest(competency, &loaded.outline.alignments, &completed).into_iter().take(10).map(str::to_owned).collect()
+        loaded.as_ref().map(|loaded| helping(loaded, ctx, competency)).unwrap_or_default()
     };
     let items = targets.into_iter().filter_map(|target| {
         let (competency, mastery) = known.iter().find(|(row, _)| row.id == target.competency_id)?;
@@ -175,30 +172,25 @@ pub fn of_enrollment(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid) -> AppResult<
     Ok(EnrollmentTargets { items: items.collect() })
 }
 
+/// Modules of an enrollment that would help with a competency, the best ten.
+fn helping(loaded: &Loaded, ctx: &Ctx, competency: Uuid) -> Vec<String> {
+    let mut modules = path::suggestions(&loaded.outline, &loaded.facts, ctx.now, competency);
+    modules.truncate(10);
+    modules
+}
+
 /// Modules that would help each of these, by position.
-pub(super) fn suggestions(conn: &mut Conn, rows: &[BehindRow]) -> AppResult<Vec<Vec<String>>> {
-    let enrolled: Vec<Uuid> =
-        rows.iter().filter_map(|row| row.enrollment).collect::<HashSet<_>>().into_iter().collect();
-    let mut done: HashMap<Uuid, BTreeSet<String>> = HashMap::new();
-    if !enrolled.is_empty() {
-        for (enrollment, module) in store::targets::completed_modules(conn, &enrolled)? {
-            done.entry(enrollment).or_default().insert(module);
-        }
-    }
-    let none = BTreeSet::new();
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some((enrollment, revision)) = row.enrollment.zip(row.revision) else {
-            all.push(Vec::new());
-            continue;
-        };
-        // A revision's outline is kept in memory, so this is a statement only the first time.
-        let outline = enrollments::state::outline(conn, revision)?;
-        let completed = done.get(&enrollment).unwrap_or(&none);
-        let modules = suggest(row.competency, &outline.alignments, completed);
-        all.push(modules.into_iter().take(10).map(str::to_owned).collect());
-    }
-    Ok(all)
+pub(super) fn suggestions(conn: &mut Conn, ctx: &Ctx, rows: &[BehindRow]) -> AppResult<Vec<Vec<String>>> {
+    let enrolled: BTreeSet<Uuid> =
+        rows.iter().filter(|row| row.revision.is_some()).filter_map(|row| row.enrollment).collect();
+    let enrolled: Vec<Uuid> = enrolled.into_iter().collect();
+    let loaded: HashMap<Uuid, Loaded> =
+        enrollments::state::load_all(conn, &enrolled)?.into_iter().map(|loaded| (loaded.row.id, loaded)).collect();
+    let help = |row: &BehindRow| {
+        let loaded = row.enrollment.and_then(|id| loaded.get(&id));
+        loaded.map(|loaded| helping(loaded, ctx, row.competency)).unwrap_or_default()
+    };
+    Ok(rows.iter().map(help).collect())
 }
 
 /// A page of those who are behind in a course; all of one learner stand on one page.
@@ -218,7 +210,7 @@ pub fn behind(
     let wide = PageRequest { limit: page.limit.saturating_add(200), after: page.after };
     let mut rows = store::targets::behind_in_course(conn, course.id, filter.competency_id, &wide, ctx.now)?;
     let next = cut(&mut rows, page.limit);
-    let helps = suggestions(conn, &rows)?;
+    let helps = suggestions(conn, ctx, &rows)?;
     let items = rows.into_iter().zip(helps).filter_map(|(row, suggested_modules)| {
         let due_at = due(row.due_at, row.due_days)?.instant(row.since);
         Some(BehindOut {

@@ -1,7 +1,7 @@
 //! SQL about competencies and their tree.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
@@ -233,6 +233,19 @@ pub fn of_courses(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CompetencyRow>>
         .limit(1000)
         .select(CompetencyRow::as_select())
         .load(conn)?)
+}
+
+/// Whether a course is about a competency, as [`of_courses`] has it.
+pub fn is_of_course(conn: &mut Conn, course: Uuid, competency: Uuid) -> AppResult<bool> {
+    let aims =
+        targets::table.filter(targets::scope_id.eq(Id(course))).filter(targets::competency_id.eq(Id(competency)));
+    let named = alignments::table
+        .inner_join(revisions::table.on(revisions::id.eq(alignments::revision_id)))
+        .inner_join(courses::table.on(courses::id.eq(revisions::course_id)))
+        .filter(courses::id.eq(Id(course)))
+        .filter(alignments::competency_id.eq(Id(competency)))
+        .filter(revisions::number.eq(courses::latest_revision));
+    Ok(diesel::select(exists(aims).or(exists(named))).get_result(conn)?)
 }
 
 /// What stands somewhere above these, as SQL.

@@ -1,6 +1,7 @@
 //! SQL about goals.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, RunQueryDsl, Selectable,
     SelectableHelper,
@@ -14,7 +15,9 @@ use crate::db::schema::{
     competency_targets as targets, course_revisions as revisions, courses, goal_learners, goals,
     revision_competencies as alignments, users,
 };
+use crate::db::tree;
 use crate::db::types::{At, Id};
+use crate::db::units::people_of;
 use crate::error::AppResult;
 use crate::per_backend;
 
@@ -109,7 +112,26 @@ pub fn holder(conn: &mut Conn, goal: Uuid, user: Uuid) -> AppResult<Option<Holde
         .optional()?)
 }
 
-pub fn holders(conn: &mut Conn, goal: Uuid, page: &PageRequest) -> AppResult<Rows<Holder>> {
+/// Whom a list of holders shows.
+pub enum Sight {
+    /// Everybody.
+    All,
+    /// The people of these units, and everybody below.
+    Below {
+        /// The caller.
+        user: Uuid,
+        /// Units whose people the caller looks after.
+        units: Vec<Uuid>,
+    },
+}
+
+/// Whether anybody reports to this person.
+pub fn manages(conn: &mut Conn, user: Uuid) -> AppResult<bool> {
+    let reports = users::table.filter(users::manager_id.eq(Some(Id(user))));
+    Ok(diesel::select(exists(reports)).get_result(conn)?)
+}
+
+pub fn holders(conn: &mut Conn, goal: Uuid, sight: &Sight, page: &PageRequest) -> AppResult<Rows<Holder>> {
     let mut query = goal_learners::table
         .inner_join(users::table.on(users::id.eq(goal_learners::user_id)))
         .filter(goal_learners::goal_id.eq(Id(goal)))
@@ -117,6 +139,10 @@ pub fn holders(conn: &mut Conn, goal: Uuid, page: &PageRequest) -> AppResult<Row
         .limit(page.fetch())
         .select((users::id, users::given_name, users::family_name, goal_learners::assigned_at))
         .into_boxed();
+    if let Sight::Below { user, units } = sight {
+        let below = tree::is_below("goal_learners.user_id", *user);
+        query = query.filter(goal_learners::user_id.eq_any(people_of(units)).or(below));
+    }
     if let Some(after) = page.after {
         query = query.filter(goal_learners::user_id.gt(Id(after)));
     }

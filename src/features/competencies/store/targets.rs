@@ -13,9 +13,7 @@ use uuid::Uuid;
 use super::ids;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::schema::{
-    behind_marks as marks, competency_targets as targets, enrollments, goal_learners, mastery, module_records,
-};
+use crate::db::schema::{behind_marks as marks, competency_targets as targets, enrollments, goal_learners, mastery};
 use crate::db::types::{At, Id, SqlInstant};
 use crate::error::AppResult;
 use crate::per_backend;
@@ -295,13 +293,4 @@ pub fn unmark(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<()> {
 pub fn unmark_target(conn: &mut Conn, target: Uuid) -> AppResult<()> {
     diesel::delete(marks::table.filter(marks::target_id.eq(Id(target)))).execute(conn)?;
     Ok(())
-}
-
-/// Modules that are completed in these enrollments.
-pub fn completed_modules(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, String)>> {
-    Ok(module_records::table
-        .filter(module_records::enrollment_id.eq_any(ids(of)))
-        .filter(module_records::completed_at.is_not_null())
-        .select((module_records::enrollment_id, module_records::module_key))
-        .load(conn)?)
 }

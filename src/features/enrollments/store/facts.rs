@@ -363,6 +363,31 @@ pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>)
         .load(conn)?)
 }
 
+/// A person's completed enrollments whose conditions ask about any of these competencies, those left out after which they enrolled
+/// again.
+pub fn completed_asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>) -> AppResult<Vec<Uuid>> {
+    use crate::db::schema::revision_competencies as asked;
+    use diesel::dsl::sql;
+    use diesel::sql_types::Bool;
+    let revisions = asked::table
+        .filter(asked::competency_id.eq_any(ids(about)))
+        .filter(asked::touch.eq("asks"))
+        .select(asked::revision_id.nullable());
+    let newest = sql::<Bool>(
+        "NOT EXISTS (SELECT 1 FROM enrollments AS later WHERE later.user_id = enrollments.user_id \
+         AND later.course_id = enrollments.course_id AND later.generation > enrollments.generation)",
+    );
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(Id(user)))
+        .filter(enrollments::id.ne(Id(except.unwrap_or_default())))
+        .filter(enrollments::status.eq("completed"))
+        .filter(enrollments::revision_id.eq_any(revisions))
+        .filter(newest)
+        .order(enrollments::id)
+        .select(enrollments::id)
+        .load(conn)?)
+}
+
 /// The enrollment of an attempt, locked until the transaction ends.
 pub fn locked_of_attempt(conn: &mut Conn, attempt: Uuid) -> AppResult<Option<EnrollmentRow>> {
     let of = attempts::table.filter(attempts::id.eq(Id(attempt))).select(attempts::enrollment_id);

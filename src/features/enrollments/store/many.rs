@@ -33,6 +33,11 @@ pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<Vec<En
         .load(conn)?)
 }
 
+pub fn find_many(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
+    let rows = enrollments::table.filter(enrollments::id.eq_any(ids.iter().map(|id| Id(*id))));
+    Ok(rows.select(EnrollmentRow::as_select()).load(conn)?)
+}
+
 /// Finds these and locks them in order of id; SQLite's one writer needs no lock.
 pub fn find_many_locked(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
     if ids.is_empty() {
