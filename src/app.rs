@@ -58,6 +58,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
         JobKind { name: "close_due_games", every_seconds: every(2), run: games::close_due },
         JobKind { name: "settle_due_matches", every_seconds: every(5), run: games::settle_due_matches },
+        JobKind { name: games::BADGE_JOB, every_seconds: None, run: games::award_badges_to_rest },
         JobKind { name: "draw_due_leagues", every_seconds: every(60), run: games::draw_due_leagues },
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },

@@ -220,16 +220,16 @@ pub fn of_subject(conn: &mut Conn, subject: Uuid, kinds: &[&str]) -> AppResult<V
         .load(conn)?)
 }
 
-/// Ids of the events of one kind that happened to these resources.
+/// Ids of the events of one kind that happened to these resources, each with its resource.
 ///
 /// # Errors
 /// Database errors.
-pub fn ids_of(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<Vec<Uuid>> {
+pub fn ids_of(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
     Ok(events::table
         .filter(events::subject_id.eq_any(subjects.iter().map(|id| Id(*id))))
         .filter(events::kind.eq(kind))
         .order(events::seq)
-        .select(events::id)
+        .select((events::id, events::subject_id))
         .load(conn)?)
 }
 
@@ -244,4 +244,17 @@ pub fn by_subject(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<V
         .order(events::seq)
         .select((events::subject_id, events::id))
         .load(conn)?)
+}
+
+/// These events, in order.
+///
+/// # Errors
+/// Database errors.
+pub fn by_ids(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Event>> {
+    let rows: Vec<Row> = events::table
+        .filter(events::id.eq_any(ids.iter().map(|id| Id(*id))))
+        .order(events::seq)
+        .select(COLUMNS)
+        .load(conn)?;
+    Ok(rows.into_iter().map(Event::from).collect())
 }

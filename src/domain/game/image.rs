@@ -137,8 +137,8 @@ fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&apos;"),
-            // XML 1.0 has no control characters.
-            c if c.is_control() => {}
+            // XML 1.0 has neither control characters nor these two.
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
             c => safe.push(c),
         }
     }
@@ -207,9 +207,9 @@ mod tests {
             for symbol in [Star, Check, Flame, Cup, Book, Bolt, Text] {
                 let design = Design { shape, symbol, text: Some("<&>".into()), ..Design::default() };
                 assert!(design.faults().is_empty());
-                let image = svg("A <script>\u{1} & \"more\"", &design);
+                let image = svg("A <script>\u{1}\u{fffe} & \"more\"", &design);
                 assert!(image.starts_with("<svg ") && image.ends_with("</svg>"));
-                assert!(!image.contains("<script") && !image.contains("& ") && !image.contains('\u{1}'));
+                assert!(!image.contains("<script") && !image.contains("& ") && !image.contains(['\u{1}', '\u{fffe}']));
             }
         }
     }

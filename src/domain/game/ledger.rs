@@ -38,6 +38,36 @@ impl Total {
     }
 }
 
+/// Why an entry cannot be corrected so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// All of it was taken back.
+    NothingLeft,
+    /// More would be taken back than is left of it.
+    MoreThanLeft {
+        /// What is left.
+        left: i64,
+    },
+}
+
+/// The points of a correction that names an entry of `points`, of which earlier corrections come to `corrected`: what is left of
+/// it when nothing is asked, else what is asked. However many corrections there are, they never turn what was given into a loss,
+/// or what was taken into a gain.
+///
+/// # Errors
+/// When nothing is left, or less than is asked.
+pub fn correction(points: i64, corrected: i64, asked: Option<i64>) -> Result<i64, Refused> {
+    let left = points.saturating_add(corrected);
+    let Some(asked) = asked else {
+        return if left == 0 { Err(Refused::NothingLeft) } else { Ok(left.saturating_neg()) };
+    };
+    let then = left.saturating_add(asked);
+    if then != 0 && then.signum() != points.signum() {
+        return Err(if left == 0 { Refused::NothingLeft } else { Refused::MoreThanLeft { left } });
+    }
+    Ok(asked)
+}
+
 /// Who gains or loses by new rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
@@ -276,6 +306,40 @@ mod tests {
                 if let Some((len, players, teams)) = frozen {
                     prop_assert_eq!((book.ledger.len(), &book.players, &book.teams), (len, &players, &teams));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn corrections_take_back_what_is_left_and_no_more() {
+        for (points, corrected, asked, then) in [
+            (50, 0, None, Ok(-50)),
+            (50, 0, Some(-50), Ok(-50)),
+            (50, -50, None, Err(Refused::NothingLeft)),
+            (50, -50, Some(-1), Err(Refused::NothingLeft)),
+            (50, -20, None, Ok(-30)),
+            (50, -20, Some(-30), Ok(-30)),
+            (50, -20, Some(-31), Err(Refused::MoreThanLeft { left: 30 })),
+            // Too much was taken back, or too little given: that can be made up for.
+            (50, -50, Some(20), Ok(20)),
+            (50, 0, Some(10), Ok(10)),
+            (-25, 0, None, Ok(25)),
+            (-25, 10, Some(16), Err(Refused::MoreThanLeft { left: -15 })),
+            (-25, 25, None, Err(Refused::NothingLeft)),
+        ] {
+            assert_eq!(correction(points, corrected, asked), then, "{points} {corrected} {asked:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_run_of_corrections_exceeds_its_entry(
+            points in 1i64..1000, asked in proptest::collection::vec(proptest::option::of(-1200i64..300), 1..40),
+        ) {
+            let mut corrected = 0;
+            for asked in asked {
+                corrected += correction(points, corrected, asked).unwrap_or(0);
+                prop_assert!(points + corrected >= 0);
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod scorer;
 pub mod settings;
 pub mod streak;
 pub mod team;
+pub mod term;
 
 pub use settings::{
     Display, GameScope, Guard, LeagueRules, Level, Mode, PointRule, Prize, Repeat, Revocation, ScopeKind, Settings,

@@ -73,6 +73,19 @@ pub struct Progress {
     pub streak: Streak,
 }
 
+impl Progress {
+    /// Takes account of points that were taken back because their cause is undone: they use up neither `once` nor a cap any
+    /// longer. The quiet interval and the run of days stay as they were, so that nothing is won by doing things only to undo
+    /// them.
+    pub fn give_back(&mut self, points: i64, at: DateTime<Utc>) {
+        self.times = self.times.saturating_sub(1).max(0);
+        self.points = self.points.saturating_sub(points).max(0);
+        if self.day == Some(at.date_naive()) {
+            self.day_points = self.day_points.saturating_sub(points).max(0);
+        }
+    }
+}
+
 /// Why a rule gave nothing for its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
@@ -240,6 +253,25 @@ mod tests {
         let at = ["2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z", "2026-11-24T00:00:00Z"];
         assert_eq!(run(&rule(json!({"cap_per_day": 15})), &at), [Ok(10), Ok(5), Err(Skip::Capped), Ok(10)]);
         assert_eq!(run(&rule(json!({"cap_total": 25})), &at), [Ok(10), Ok(10), Ok(5), Err(Skip::Capped)]);
+    }
+
+    #[test]
+    fn what_is_taken_back_frees_once_and_caps() {
+        let at = "2026-11-23T10:00:00Z";
+        for extra in [json!({"repeat": "once"}), json!({"cap_per_day": 10}), json!({"cap_total": 10})] {
+            let rule = rule(extra.clone());
+            let mut progress = Progress::default();
+            let one = event(at, json!({}));
+            assert_eq!(judge(&rule, &mut progress, &one, false), Ok(10));
+            assert!(judge(&rule, &mut progress, &one, false).is_err(), "{extra}");
+            progress.give_back(10, one.at);
+            assert_eq!((progress.times, progress.points, progress.day_points), (0, 0, 0));
+            assert_eq!(judge(&rule, &mut progress, &one, false), Ok(10), "{extra}");
+        }
+        // The cap of another day is another day's.
+        let mut progress = Progress { day: "2026-11-24".parse().ok(), day_points: 5, ..Progress::default() };
+        progress.give_back(3, at.parse().unwrap());
+        assert_eq!(progress.day_points, 5);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::points::{Occurrence, Progress, condition_holds, judge};
@@ -64,6 +65,14 @@ impl Scorer {
             }
         }
         awards
+    }
+
+    /// Takes account of points that were taken back because their cause is undone.
+    pub fn give_back(&mut self, user: Uuid, award: &Award, at: DateTime<Utc>) {
+        let account = (award.rule.clone(), user);
+        self.had.remove(&(award.rule.clone(), user, award.thing.clone()));
+        self.progress.entry(account.clone()).or_default().give_back(award.points, at);
+        self.touched.insert(account);
     }
 
     /// What changed since it was loaded, in a stable order.

@@ -567,7 +567,7 @@ impl<'a> Engine<'a> {
             next: self.next,
             auto_choices: self.auto_choices,
         };
-        if !complete && standing.next.is_empty() && self.env.facts.closed.is_none() {
+        if !whole && standing.next.is_empty() && self.env.facts.closed.is_none() {
             let again = |module| NextStep::Module { module, reason: NextReason::Remedial, autoplay: false };
             standing.next = super::reasons::again(self.env, &standing).into_iter().map(again).collect();
         }

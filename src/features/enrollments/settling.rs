@@ -163,12 +163,13 @@ pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, moved: &Moved, except: Op
 fn take_back(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<()> {
     let mut taken = Vec::new();
     for mut loaded in load_many(conn, rows)? {
-        let standing = loaded.standing(ctx);
-        if standing.complete {
+        if loaded.standing(ctx).complete {
             continue;
         }
         loaded.row.status = Status::Active.as_str().to_owned();
         loaded.row.completed_at = None;
+        loaded.mark()?;
+        let standing = loaded.standing(ctx);
         loaded.stand(ctx, &standing)?;
         loaded.keep();
         taken.push(loaded.row);

@@ -200,7 +200,7 @@ impl Loaded {
         };
         if self.reopens && !standing.complete {
             self.reopen(conn, ctx, &mut log)?;
-            self.facts_mut().achieved = self.row.status == Status::Completed.as_str();
+            self.mark()?;
             standing = self.standing(ctx);
         }
         let completes = self.stand(ctx, &standing)?;

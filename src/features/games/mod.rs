@@ -17,11 +17,12 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use service::badges::award_by_rule as award_badge;
+pub use service::criteria::{JOB as BADGE_JOB, award_to_rest as award_badges_to_rest};
 pub use service::ending::close_due;
 pub use service::leagues::roll_due as draw_due_leagues;
 pub use service::matches::settle_due as settle_due_matches;
 pub use service::points::{Given, add_facts, award as award_points};
-pub use service::scoring::{CONSUMER, undo as undo_causes};
+pub use service::scoring::CONSUMER;
 
 use crate::db::Conn;
 use crate::error::AppResult;

@@ -145,9 +145,10 @@ pub struct DrawIn {
     /// The same seed and players give the same teams; a new one is drawn when absent.
     #[serde(default)]
     pub seed: Option<i64>,
-    /// Who is dealt out; all players of the game when absent.
+    /// Who is dealt out; all when absent: those who learn in the course of the game, the members of its group, or of a game of
+    /// the site all who have played.
     #[serde(default)]
-    #[schema(max_items = 10000)]
+    #[schema(min_items = 1, max_items = 10000)]
     pub user_ids: Option<Vec<Uuid>>,
     /// How strong each is, for `points`; the points in this game when absent.
     #[serde(default)]
@@ -157,8 +158,8 @@ pub struct DrawIn {
 impl Input for DrawIn {
     fn check(&self, faults: &mut Faults) {
         faults.ensure((1..=1000).contains(&self.teams), "/teams", "out_of_range", "Draw 1 to 1,000 teams.");
-        let few = self.user_ids.as_ref().is_none_or(|ids| ids.len() <= 10_000);
-        faults.ensure(few, "/user_ids", "too_many", "List up to 10,000 users.");
+        let few = self.user_ids.as_ref().is_none_or(|ids| (1..=10_000).contains(&ids.len()));
+        faults.ensure(few, "/user_ids", "length", "List 1 to 10,000 users.");
     }
 }
 
@@ -268,7 +269,7 @@ pub struct MatchOut {
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
-    /// `scheduled`, `over`, or `bye` when a team goes on without playing.
+    /// `scheduled`, `over`, `bye` when a team goes on without playing, or `cancelled` when the game ended before the round.
     pub state: String,
     /// Who won; null for a draw and before the end.
     #[schema(required)]

@@ -324,7 +324,8 @@ pub struct PrizeGiven {
     /// The badge that went with it.
     #[schema(required)]
     pub badge_id: Option<Uuid>,
-    /// True when it waits because the player was flagged; give the badge by hand when the flag is dismissed.
+    /// True when it waits because the player was flagged: it is given when every flag is dismissed, and to nobody when one is
+    /// confirmed.
     pub withheld: bool,
 }
 

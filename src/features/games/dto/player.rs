@@ -9,7 +9,7 @@ use crate::domain::game::Display;
 use crate::domain::game::settings::MAX_POINTS;
 use crate::error::Faults;
 use crate::features::games::service::badges::check_reason;
-use crate::http::Input;
+use crate::http::{Input, Patch};
 
 /// Where a ledger entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -94,9 +94,9 @@ pub struct EntryOut {
     /// Who made it by hand.
     #[schema(required)]
     pub made_by: Option<Uuid>,
-    /// The instant that it counts for.
+    /// The instant that it counts for; that of the entry which it corrects, if it does.
     pub at: DateTime<Utc>,
-    /// When it was written.
+    /// When it was written; of what was taken back because its cause was undone, when that happened.
     pub created_at: DateTime<Utc>,
 }
 
@@ -108,7 +108,8 @@ pub struct CorrectionIn {
     /// Whose points: an id or `ext:<external_id>`; needed unless an entry is named.
     #[serde(default)]
     pub user_id: Option<String>,
-    /// How many, not 0; negative ones take away. With `corrects_id` and without this, the whole entry is taken back.
+    /// How many, not 0; negative ones take away. With `corrects_id` and without this, all that is left of the entry
+    /// is taken back; with both, no more than is left can be.
     #[serde(default)]
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     pub points: Option<i64>,
@@ -206,14 +207,20 @@ pub struct UserPointsOut {
 #[schema(example = json!({"display": "pseudonym"}))]
 pub struct PreferencesIn {
     /// `named`, `pseudonym` or `hidden`; null goes back to what the game, or the preference for all games, says.
-    #[schema(required)]
-    pub display: Option<Display>,
+    #[serde(default)]
+    #[schema(value_type = Option<Display>, required)]
+    pub display: Patch<Display>,
     /// Only in this game; in all when absent.
     #[serde(default)]
     pub game_id: Option<Uuid>,
 }
 
-impl Input for PreferencesIn {}
+impl Input for PreferencesIn {
+    fn check(&self, faults: &mut Faults) {
+        let said = self.display != Patch::Absent;
+        faults.ensure(said, "/display", "required", "Say how, or null for what the game says.");
+    }
+}
 
 /// How a user is shown in one game.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -315,7 +322,8 @@ pub struct FlagOut {
 pub enum FlagResolution {
     /// All was well.
     Dismissed,
-    /// The entry or badge that it is about is taken back; other points are corrected by the ledger.
+    /// The entry or badge that it is about is taken back. A flag that is about neither takes nothing back by itself (correct the
+    /// ledger for that), but the player gets no prize of the game.
     Confirmed,
 }
 

@@ -36,7 +36,7 @@ pub async fn create_game(
 
 /// List games
 ///
-/// In order of their making. Scope: `games:read`.
+/// In order of their making: those of the site and of courses; those of a group are shown to its members, to who has played in them, and to who may see the group. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "list_games", params(GameQuery),
     responses((status = 200, description = "A page of games.", body = Page<GameOut>)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]
@@ -73,7 +73,7 @@ pub async fn get_game(
 
 /// Change a game
 ///
-/// A merge patch; a closed game does not change. New point rules count for what happens from now on; replay makes them count for all. Scope: `games:write`. Role: admin, author or instructor.
+/// A merge patch; a game that is over does not change: from the instant of `ends_at` on all writes are refused, though its status stays `open` for the seconds in which the standings are made final. New point rules count for what happens from now on; replay makes them count for all. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "update_game", params(("game_id" = Uuid, Path)),
     request_body(content((GamePatch = "application/merge-patch+json"), (GamePatch = "application/json"))),
     responses((status = 200, description = "The changed game.", body = GameOut, headers(("ETag" = String)))),
@@ -177,7 +177,7 @@ pub async fn replay_game(
 
 /// Read a leaderboard
 ///
-/// Players or teams, of all time or one period, best first; ties go to whoever got there first. `around=me` shows the caller with neighbours. Who is hidden stands in no leaderboard; pseudonyms stay the same within a game. The cost does not grow with the number of players, unless it is narrowed to a course, group or team: then it grows with that. Scope: `games:read`.
+/// Players or teams, of all time or one period, best first; ties go to whoever got there first. `around=me` shows the caller with neighbours. Who is hidden stands in no leaderboard; narrowing by a group is for its members and those who may see who is in it; pseudonyms stay the same within a game. The cost does not grow with the number of players, unless it is narrowed to a course, group or team: then it grows with that. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "get_leaderboard", params(("game_id" = Uuid, Path), BoardQuery),
     responses((status = 200, description = "The leaderboard.", body = LeaderboardOut)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]

@@ -12,7 +12,7 @@ use crate::features::games::dto::{
 };
 use crate::features::games::service::{badges, players, points};
 use crate::http::answer::Page;
-use crate::http::{Answer, Body, Query, Ref, Retry, commit, query};
+use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
 
 /// List the ledger
 ///
@@ -90,7 +90,7 @@ pub async fn list_flags(
 
 /// Resolve a flag
 ///
-/// Dismissed, all stays; confirmed, the entry or badge that it is about is taken back. Scope: `games:write`. Role: admin or instructor.
+/// Dismissed, all stays, and a prize that waited for it is given. Confirmed, the entry or badge that it is about is taken back; a flag that is about neither takes nothing back by itself, but the player gets no prize of the game: the place stays the player's, and nobody moves up. Scope: `games:write`. Role: admin or instructor.
 #[utoipa::path(tag = "games", operation_id = "resolve_flag", params(("game_id" = Uuid, Path), ("flag_id" = Uuid, Path)), request_body = ResolveFlagIn,
     responses((status = 200, description = "The resolved flag.", body = FlagOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -111,7 +111,7 @@ pub async fn resolve_flag(
 
 /// Read a user's points
 ///
-/// Points, level and streak in each game. Users see their own, managers those of their reports. Scope: `games:read`.
+/// Points, level and streak in each game. Users see their own, managers those of their reports, instructors and admins of a unit those of its people. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "list_user_points", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "One item for each game.", body = UserPointsOut)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]
@@ -128,7 +128,7 @@ pub async fn list_user_points(
 
 /// List a user's badges
 ///
-/// Those held now. Users see their own, managers those of their reports. Scope: `games:read`.
+/// Those held now. Users see their own, managers those of their reports, instructors and admins of a unit those of its people. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "list_user_badges", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`."), PageQuery),
     responses((status = 200, description = "A page of awards, oldest first.", body = Page<BadgeAwardOut>)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]
@@ -150,31 +150,38 @@ pub async fn list_user_badges(
 ///
 /// In leaderboards, to others.
 #[utoipa::path(tag = "games", operation_id = "get_game_preferences",
-    responses((status = 200, description = "The preferences.", body = PreferencesOut)),
+    responses((status = 200, description = "The preferences.", body = PreferencesOut, headers(("ETag" = String)))),
     security(("user" = []), ("bearer" = [])))]
 #[get("/v1/me/game-preferences")]
-pub async fn get_game_preferences(caller: Caller<need::User>, state: Anyone) -> AppResult<Answer> {
+pub async fn get_game_preferences(
+    caller: Caller<need::User>,
+    state: Anyone,
+    conditions: Conditions,
+) -> AppResult<Answer> {
     let ctx = caller.0;
     let out = state.db.read(move |conn| players::preferences(conn, &ctx)).await?;
-    Answer::ok(&out)
+    Ok(Answer::ok(&out)?.etag_of_body().unless_known(&conditions))
 }
 
 /// Choose how I am shown
 ///
-/// By name, by a pseudonym, or not at all: who hides keeps the points but leaves the leaderboards at once.
+/// By name, by a pseudonym, or not at all: who hides keeps the points but leaves the leaderboards at once, those of closed games too, whose other places stay as they are. Who is hidden when a game closes has no place in it, and so no prize.
 #[utoipa::path(tag = "games", operation_id = "set_game_preferences", request_body = PreferencesIn,
-    responses((status = 200, description = "The preferences.", body = PreferencesOut)),
+    responses((status = 200, description = "The preferences.", body = PreferencesOut, headers(("ETag" = String)))),
     security(("user" = []), ("bearer" = [])))]
 #[put("/v1/me/game-preferences")]
 pub async fn set_game_preferences(
     caller: Caller<need::User>,
     state: Anyone,
     retry: Retry,
+    conditions: Conditions,
     body: Body<PreferencesIn>,
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
+        let before = Answer::ok(&players::preferences(conn, ctx)?)?.etag_of_body();
+        conditions.require_tag(|| Ok(before.value_of("etag").unwrap_or_default().to_owned()))?;
         let out = players::set_preferences(conn, ctx, &body.input)?;
-        Answer::ok(&out)
+        Ok(Answer::ok(&out)?.etag_of_body())
     })
     .await
 }

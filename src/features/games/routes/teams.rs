@@ -180,7 +180,7 @@ pub async fn list_team_members(
 
 /// Put a user into a team
 ///
-/// Out of any other team of the game. Points count for the team held when they were earned. Scope: `games:write`. Role: admin, author or instructor.
+/// Out of any other team of the game. Points count for the team held when they were earned. `If-Match` takes the tag of the team, which changes with its members. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "set_team_member", params(("game_id" = Uuid, Path), ("team_id" = Uuid, Path), ("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "The team.", body = MembershipOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -189,10 +189,11 @@ pub async fn set_team_member(
     caller: Caller<need::GamesWrite>,
     state: Anyone,
     retry: Retry,
+    conditions: Conditions,
     path: web::Path<(Uuid, Uuid, Ref)>,
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
-        let out = teams::set_member(conn, ctx, path.0, path.1, &path.2)?;
+        let out = teams::set_member(conn, ctx, path.0, path.1, &path.2, &conditions)?;
         Answer::ok(&out)
     })
     .await
@@ -200,7 +201,7 @@ pub async fn set_team_member(
 
 /// Take a user out of a team
 ///
-/// Points earned for the team stay with it. Players may leave by themselves where they may join. Scope: `games:write`. Role: admin, author or instructor.
+/// Points earned for the team stay with it. `If-Match` takes the tag of the team, which changes with its members. Players may leave by themselves where they may join. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "remove_team_member", params(("game_id" = Uuid, Path), ("team_id" = Uuid, Path), ("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 204, description = "Out of the team.")),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -209,10 +210,11 @@ pub async fn remove_team_member(
     caller: Caller<need::GamesWrite>,
     state: Anyone,
     retry: Retry,
+    conditions: Conditions,
     path: web::Path<(Uuid, Uuid, Ref)>,
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
-        teams::remove_member(conn, ctx, path.0, path.1, &path.2)?;
+        teams::remove_member(conn, ctx, path.0, path.1, &path.2, &conditions)?;
         Ok(Answer::no_content())
     })
     .await

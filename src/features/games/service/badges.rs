@@ -1,15 +1,15 @@
 //! Badges: awarded by event, by criteria, as a prize or by hand; revoked by hand or because their cause is gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::booking::Booked;
-use super::{Badge, Game, find, find_locked, refuse, touch};
+use super::criteria::{by_criteria, to_those_who_qualify};
+use super::{Badge, Game, find, find_locked, refuse, targets, touch};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::game::badge::Having;
 use crate::domain::game::{Revocation, image, settings};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code, Faults};
@@ -17,7 +17,6 @@ use crate::events::{self, NewEvent};
 use crate::features::games::dto::{AwardBadgeIn, BadgeAwardOut, BadgeIn, BadgeOut, BadgePatch, RevokeBadgeIn};
 use crate::features::games::store::badges::{self as store, AwardRow, BadgeRow, Of};
 use crate::features::games::store::players::{self, FlagRow};
-use crate::features::games::store::{boards, ledger};
 use crate::features::users;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
@@ -77,67 +76,12 @@ pub fn grant(conn: &mut Conn, ctx: &Ctx, game: &Game, grants: Vec<Grant>) -> App
 
 fn event(kind: &'static str, row: &AwardRow, game: &Game) -> NewEvent {
     let event = NewEvent::new(kind, "badge_award", row.id).user(row.user_id);
-    game.relation().course.into_iter().fold(event, NewEvent::course)
+    game.course().into_iter().fold(event, NewEvent::course)
 }
 
-/// Awards what these players now have the criteria for, and treats what they lost the criteria for by the badge's policy. A
-/// badge that is a criterion of another is followed up to the depth of the game's badges.
-///
-/// # Errors
-/// Database errors.
-pub fn by_criteria(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid], booked: &Booked) -> AppResult<()> {
-    let asking: Vec<&Badge> = game.badges.iter().filter(|badge| badge.criteria.is_some()).collect();
-    if asking.is_empty() || users.is_empty() {
-        return Ok(());
-    }
-    let points = boards::all_time(conn, game.id(), users)?;
-    let streaks = players::find(conn, game.id(), users)?;
-    let mut times = ledger::times(conn, game.id(), users)?;
-    let mut held = store::held(conn, game.id(), users)?;
-    let mut having: BTreeMap<Uuid, Having> = users
-        .iter()
-        .map(|user| {
-            let having = Having {
-                points: points.get(user).copied().unwrap_or(0),
-                longest_streak: streaks.get(user).map_or(0, |player| player.streak.longest),
-                times: times.remove(user).unwrap_or_default(),
-                badges: held.remove(user).unwrap_or_default(),
-            };
-            (*user, having)
-        })
-        .collect();
-    let mut grants = Vec::new();
-    // Pure: each round may fulfil the criteria of one more badge.
-    for _ in 0..asking.len() {
-        let before = grants.len();
-        for badge in &asking {
-            for (user, having) in &mut having {
-                let met = badge.criteria.as_ref().is_some_and(|criteria| criteria.met(&game.settings, having));
-                if met && having.badges.insert(badge.row.id) {
-                    let reason = "The criteria are met.".to_owned();
-                    grants.push(Grant { badge: badge.row.id, user: *user, source: "criteria", reason, event: None });
-                }
-            }
-        }
-        if grants.len() == before {
-            break;
-        }
-    }
-    grant(conn, ctx, game, grants)?;
-    let lost = |user: &Uuid| booked.after.get(user) < booked.before.get(user);
-    let poorer: Vec<Uuid> = users.iter().filter(|user| lost(user)).copied().collect();
-    if poorer.is_empty() {
-        return Ok(());
-    }
-    let mut gone = store::by_criteria_of(conn, game.id(), &poorer)?;
-    gone.retain(|award| {
-        let badge = asking.iter().find(|badge| badge.row.id == award.badge_id);
-        badge
-            .and_then(|badge| badge.criteria.as_ref())
-            .zip(having.get(&award.user_id))
-            .is_some_and(|(criteria, having)| !criteria.met(&game.settings, having))
-    });
-    cause_gone(conn, ctx, game, gone)
+/// What becomes of an award when its cause is gone.
+pub(super) fn policy(game: &Game, award: &AwardRow) -> Revocation {
+    game.badges.iter().find(|badge| badge.row.id == award.badge_id).map_or(Revocation::Keep, |b| b.revocation)
 }
 
 /// A flag that says that a cause was corrected.
@@ -163,12 +107,10 @@ pub(super) fn cause_flag(ctx: &Ctx, game: Uuid, user: Uuid, entry: Option<Uuid>,
 /// # Errors
 /// Database errors.
 pub fn cause_gone(conn: &mut Conn, ctx: &Ctx, game: &Game, awards: Vec<AwardRow>) -> AppResult<()> {
-    let policy = |award: &AwardRow| {
-        game.badges.iter().find(|badge| badge.row.id == award.badge_id).map_or(Revocation::Keep, |b| b.revocation)
-    };
-    let (revoke, rest): (Vec<_>, Vec<_>) = awards.into_iter().partition(|award| policy(award) == Revocation::Revoke);
+    let (revoke, rest): (Vec<_>, Vec<_>) =
+        awards.into_iter().partition(|award| policy(game, award) == Revocation::Revoke);
     revoke_all(conn, ctx, game, &revoke, "Its cause was corrected or taken back.")?;
-    let review: Vec<AwardRow> = rest.into_iter().filter(|award| policy(award) == Revocation::Review).collect();
+    let review: Vec<AwardRow> = rest.into_iter().filter(|award| policy(game, award) == Revocation::Review).collect();
     if review.is_empty() {
         return Ok(());
     }
@@ -225,7 +167,7 @@ fn text<T: serde::Serialize>(value: &T) -> AppResult<String> {
     serde_json::to_string(value).map_err(AppError::internal)
 }
 
-fn check(game: &Game, badge: &Badge) -> AppResult<()> {
+fn check(conn: &mut Conn, game: &Game, badge: &Badge) -> AppResult<()> {
     let others: Vec<Uuid> = game.badges.iter().map(|b| b.row.id).filter(|id| *id != badge.row.id).collect();
     let mut faults = badge.design.faults();
     if let Some(criteria) = &badge.criteria {
@@ -239,16 +181,19 @@ fn check(game: &Game, badge: &Badge) -> AppResult<()> {
     } else if badge.award_where.is_some() {
         faults.push(("/award_where".into(), "needs_event", "A condition goes with `award_on`.".into()));
     }
+    if let Some(only) = &badge.award_where {
+        faults.extend(targets::faults(conn, &[("/award_where".to_owned(), only)])?);
+    }
     refuse(faults)
 }
 
-/// Makes a badge.
+/// Makes a badge. Whoever has what its criteria ask gets it at once.
 ///
 /// # Errors
 /// 403, 404, 409, 422.
 pub fn create(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: BadgeIn) -> AppResult<BadgeOut> {
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     if game.badges.len() >= 200 {
         return Err(AppError::new(Code::WrongState, "A game has at most 200 badges."));
     }
@@ -269,10 +214,15 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: BadgeIn) -> AppResu
         updated_at: ctx.now,
     };
     let badge = Badge { row, design, criteria: input.criteria, award_where: input.award_where, revocation };
-    check(&game, &badge)?;
+    check(conn, &game, &badge)?;
     store::insert(conn, &badge.row)?;
     touch(conn, ctx, &game)?;
     events::append(conn, ctx, vec![NewEvent::new("badge.created", "badge", badge.row.id)])?;
+    if badge.criteria.is_some() {
+        let mut game = Game::clone(&game);
+        game.badges.push(badge.clone());
+        to_those_who_qualify(conn, ctx, &game)?;
+    }
     Ok(out(&badge))
 }
 
@@ -303,14 +253,15 @@ pub fn svg(conn: &mut Conn, id: Uuid) -> AppResult<(String, i64)> {
     Ok((image::svg(&badge.row.title, &badge.design), badge.row.version))
 }
 
-/// Changes a badge; those who hold it keep it.
+/// Changes a badge; those who hold it keep it, and whoever has what new criteria ask gets it at once.
 ///
 /// # Errors
 /// 403, 404, 412, 422.
 pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: BadgePatch, conditions: &Conditions) -> AppResult<BadgeOut> {
     let (game, mut badge) = of_actor(conn, ctx, id, Act::WriteGame, true)?;
     conditions.require(badge.row.version)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
+    let criteria = badge.criteria.clone();
     if let Patch::Value(title) = patch.title {
         badge.row.title = title;
     }
@@ -328,7 +279,7 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: BadgePatch, condition
     if let Patch::Value(revocation) = patch.revocation {
         badge.revocation = revocation;
     }
-    check(&game, &badge)?;
+    check(conn, &game, &badge)?;
     badge.row.design = text(&badge.design)?;
     badge.row.criteria = badge.criteria.as_ref().map(text).transpose()?;
     badge.row.award_where = badge.award_where.as_ref().map(text).transpose()?;
@@ -338,6 +289,11 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: BadgePatch, condition
     store::update(conn, &badge.row)?;
     touch(conn, ctx, &game)?;
     events::append(conn, ctx, vec![NewEvent::new("badge.updated", "badge", id)])?;
+    if badge.criteria.is_some() && badge.criteria != criteria {
+        let mut game = Game::clone(&game);
+        game.badges.iter_mut().filter(|one| one.row.id == id).for_each(|one| *one = badge.clone());
+        to_those_who_qualify(conn, ctx, &game)?;
+    }
     Ok(out(&badge))
 }
 
@@ -348,6 +304,7 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: BadgePatch, condition
 pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<()> {
     let (game, badge) = of_actor(conn, ctx, id, Act::WriteGame, true)?;
     conditions.require(badge.row.version)?;
+    game.require_open(ctx.now)?;
     if store::was_awarded(conn, id)? {
         return Err(AppError::new(Code::WrongState, "The badge was awarded; it belongs to the record now."));
     }
@@ -383,7 +340,7 @@ pub(super) fn award_out(row: AwardRow) -> BadgeAwardOut {
 /// 403, 404, 409, 422.
 pub fn award(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: AwardBadgeIn) -> AppResult<BadgeAwardOut> {
     let (game, badge) = of_actor(conn, ctx, id, Act::RefereeGame, true)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     let user = super::points::named_user(conn, &input.user_id)?;
     let reason = input.reason.unwrap_or_else(|| "Given by hand.".to_owned());
     let grants = vec![Grant { badge: badge.row.id, user, source: "hand", reason, event: None }];
@@ -411,7 +368,7 @@ pub fn award_by_rule(
     event: Option<Uuid>,
 ) -> AppResult<bool> {
     let (game, badge) = of_actor(conn, ctx, id, Act::RefereeGame, true)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     let grants = vec![Grant { badge: badge.row.id, user, source: "rule", reason: reason.to_owned(), event }];
     let new = !grant(conn, ctx, &game, grants)?.is_empty();
     if new {
@@ -452,7 +409,7 @@ pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref, page: &PageRequest) -> App
     let user = users::find(conn, who)?;
     let mut relation = Relation { own: ctx.actor.user_id() == Some(user.id), ..Relation::default() };
     if !ctx.may(Act::ReadPoints, &relation) {
-        relation.managed = users::is_below(conn, ctx, user.id)?;
+        users::relate(conn, ctx, user.id, &mut relation)?;
     }
     if !ctx.may(Act::ReadPoints, &relation) {
         return Err(AppError::not_found("user"));

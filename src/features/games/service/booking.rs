@@ -44,6 +44,8 @@ pub struct New {
     pub dedup: Option<String>,
     /// The instant that it counts for.
     pub at: DateTime<Utc>,
+    /// When what it follows from happened, if that was before now.
+    pub decided_at: Option<DateTime<Utc>>,
 }
 
 /// What a booking came to, all time.
@@ -55,6 +57,8 @@ pub struct Booked {
     pub after: HashMap<Uuid, i64>,
     /// Ids of the new entries, in order.
     pub ids: Vec<Uuid>,
+    /// Whether rules gave points less often than before, so that badges may have lost their criteria though no sum is lower.
+    pub recheck: bool,
 }
 
 /// How players are shown who did or did not say, and what is known of them.
@@ -165,7 +169,7 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
         made_by: ctx.actor.id(),
         dedup_key: entry.dedup.clone(),
         at: entry.at,
-        created_at: ctx.now,
+        created_at: entry.decided_at.unwrap_or(ctx.now),
     }
 }
 
@@ -189,7 +193,7 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
 /// Appends what happened to the event log: one event for each player, and one for each level that was reached.
 fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<()> {
     let mut log = Vec::new();
-    let course = game.row.scope_id.filter(|_| game.row.scope_kind == "course");
+    let course = game.course();
     let event = |kind, user| {
         let event = NewEvent::new(kind, "game", game.id()).user(user);
         course.into_iter().fold(event, NewEvent::course)

@@ -35,14 +35,14 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> A
     )?;
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
     conditions.require(game.row.version)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     finish(conn, ctx, &game)
 }
 
 fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
     let standings = leaderboard::top(conn, game, REPORTED)?;
     let team_places = if game.has_teams() { team_standings(conn, game, Period::All.as_str())? } else { Vec::new() };
-    let flagged = players::flagged(conn, game.id())?;
+    let suspects = players::suspects(conn, game.id())?;
     let winning: Vec<Uuid> = team_places
         .iter()
         .filter(|item| game.settings.prizes.iter().any(|p| p.view == View::Teams && i64::from(p.to) >= item.rank))
@@ -53,7 +53,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
     for prize in &game.settings.prizes {
         let ranks = i64::from(prize.from)..=i64::from(prize.to);
         let mut give = |rank: i64, user: Uuid, team: Option<Uuid>| {
-            let withheld = flagged.contains(&user);
+            let withheld = suspects.contains(&user);
             given.push(PrizeGiven {
                 title: prize.title.clone(),
                 rank,
@@ -79,14 +79,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
             }
         }
     }
-    let grants = given
-        .iter()
-        .filter(|prize| !prize.withheld)
-        .filter_map(|prize| {
-            let reason = format!("{}: place {}", prize.title, prize.rank);
-            Some(badges::Grant { badge: prize.badge_id?, user: prize.user_id, source: "prize", reason, event: None })
-        })
-        .collect();
+    let grants = given.iter().filter(|prize| !prize.withheld).filter_map(grant_of).collect();
     badges::grant(conn, ctx, game, grants)?;
     let total = match boards::with_player(conn, game.id(), Period::All.as_str(), Uuid::nil())? {
         Some((board, _)) => ranking::count(conn, board)?,
@@ -103,6 +96,8 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
         teams: team_places,
         prizes: given,
     };
+    // Rounds that would have ended later are not played.
+    store::matches::cancel(conn, game.id(), game.row.ends_at.map_or(ctx.now, |end| end.min(ctx.now)))?;
     let mut row = game.row.clone();
     row.status = "closed".to_owned();
     row.closed_at = Some(ctx.now);
@@ -113,6 +108,39 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
     let data = json!({"players": total, "teams": report.teams.len(), "prizes": report.prizes.len()});
     events::append(conn, ctx, vec![super::game::event("game.closed", game).data(data)])?;
     Ok(report)
+}
+
+/// Gives the prizes of a closed game that waited because a player was flagged, once no flag speaks against it any more, and
+/// notes it in the report.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn release(conn: &mut Conn, ctx: &Ctx, game: &Game, user: Uuid) -> AppResult<()> {
+    let Some(text) = game.row.report.as_deref() else { return Ok(()) };
+    let mut report: GameReport = serde_json::from_str(text).map_err(AppError::internal)?;
+    if players::suspects(conn, game.id())?.contains(&user) {
+        return Ok(());
+    }
+    let mut grants = Vec::new();
+    let mut released = false;
+    for prize in report.prizes.iter_mut().filter(|prize| prize.withheld && prize.user_id == user) {
+        (prize.withheld, released) = (false, true);
+        grants.extend(grant_of(prize));
+    }
+    if !released {
+        return Ok(());
+    }
+    badges::grant(conn, ctx, game, grants)?;
+    let mut row = game.row.clone();
+    row.report = Some(serde_json::to_string(&report).map_err(AppError::internal)?);
+    row.version = row.version.saturating_add(1);
+    row.updated_at = ctx.now;
+    store::games::update(conn, &row)
+}
+
+fn grant_of(prize: &PrizeGiven) -> Option<badges::Grant> {
+    let reason = format!("{}: place {}", prize.title, prize.rank);
+    Some(badges::Grant { badge: prize.badge_id?, user: prize.user_id, source: "prize", reason, event: None })
 }
 
 /// The final report of a game that is closed, for those who run it.

@@ -2,27 +2,26 @@
 
 use uuid::Uuid;
 
-use super::{Game, find, find_locked, read, refuse, sees_all};
+use super::{Game, criteria, find, find_locked, refuse, sees_all, sight, targets};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::condition::Condition;
 use crate::domain::game::{GameScope, Mode, ScopeKind, Settings};
-use crate::domain::outline::FactNeeds;
-use crate::domain::permission::{Act, Relation};
+use crate::domain::permission::{Act, Relation, Roles};
 use crate::error::{AppError, AppResult, Code, Faults};
 use crate::events::{self, NewEvent};
 use crate::features::games::dto::{GameIn, GameOut, GamePatch, GameQuery};
 use crate::features::games::store::games::{self as store, GameRow};
 use crate::features::games::store::{groups, ledger};
+use crate::features::groups::service as units;
 use crate::http::{Conditions, Patch};
 use crate::state::Ctx;
 
 /// Those of these users (in order) who are within the game's scope.
 pub(super) fn within_scope(conn: &mut Conn, game: &Game, users: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-    match game.row.scope_id {
-        Some(group) if game.row.scope_kind == ScopeKind::Group.as_str() => groups::among(conn, group, users),
-        _ => Ok(users),
+    match game.group() {
+        Some(group) => groups::among(conn, group, users),
+        None => Ok(users),
     }
 }
 
@@ -75,33 +74,13 @@ fn check(conn: &mut Conn, settings: &Settings, row: &GameRow, badges: &[Uuid]) -
     if row.ends_at.is_some_and(|end| end <= row.starts_at) {
         faults.push(("/ends_at".into(), "out_of_range", "A game ends after it starts.".into()));
     }
-    let rules: Vec<Condition> = settings.point_rules.iter().filter_map(|rule| rule.only_where.clone()).collect();
-    let needs = FactNeeds::of(&Condition::All(rules));
-    let mut wanted = [needs.certificates, needs.courses].concat();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut known = if wanted.is_empty() { Vec::new() } else { store::existing_courses(conn, &wanted)? };
-    wanted = [needs.badges, needs.games].concat();
-    if !wanted.is_empty() {
-        known.extend(super::super::store::badges::existing(conn, &wanted)?);
-    }
-    for (n, rule) in settings.point_rules.iter().enumerate() {
-        let Some(only) = &rule.only_where else { continue };
-        only.each_leaf(&mut |leaf| {
-            let (id, code) = match leaf {
-                Condition::Course(leaf) => (leaf.id, "unknown_course"),
-                Condition::Certificate(leaf) => (leaf.course, "unknown_course"),
-                Condition::Badge(leaf) => (leaf.id, "unknown_badge"),
-                Condition::Points(leaf) => (leaf.game, "unknown_game"),
-                Condition::Level(leaf) => (leaf.game, "unknown_game"),
-                _ => return,
-            };
-            if !known.contains(&id) {
-                let detail = format!("The condition names {id}, which does not exist.");
-                faults.push((format!("/point_rules/{n}/where"), code, detail));
-            }
-        });
-    }
+    let conditions: Vec<_> = settings
+        .point_rules
+        .iter()
+        .enumerate()
+        .filter_map(|(n, rule)| Some((format!("/point_rules/{n}/where"), rule.only_where.as_ref()?)))
+        .collect();
+    faults.extend(targets::faults(conn, &conditions)?);
     refuse(faults)
 }
 
@@ -111,10 +90,10 @@ fn check_scope(conn: &mut Conn, scope: GameScope) -> AppResult<()> {
         (ScopeKind::Site, None) => {}
         (ScopeKind::Site, Some(_)) => faults.add("/scope/id", "not_expected", "The site has no id."),
         (_, None) => faults.add("/scope/id", "required", "Say which course or group."),
-        (ScopeKind::Course, Some(id)) if !store::course_exists(conn, id)? => {
+        (ScopeKind::Course, Some(id)) if store::existing_courses(conn, &[id])?.is_empty() => {
             faults.add("/scope/id", "unknown_course", "There is no such course.");
         }
-        (ScopeKind::Group, Some(id)) if !groups::exists(conn, id)? => {
+        (ScopeKind::Group, Some(id)) if groups::existing(conn, &[id])?.is_empty() => {
             faults.add("/scope/id", "unknown_group", "There is no such group.");
         }
         _ => {}
@@ -129,7 +108,11 @@ fn check_scope(conn: &mut Conn, scope: GameScope) -> AppResult<()> {
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: GameIn) -> AppResult<GameOut> {
     let scope = input.scope.unwrap_or_default();
     let course = scope.id.filter(|_| scope.kind == ScopeKind::Course);
-    ctx.require(Act::WriteGame, &Relation { course, ..Relation::default() })?;
+    let unit_roles = match scope.id.filter(|_| scope.kind == ScopeKind::Group) {
+        Some(group) => units::relation(conn, ctx, group)?.unit_roles,
+        None => Roles::default(),
+    };
+    ctx.require(Act::WriteGame, &Relation { course, unit_roles, ..Relation::default() })?;
     let mut settings = Settings {
         team_score: input.team_score.unwrap_or_default(),
         team_size_limit: input.team_size_limit,
@@ -169,7 +152,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: GameIn) -> AppResult<GameOut> {
     store::insert(conn, &row)?;
     let event = NewEvent::new("game.created", "game", row.id);
     events::append(conn, ctx, vec![course.into_iter().fold(event, NewEvent::course)])?;
-    out(ctx, &Game { row, settings, badges: Vec::new() })
+    out(ctx, &Game { row, settings, badges: Vec::new(), unit_roles })
 }
 
 /// One game.
@@ -180,20 +163,20 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<GameOut> {
     out(ctx, &*find(conn, ctx, id, Act::ReadGame)?)
 }
 
-/// A page of games.
+/// A page of games: those of the site and of courses, and of groups those whose group the actor sees, is in, or played for.
 ///
 /// # Errors
 /// Database errors.
 pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &GameQuery, page: &PageRequest) -> AppResult<Rows<GameOut>> {
     let course = filter.course_id;
     ctx.require(Act::ReadGame, &Relation { course, ..Relation::default() })?;
-    let rows = store::list(conn, filter, page)?;
+    let rows = store::list(conn, filter, sight::limits(ctx).as_ref(), page)?;
     let items = rows
         .items
         .into_iter()
         .map(|row| {
             let settings = serde_json::from_str(&row.settings).map_err(AppError::internal)?;
-            out(ctx, &Game { row, settings, badges: Vec::new() })
+            out(ctx, &Game { row, settings, badges: Vec::new(), unit_roles: Roles::default() })
         })
         .collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
@@ -206,7 +189,7 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &GameQuery, page: &PageRequest) 
 pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions: &Conditions) -> AppResult<GameOut> {
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
     conditions.require(game.row.version)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     let mut game = Game::clone(&game);
     let settings = &mut game.settings;
     if let Patch::Value(title) = patch.title {
@@ -226,7 +209,12 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions
         }
         game.row.starts_at = starts_at;
     }
+    if patch.ends_at.value().is_some_and(|end| *end <= ctx.now && game.row.ends_at != Some(*end)) {
+        let detail = "A game ends later than now; close it to end it at once.";
+        return Err(AppError::field("/ends_at", "in_the_past", detail));
+    }
     game.row.ends_at = patch.ends_at.over(game.row.ends_at);
+    let levels = settings.levels.clone();
     settings.team_score = patch.team_score.over(Some(settings.team_score)).unwrap_or_default();
     settings.team_size_limit = patch.team_size_limit.over(settings.team_size_limit);
     settings.open_teams = patch.open_teams.over(Some(settings.open_teams)).unwrap_or_default();
@@ -254,14 +242,17 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions
     game.row.updated_at = ctx.now;
     store::update(conn, &game.row)?;
     events::append(conn, ctx, vec![event("game.updated", &game)])?;
-    let game = read(conn, vec![game.row])?.pop().ok_or_else(|| AppError::not_found("game"))?;
+    let regraded = levels != game.settings.levels;
+    if regraded {
+        criteria::to_those_who_qualify(conn, ctx, &game)?;
+    }
     out(ctx, &game)
 }
 
 /// An event about a game.
 pub(super) fn event(kind: &'static str, game: &Game) -> NewEvent {
     let event = NewEvent::new(kind, "game", game.id());
-    game.relation().course.into_iter().fold(event, NewEvent::course)
+    game.course().into_iter().fold(event, NewEvent::course)
 }
 
 /// Deletes a game in which nobody has points yet; one with points is closed instead.

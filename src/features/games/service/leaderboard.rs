@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Game, find, players};
+use super::{Game, find, players, sight};
 use crate::db::Conn;
 use crate::db::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::domain::game::View;
@@ -19,7 +19,7 @@ use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Faults};
 use crate::features::games::dto::{Around, BoardItem, BoardQuery, LeaderboardOut, TeamBrief};
 use crate::features::games::store::boards::{self, Part};
-use crate::features::games::store::{groups, ranking, teams};
+use crate::features::games::store::{games, ranking, teams};
 use crate::state::Ctx;
 
 /// Players of a part of a board at most; a group beyond it is shown up to here.
@@ -66,7 +66,7 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &BoardQuery) -> AppResul
     let bucket = game.bucket(period, at);
     let mut board = match query.view.unwrap_or_default() {
         View::Teams => of_teams(conn, ctx, &game, &bucket, query, limit)?,
-        View::Players => match part(conn, &game, query)? {
+        View::Players => match part(conn, ctx, &game, query)? {
             Some(rows) => of_part(conn, ctx, &game, &bucket, query, limit, rows)?,
             None => of_players(conn, ctx, &game, &bucket, query, limit)?,
         },
@@ -79,19 +79,23 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &BoardQuery) -> AppResul
 }
 
 /// The part of the game that is asked for.
-fn part(conn: &mut Conn, game: &Game, query: &BoardQuery) -> AppResult<Option<Part>> {
+fn part(conn: &mut Conn, ctx: &Ctx, game: &Game, query: &BoardQuery) -> AppResult<Option<Part>> {
     if let Some(team) = query.team_id {
         teams::find(conn, game.id(), team)?
             .ok_or_else(|| AppError::field("?team_id", "unknown_team", "The game has no such team."))?;
         return Ok(Some(Part::Team(team)));
     }
     if let Some(group) = query.group_id {
-        if !groups::exists(conn, group)? {
-            return Err(AppError::field("?group_id", "unknown_group", "There is no such group."));
-        }
+        sight::require_members(conn, ctx, group)?;
         return Ok(Some(Part::Group(group)));
     }
-    Ok(query.course_id.map(Part::Course))
+    if let Some(course) = query.course_id {
+        if games::existing_courses(conn, &[course])?.is_empty() {
+            return Err(AppError::field("?course_id", "unknown_course", "There is no such course."));
+        }
+        return Ok(Some(Part::Course(course)));
+    }
+    Ok(None)
 }
 
 type Ranked = (i64, Uuid, i64, DateTime<Utc>);
@@ -158,7 +162,9 @@ fn of_players(
 
 fn items_of(conn: &mut Conn, ctx: &Ctx, game: &Game, rows: Vec<Ranked>) -> AppResult<Vec<BoardItem>> {
     let users: Vec<Uuid> = rows.iter().map(|(_, user, ..)| *user).collect();
-    let shown = players::shown(conn, ctx, game, &users)?;
+    let shown = players::shown_or_hidden(conn, ctx, game, &users)?;
+    // On a board that is frozen nobody moves up: who hides now is left out, and all others keep their ranks.
+    let hides = |user: &Uuid| game.row.status != "open" && shown.get(user).is_some_and(|(_, hidden)| *hidden);
     let (of, names) = if game.has_teams() && !users.is_empty() {
         (teams::current(conn, game.id(), &users)?, teams::names(conn, game.id())?)
     } else {
@@ -166,12 +172,13 @@ fn items_of(conn: &mut Conn, ctx: &Ctx, game: &Game, rows: Vec<Ranked>) -> AppRe
     };
     Ok(rows
         .into_iter()
+        .filter(|(_, user, ..)| !hides(user))
         .map(|(rank, user, points, at)| BoardItem {
             rank,
             points,
             score: None,
             level: game.settings.level_of(points).map(|(_, level)| level.name.clone()),
-            user: shown.get(&user).cloned(),
+            user: shown.get(&user).map(|(out, _)| out.clone()),
             team: of.get(&user).and_then(|id| names.get(id).map(|name| TeamBrief { id: *id, name: name.clone() })),
             members: None,
             reached_at: Some(at),

@@ -44,6 +44,9 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &LeagueQuery) -> AppResu
     };
     let Some(group) = group else { return Ok(out) };
     let places = store::places(conn, id, &bucket, Some(group))?;
+    if places.is_empty() && query.group.is_some() {
+        return Err(AppError::field("?group", "unknown_group", "The period has no group of this number."));
+    }
     let users: Vec<Uuid> = places.iter().map(|place| place.user).collect();
     let mut shown = players::shown(conn, ctx, &game, &users)?;
     out.group = Some(group);
@@ -71,7 +74,7 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &LeagueQuery) -> AppResu
 /// 403, 404, 409.
 pub fn draw(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<LeagueDrawOut> {
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     rules(&game)?;
     let drawn = roll(conn, ctx, &game, ctx.now)?;
     drawn.ok_or_else(|| AppError::new(Code::WrongState, "The groups of this period are drawn already."))
@@ -120,7 +123,7 @@ pub fn roll_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
                 return Ok(());
             };
             match read(conn, vec![row])?.pop() {
-                Some(game) if game.counts_at(ctx.now) && game.settings.leagues.is_some() => {
+                Some(game) if game.term().counts(ctx.now) && game.settings.leagues.is_some() => {
                     roll(conn, &ctx, &game, ctx.now).map(drop)
                 }
                 _ => Ok(()),

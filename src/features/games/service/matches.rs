@@ -58,7 +58,7 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<Vec<MatchOut>> {
 /// 403, 404, 409, 422.
 pub fn create(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ScheduleIn) -> AppResult<Vec<MatchOut>> {
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     let starts_at = input.starts_at.unwrap_or(ctx.now);
     let known = store::of_game(conn, id)?;
     if known.iter().any(|row| row.starts_at <= ctx.now) {

@@ -2,6 +2,7 @@
 
 pub mod badges;
 pub mod booking;
+pub mod criteria;
 pub mod ending;
 pub mod game;
 pub mod leaderboard;
@@ -11,7 +12,10 @@ pub mod players;
 pub mod points;
 pub mod replay;
 pub mod scoring;
+pub mod sight;
+pub mod targets;
 pub mod teams;
+pub mod undoing;
 
 use std::sync::{Arc, LazyLock};
 
@@ -27,8 +31,9 @@ use crate::domain::condition::Condition;
 use crate::domain::game::badge::Criteria;
 use crate::domain::game::image::Design;
 use crate::domain::game::period::{self, Period, Seasons};
+use crate::domain::game::term::Term;
 use crate::domain::game::{Mode, Revocation, Settings, TeamScore};
-use crate::domain::permission::{Act, Relation};
+use crate::domain::permission::{Act, Relation, Roles};
 use crate::error::{AppError, AppResult, Code};
 use crate::state::Ctx;
 
@@ -72,6 +77,8 @@ pub struct Game {
     pub settings: Settings,
     /// Its badges.
     pub badges: Vec<Badge>,
+    /// The roles that the actor holds over the unit that it is of, or one above; filled in by [`find`].
+    pub unit_roles: Roles,
 }
 
 /// Open games by id and version; whatever changes a game or its badges raises the version.
@@ -87,7 +94,7 @@ fn read(conn: &mut Conn, rows: Vec<GameRow>) -> AppResult<Vec<Arc<Game>>> {
             None => {
                 let badges = store::badges::of_game(conn, row.id)?;
                 let badges = badges.into_iter().map(Badge::read).collect::<AppResult<_>>()?;
-                let game = Arc::new(Game { settings: json(&row.settings)?, badges, row });
+                let game = Arc::new(Game { settings: json(&row.settings)?, badges, row, unit_roles: Roles::default() });
                 GAMES.insert((game.row.id, game.row.version), Arc::clone(&game));
                 game
             }
@@ -122,10 +129,23 @@ impl Game {
         period::bucket(period, at, self.seasons())
     }
 
-    /// Whether something that happens at an instant counts.
+    /// When it begins and ends.
     #[must_use]
-    pub fn counts_at(&self, at: DateTime<Utc>) -> bool {
-        self.row.status == "open" && self.row.starts_at <= at && self.row.ends_at.is_none_or(|end| at < end)
+    pub fn term(&self) -> Term {
+        let row = &self.row;
+        Term { starts_at: row.starts_at, ends_at: row.ends_at, closed: row.status != "open" }
+    }
+
+    /// The group that it is of, if it is.
+    #[must_use]
+    pub fn group(&self) -> Option<Uuid> {
+        self.row.scope_id.filter(|_| self.row.scope_kind == "group")
+    }
+
+    /// The course that it is of, if it is.
+    #[must_use]
+    pub fn course(&self) -> Option<Uuid> {
+        self.row.scope_id.filter(|_| self.row.scope_kind == "course")
     }
 
     /// For the team score: how many of the best count.
@@ -140,19 +160,31 @@ impl Game {
     /// How the actor stands to the game.
     #[must_use]
     pub fn relation(&self) -> Relation {
-        let course = self.row.scope_id.filter(|_| self.row.scope_kind == "course");
-        Relation { own: false, course, managed: false, ..Relation::default() }
+        Relation { own: false, course: self.course(), managed: false, unit_roles: self.unit_roles }
     }
 
-    /// Refuses what a closed game does not allow any more.
+    /// Refuses what a game that is over does not allow any more, from the very instant at which it ends.
     ///
     /// # Errors
     /// 409.
-    pub fn require_open(&self) -> AppResult<()> {
-        if self.row.status == "open" {
+    pub fn require_open(&self, now: DateTime<Utc>) -> AppResult<()> {
+        if !self.term().over(now) {
             return Ok(());
         }
         Err(AppError::new(Code::WrongState, "The game is closed; its standings are final.").with("status", "closed"))
+    }
+
+    /// Refuses points in a game that has not begun or is over.
+    ///
+    /// # Errors
+    /// 409.
+    pub fn require_running(&self, now: DateTime<Utc>) -> AppResult<()> {
+        self.require_open(now)?;
+        if self.term().counts(now) {
+            return Ok(());
+        }
+        Err(AppError::new(Code::WrongState, "The game has not begun; there are no points before its start.")
+            .with("starts_at", self.row.starts_at))
     }
 }
 
@@ -176,14 +208,17 @@ pub fn find_locked(conn: &mut Conn, ctx: &Ctx, id: Uuid, act: Act) -> AppResult<
 
 fn authorized(conn: &mut Conn, ctx: &Ctx, row: GameRow, act: Act) -> AppResult<Arc<Game>> {
     let game = read(conn, vec![row])?.pop().ok_or_else(|| AppError::not_found("game"))?;
+    let game = sight::with_unit_roles(conn, ctx, game)?;
     let relation = Relation { own: act == Act::Play, ..game.relation() };
+    let may = ctx.may(act, &relation);
     // Who may do it need not be able to read it besides: a machine's scopes are asked for one by one.
-    if !ctx.may(act, &relation) {
-        if !ctx.may(Act::ReadGame, &game.relation()) {
-            return Err(AppError::not_found("game"));
-        }
-        ctx.require(act, &relation)?;
+    if may && !matches!(act, Act::ReadGame | Act::Play) {
+        return Ok(game);
     }
+    if !ctx.may(Act::ReadGame, &game.relation()) && !may || !sight::sees(conn, ctx, &game)? {
+        return Err(AppError::not_found("game"));
+    }
+    ctx.require(act, &relation)?;
     Ok(game)
 }
 

@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use super::booking::{self, key_of};
 use super::points::referee;
-use super::{Game, badges, find, find_locked, read};
+use super::{Game, badges, criteria, ending, find, find_locked, read, undoing};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::game::Display;
+use crate::domain::game::ledger::correction;
 use crate::domain::game::pseudonym::pseudonym;
 use crate::domain::game::streak::Streak;
 use crate::domain::permission::Act;
@@ -40,19 +41,20 @@ pub fn preferences(conn: &mut Conn, ctx: &Ctx) -> AppResult<PreferencesOut> {
 }
 
 /// Says how the caller wants to be shown, in all games or in one. In games that are open, who hides leaves the leaderboards at
-/// once and who shows up again stands where the points say; closed games keep their ranks, without the name.
+/// once and who shows up again stands where the points say; in a closed game the places of all others stay as they were.
 ///
 /// # Errors
 /// 403, 404.
 pub fn set_preferences(conn: &mut Conn, ctx: &Ctx, input: &PreferencesIn) -> AppResult<PreferencesOut> {
     let user = ctx.user()?;
+    let display = input.display.value().copied();
     match input.game_id {
-        None => store::set_preference(conn, user, input.display, ctx.now)?,
+        None => store::set_preference(conn, user, display, ctx.now)?,
         Some(game) => {
             let game = find_locked(conn, ctx, game, Act::Play)?;
             let known = store::find(conn, game.id(), &[user])?.get(&user).copied();
             let fresh = Player { display: None, streak: Streak::default(), joined_at: ctx.now };
-            let player = Player { display: input.display, ..known.unwrap_or(fresh) };
+            let player = Player { display, ..known.unwrap_or(fresh) };
             store::save(conn, game.id(), &[(user, player)])?;
         }
     }
@@ -90,6 +92,19 @@ fn relist(conn: &mut Conn, user: Uuid, only: Option<Uuid>) -> AppResult<()> {
 /// # Errors
 /// Database errors.
 pub fn shown(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<BTreeMap<Uuid, PlayerOut>> {
+    Ok(shown_or_hidden(conn, ctx, game, users)?.into_iter().map(|(user, (out, _))| (user, out)).collect())
+}
+
+/// As [`shown`], each with whether the player hides.
+///
+/// # Errors
+/// Database errors.
+pub fn shown_or_hidden(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: &Game,
+    users: &[Uuid],
+) -> AppResult<BTreeMap<Uuid, (PlayerOut, bool)>> {
     let displays = booking::display_of(conn, game, users)?;
     let names = store::names(conn, users)?;
     let all = referee(ctx, game);
@@ -111,7 +126,7 @@ pub fn shown(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResu
                     .filter(|_| display != Display::Named),
                 me: me == Some(*user),
             };
-            (*user, out)
+            (*user, (out, display == Display::Hidden))
         })
         .collect())
 }
@@ -141,7 +156,9 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
     Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
 }
 
-/// Resolves a flag: dismissed, all stays; confirmed, the points or badge that it is about are taken back.
+/// Resolves a flag. Dismissed, all stays, and a prize that waited for it is given. Confirmed, the points or badge that it is about
+/// are taken back; a flag about a player, raised by the guard, is about no entry, so it takes nothing back by itself, but the
+/// player gets no prize of the game: the place is the player's, the prize is nobody's.
 ///
 /// # Errors
 /// 403, 404, 409.
@@ -152,15 +169,14 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
         return Err(AppError::new(Code::WrongState, "The flag was resolved already."));
     }
     let confirmed = input.resolution == FlagResolution::Confirmed;
-    if confirmed {
-        game.require_open()?;
-    }
     if let Some(entry) = row.entry_id.filter(|_| confirmed) {
+        game.require_open(ctx.now)?;
         let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
-        let taken = ledger::known_keys(conn, &[format!("reversal:{}", entry.id)])?;
-        if taken.is_empty() {
-            let booked = booking::book(conn, ctx, &game, vec![super::scoring::reversal(&entry, ctx)])?;
-            badges::by_criteria(conn, ctx, &game, &[row.user_id], &booked)?;
+        let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
+        if let Ok(points) = correction(entry.points, corrected, None) {
+            undoing::free(conn, &game, &[&entry])?;
+            let booked = booking::book(conn, ctx, &game, vec![undoing::reversal(&entry, points)])?;
+            criteria::by_criteria(conn, ctx, &game, &[row.user_id], &booked)?;
         }
     }
     if let Some(award) = row.award_id
@@ -177,6 +193,9 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     row.resolved_by = ctx.actor.id();
     row.resolved_at = Some(ctx.now);
     store::resolve(conn, &row)?;
+    if !confirmed {
+        ending::release(conn, ctx, &game, row.user_id)?;
+    }
     let data = serde_json::json!({"flag_id": row.id, "resolution": row.state});
     events::append(conn, ctx, vec![super::game::event("game.flag_resolved", &game).user(row.user_id).data(data)])?;
     Ok(flag_out(row))

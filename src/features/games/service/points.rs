@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::booking::{self, New};
-use super::{Game, badges, find, find_locked, read, sees_all};
+use super::{Game, criteria, find, find_locked, read, sees_all};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::facts::{BadgeFact, GameFact, LearnerFacts};
+use crate::domain::game::ledger::{Refused, correction};
 use crate::domain::game::settings::MAX_POINTS;
 use crate::domain::outline::FactNeeds;
 use crate::domain::permission::{Act, Relation};
@@ -19,6 +20,15 @@ use crate::features::games::store::{self, boards, players, teams};
 use crate::features::users;
 use crate::http::Ref;
 use crate::state::Ctx;
+
+/// The user that a body names, who may be given points: whoever left, or was erased, plays no more.
+fn named_player(conn: &mut Conn, text: &str) -> AppResult<Uuid> {
+    let user = named_user(conn, text)?;
+    if users::find(conn, &Ref::Id(user))?.state == "left" {
+        return Err(AppError::field("/user_id", "user_left", "The user has left, so there are no more points."));
+    }
+    Ok(user)
+}
 
 /// The user that a body names.
 pub(super) fn named_user(conn: &mut Conn, text: &str) -> AppResult<Uuid> {
@@ -63,21 +73,27 @@ pub fn list(
     if !ctx.may(Act::ReadPoints, &game.relation()) {
         let asked = user.or(me).ok_or_else(|| AppError::not_found("ledger"))?;
         let own = me == Some(asked);
-        let managed = !own && users::is_below(conn, ctx, asked)?;
-        ctx.require(Act::ReadPoints, &Relation { own, managed, ..game.relation() })?;
+        let mut relation = Relation { own, ..game.relation() };
+        if !own {
+            users::relate(conn, ctx, asked, &mut relation)?;
+        }
+        ctx.require(Act::ReadPoints, &relation)?;
         user = Some(asked);
     }
     let filter = Filter { user, team: query.team_id, kind: query.kind.map(|kind| kind.as_str().to_owned()) };
     Ok(ledger::list(conn, id, &filter, page)?.map(out))
 }
 
-/// Adds a correction to the ledger: points given or taken by hand, or another entry taken back.
+/// Adds a correction to the ledger: points given or taken by hand, or another entry taken back. What corrects an entry counts
+/// for the instant and the team of that entry, so that week, match and team come out as if it had been right from the start; a
+/// match that is decided and a league that is drawn stay as they are.
 ///
 /// # Errors
 /// 403, 404, 409, 422.
 pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> AppResult<EntryOut> {
     let game = find_locked(conn, ctx, id, Act::RefereeGame)?;
-    game.require_open()?;
+    game.require_running(ctx.now)?;
+    let mut whole = None;
     let entry = match (input.corrects_id, input.user_id.as_deref()) {
         (Some(other), user) => {
             let unknown = || AppError::field("/corrects_id", "unknown_entry", "The game has no such entry.");
@@ -87,20 +103,22 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
             {
                 return Err(AppError::field("/user_id", "other_user", "The entry belongs to somebody else."));
             }
-            let mut entry = super::scoring::reversal(&other, ctx);
+            let corrected = ledger::corrected(conn, &[other.id])?.get(&other.id).copied().unwrap_or(0);
+            let points = correction(other.points, corrected, input.points).map_err(refused)?;
+            let mut entry = super::undoing::reversal(&other, points);
             entry.reason = input.reason;
-            if let Some(points) = input.points {
+            if input.points.is_some() {
                 // A part of it: then it is a correction and may be followed by another.
-                (entry.points, entry.kind, entry.dedup) = (points, "correction", None);
-            } else if ledger::known_keys(conn, &[format!("reversal:{}", other.id)])?.len() == 1 {
-                return Err(AppError::new(Code::WrongState, "The entry was taken back already."));
+                entry.kind = "correction";
+            } else {
+                whole = Some(other);
             }
             entry
         }
         (None, None) => return Err(AppError::field("/user_id", "required", "Say whose points are corrected.")),
         (None, Some(user)) => {
             let points = input.points.ok_or_else(|| AppError::field("/points", "required", "Say how many points."))?;
-            let user = named_user(conn, user)?;
+            let user = named_player(conn, user)?;
             let team = teams::current(conn, id, &[user])?.get(&user).copied();
             New {
                 user,
@@ -113,19 +131,34 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 corrects: None,
                 dedup: None,
                 at: ctx.now,
+                decided_at: None,
             }
         }
     };
     if entry.points == 0 || entry.points.abs() > MAX_POINTS {
         return Err(AppError::field("/points", "out_of_range", "Points lie within 10^9 and are not 0."));
     }
+    if let Some(other) = whole {
+        super::undoing::free(conn, &game, &[&other])?;
+    }
     one(conn, ctx, &game, entry)
+}
+
+fn refused(why: Refused) -> AppError {
+    match why {
+        Refused::NothingLeft => AppError::new(Code::WrongState, "The entry was taken back already.").with("left", 0),
+        Refused::MoreThanLeft { left } => AppError::field(
+            "/points",
+            "out_of_range",
+            format!("Of this entry {left} points are left; no more than that can be taken back."),
+        ),
+    }
 }
 
 fn one(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: New) -> AppResult<EntryOut> {
     let user = entry.user;
     let booked = booking::book(conn, ctx, game, vec![entry])?;
-    badges::by_criteria(conn, ctx, game, &[user], &booked)?;
+    criteria::by_criteria(conn, ctx, game, &[user], &booked)?;
     let new = booked.ids.first().copied().ok_or_else(|| AppError::internal("nothing was booked"))?;
     ledger::find(conn, game.id(), new)?.map(out).ok_or_else(|| AppError::internal("the entry is gone"))
 }
@@ -152,7 +185,10 @@ pub struct Given<'a> {
 pub fn award(conn: &mut Conn, ctx: &Ctx, game: Uuid, given: &Given<'_>) -> AppResult<bool> {
     let Given { user, points, reason, event, dedup } = *given;
     let game = find_locked(conn, ctx, game, Act::RefereeGame)?;
-    game.require_open()?;
+    game.require_running(ctx.now)?;
+    if users::find(conn, &Ref::Id(user))?.state == "left" {
+        return Err(AppError::new(Code::WrongState, "The user has left, so there are no more points."));
+    }
     let key = format!("award:{dedup}");
     if !ledger::known_keys(conn, std::slice::from_ref(&key))?.is_empty() {
         return Ok(false);
@@ -171,9 +207,10 @@ pub fn award(conn: &mut Conn, ctx: &Ctx, game: Uuid, given: &Given<'_>) -> AppRe
         corrects: None,
         dedup: Some(key),
         at: ctx.now,
+        decided_at: None,
     };
     let booked = booking::book(conn, ctx, &game, vec![entry])?;
-    badges::by_criteria(conn, ctx, &game, &[user], &booked)?;
+    criteria::by_criteria(conn, ctx, &game, &[user], &booked)?;
     Ok(!booked.ids.is_empty())
 }
 
@@ -193,7 +230,7 @@ pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Vec<UserGameP
     let user = users::find(conn, who)?;
     let mut relation = Relation { own: ctx.actor.user_id() == Some(user.id), ..Relation::default() };
     if !ctx.may(Act::ReadPoints, &relation) {
-        relation.managed = users::is_below(conn, ctx, user.id)?;
+        users::relate(conn, ctx, user.id, &mut relation)?;
     }
     if !ctx.may(Act::ReadPoints, &relation) {
         return Err(AppError::not_found("user"));

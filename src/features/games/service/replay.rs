@@ -3,31 +3,74 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::booking::{self, New};
-use super::{Game, badges, find_locked, refuse, scoring};
+use super::booking::{self, Booked, New};
+use super::{Game, criteria, find_locked, refuse, scoring};
 use crate::db::Conn;
 use crate::domain::facts::LearnerFacts;
 use crate::domain::game::ledger::{Entry, adjustments, changes};
 use crate::domain::game::points::Occurrence;
-use crate::domain::game::scorer::Scorer;
+use crate::domain::game::scorer::{Award, Scorer};
 use crate::domain::game::{PointRule, Repeat};
 use crate::domain::permission::Act;
 use crate::error::AppResult;
 use crate::events;
 use crate::features::games::dto::{ReplayChange, ReplayIn, ReplayOut};
-use crate::features::games::store::{self, PIECE, ledger, teams};
+use crate::features::games::store::{PIECE, ledger, players, teams};
 use crate::state::Ctx;
 
 /// Changes listed in an answer at most; the counts are of all.
 const LISTED: usize = 1_000;
+/// As [`PIECE`].
+const PIECE_I64: i64 = 500;
+
+/// What was given and taken back because its cause was undone.
+#[derive(Default)]
+struct Undone {
+    rules: HashMap<(Uuid, String), DateTime<Utc>>,
+    whole: HashMap<Uuid, DateTime<Utc>>,
+}
+
+impl Undone {
+    /// When what a rule gives for an event was taken back. Of an event of which all was taken back, that holds for every rule.
+    fn at(&self, event: Uuid, rule: &str) -> Option<DateTime<Utc>> {
+        self.rules.get(&(event, rule.to_owned())).or_else(|| self.whole.get(&event)).copied()
+    }
+}
+
+/// Points that are given in the course of the history and taken back later in it.
+struct Lent {
+    until: DateTime<Utc>,
+    award: Award,
+    at: DateTime<Utc>,
+}
 
 struct Scored {
     scorer: Scorer,
     due: Vec<Entry>,
     things: Vec<(String, Uuid, String)>,
+    lent: HashMap<Uuid, Vec<Lent>>,
+}
+
+impl Scored {
+    /// Gives back what was undone before an instant, as the live game did at that point.
+    fn settle(&mut self, user: Uuid, now: DateTime<Utc>) {
+        let Some(lent) = self.lent.get_mut(&user) else { return };
+        for back in lent.extract_if(.., |lent| lent.until <= now) {
+            self.scorer.give_back(user, &back.award, back.at);
+        }
+    }
+
+    fn settle_all(&mut self) {
+        for (user, lent) in std::mem::take(&mut self.lent) {
+            for back in lent {
+                self.scorer.give_back(user, &back.award, back.at);
+            }
+        }
+    }
 }
 
 /// Scores the game again by its rules, or previews others.
@@ -36,7 +79,7 @@ struct Scored {
 /// 403, 404, 409, 422.
 pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bool) -> AppResult<ReplayOut> {
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     let mut game = Game::clone(&game);
     if let Some(rules) = input.point_rules {
         if !dry_run {
@@ -51,16 +94,27 @@ pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bo
         game.settings.name_rules();
     }
     // What was taken back because its cause was undone is balanced by its reversal: it is neither given nor due.
-    let undone: HashSet<Uuid> = ledger::reversed_events(conn, id)?.into_iter().collect();
+    let mut undone = Undone::default();
+    for (event, rule, at) in ledger::reversed(conn, id)? {
+        undone.whole.insert(event, at);
+        undone.rules.extend(rule.map(|rule| ((event, rule), at)));
+    }
     let mut given = Vec::new();
+    let mut in_part = HashSet::new();
     let mut after = None;
     loop {
         let page = ledger::by_rules(conn, id, after, 5_000)?;
         let Some((last, ..)) = page.last() else { break };
         after = Some(*last);
-        let kept = page.into_iter().filter(|(_, event, _)| event.is_none_or(|event| !undone.contains(&event)));
-        given.extend(kept.map(|(_, _, entry)| entry));
+        for (_, event, rule, entry) in page {
+            if event.zip(rule).is_some_and(|cause| undone.rules.contains_key(&cause)) {
+                continue;
+            }
+            in_part.extend(event);
+            given.push(entry);
+        }
     }
+    undone.whole.retain(|event, _| !in_part.contains(event));
     let scored = history(conn, &game, &undone)?;
     let all = changes(&given, &scored.due);
     let gained = all.iter().filter(|change| change.after > change.before).count();
@@ -91,35 +145,38 @@ pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bo
 }
 
 /// Scores everything that the dispatcher has handed to games so far; what comes later is scored live.
-fn history(conn: &mut Conn, game: &Game, undone: &HashSet<Uuid>) -> AppResult<Scored> {
+fn history(conn: &mut Conn, game: &Game, undone: &Undone) -> AppResult<Scored> {
     let rules = &game.settings.point_rules;
     let kinds: BTreeSet<&str> = rules.iter().map(|rule| rule.event.as_str()).collect();
     let kinds: Vec<&str> = kinds.into_iter().collect();
     let until = events::cursor(conn, scoring::CONSUMER.name)?;
-    let mut scored = Scored { scorer: Scorer::default(), due: Vec::new(), things: Vec::new() };
+    let mut scored = Scored { scorer: Scorer::default(), due: Vec::new(), things: Vec::new(), lent: HashMap::new() };
     let mut seq = 0;
-    let piece = i64::try_from(PIECE).unwrap_or(500);
     loop {
-        let page = events::of_kinds(conn, &kinds, seq, until, piece)?;
-        let Some(last) = page.last() else { return Ok(scored) };
+        let page = events::of_kinds(conn, &kinds, seq, until, PIECE_I64)?;
+        let Some(last) = page.last() else {
+            scored.settle_all();
+            return Ok(scored);
+        };
         seq = last.seq;
         let deeds: Vec<Occurrence> = page
             .into_iter()
             .filter_map(scoring::occurrence)
-            .filter(|deed| game.counts_at(deed.at) && !undone.contains(&deed.event_id))
-            .filter(|deed| game.row.scope_kind != "course" || game.row.scope_id == deed.course)
+            .filter(|deed| game.term().counts(deed.at))
+            .filter(|deed| game.course().is_none() || game.course() == deed.course)
             .collect();
-        score_page(conn, game, rules, &deeds, &mut scored)?;
+        score_page(conn, game, undone, &deeds, &mut scored)?;
     }
 }
 
 fn score_page(
     conn: &mut Conn,
     game: &Game,
-    rules: &[PointRule],
+    undone: &Undone,
     deeds: &[Occurrence],
     scored: &mut Scored,
 ) -> AppResult<()> {
+    let rules: &[PointRule] = &game.settings.point_rules;
     let users: Vec<Uuid> = deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect();
     let users = super::game::within_scope(conn, game, users)?;
     let facts = scoring::facts(conn, game, &users)?;
@@ -128,7 +185,12 @@ fn score_page(
     for deed in deeds.iter().filter(|deed| users.binary_search(&deed.user).is_ok()) {
         let player = facts.get(&deed.user).unwrap_or(&nobody);
         let team = teams::held_at(stays.get(&deed.user), deed.at);
+        scored.settle(deed.user, deed.at);
         for award in scored.scorer.score(rules, deed, player) {
+            if let Some(until) = undone.at(deed.event_id, &award.rule) {
+                scored.lent.entry(deed.user).or_default().push(Lent { until, award, at: deed.at });
+                continue;
+            }
             if rules.iter().any(|rule| rule.key == award.rule && rule.repeat == Repeat::Each) {
                 scored.things.push((award.rule, deed.user, award.thing));
             }
@@ -152,17 +214,27 @@ fn apply(conn: &mut Conn, ctx: &Ctx, game: &Game, given: &[Entry], scored: Score
             corrects: None,
             dedup: None,
             at: entry.at,
+            decided_at: None,
         })
         .collect();
-    for piece in entries.chunks(PIECE) {
-        let booked = booking::book(conn, ctx, game, piece.to_vec())?;
-        let mut users: Vec<Uuid> = booked.after.keys().copied().collect();
-        users.sort_unstable();
-        badges::by_criteria(conn, ctx, game, &users, &booked)?;
-    }
     ledger::forget_progress(conn, game.id())?;
     let changed: Vec<_> =
         scored.scorer.changed().into_iter().map(|((rule, user), had)| (rule.as_str(), *user, had)).collect();
     ledger::save_progress(conn, game.id(), &changed)?;
-    store::ledger::add_things(conn, game.id(), &scored.things)
+    ledger::add_things(conn, game.id(), &scored.things)?;
+    for piece in entries.chunks(PIECE) {
+        booking::book(conn, ctx, game, piece.to_vec())?;
+    }
+    if game.badges.iter().all(|badge| badge.criteria.is_none()) {
+        return Ok(());
+    }
+    // Whoever has neither gained nor lost points may still have had them of a rule more or less often than before.
+    let all = Booked { recheck: true, ..Booked::default() };
+    let mut after = None;
+    loop {
+        let users = players::ids(conn, game.id(), after, PIECE_I64)?;
+        let Some(last) = users.last() else { return Ok(()) };
+        after = Some(*last);
+        criteria::by_criteria(conn, ctx, game, &users, &all)?;
+    }
 }

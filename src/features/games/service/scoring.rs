@@ -1,4 +1,4 @@
-//! The consumer of the event log that gives points and badges, and takes back what was given for a cause that is undone.
+//! The consumer of the event log that gives points and badges; `undoing` takes back what was given for a cause that is undone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
-use super::{Badge, Game, badges};
+use super::{Badge, Game, badges, criteria, undoing};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::facts::LearnerFacts;
+use crate::domain::game::Repeat;
 use crate::domain::game::points::{Occurrence, condition_holds};
 use crate::domain::game::scorer::Scorer;
-use crate::domain::game::{Repeat, Revocation};
 use crate::domain::outline::FactNeeds;
 use crate::error::AppResult;
+use crate::events::Event;
 use crate::events::dispatch::Consumer;
-use crate::events::{self, Event};
 use crate::features::games::store::players::FlagRow;
 use crate::features::games::store::{self, teams};
 use crate::state::Ctx;
@@ -39,7 +39,15 @@ pub(super) fn occurrence(event: Event) -> Option<Occurrence> {
 }
 
 fn consume(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
-    take_back(conn, ctx, log)?;
+    // In the order of the log: what is undone may have been given a moment before, and what it freed is given again after.
+    for piece in log.chunk_by(|one, next| undoing::undoes(one) || !undoing::undoes(next)) {
+        undoing::take_back(conn, ctx, piece)?;
+        give(conn, ctx, piece)?;
+    }
+    Ok(())
+}
+
+fn give(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
     let deeds: Vec<Occurrence> = log.iter().cloned().filter_map(occurrence).collect();
     let versions = if deeds.is_empty() { Vec::new() } else { store::games::open_versions(conn)? };
     if versions.is_empty() {
@@ -73,7 +81,7 @@ fn concerns(game: &Game, deed: &Occurrence) -> bool {
     let named = game.settings.point_rules.iter().any(|rule| rule.event == deed.kind)
         || game.badges.iter().any(|badge| badge.row.award_on.as_deref() == Some(deed.kind.as_str()));
     let in_course = game.row.scope_kind != "course" || game.row.scope_id == deed.course;
-    named && in_course && game.counts_at(deed.at)
+    named && in_course && game.term().counts(deed.at)
 }
 
 /// What the conditions of a game's rules and badges ask about players.
@@ -135,6 +143,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
                 event: Some(deed.event_id),
                 corrects: None,
                 at: deed.at,
+                decided_at: None,
             });
         }
         let by_event = |badge: &&Badge| {
@@ -154,7 +163,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
     store::ledger::add_things(conn, game.id(), &things)?;
     let booked = booking::book(conn, ctx, game, entries)?;
     badges::grant(conn, ctx, game, earned)?;
-    badges::by_criteria(conn, ctx, game, &users, &booked)?;
+    criteria::by_criteria(conn, ctx, game, &users, &booked)?;
     watch(conn, ctx, game, &booked)
 }
 
@@ -207,72 +216,4 @@ fn watch(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<
         }
     }
     store::players::raise(conn, &flags)
-}
-
-/// Takes back, keeps or flags what was given for events that others undo: a revoked certificate undoes its issue, and any
-/// event may list ids under `data.undoes`.
-fn take_back(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
-    let revoked: Vec<Uuid> =
-        log.iter().filter(|event| event.kind == "certificate.revoked").map(|event| event.subject_id).collect();
-    let mut undone =
-        if revoked.is_empty() { Vec::new() } else { events::ids_of(conn, "certificate.issued", &revoked)? };
-    let listed = log.iter().filter_map(|event| event.data.get("undoes")?.as_array());
-    undone.extend(listed.flatten().filter_map(|id| Uuid::try_parse(id.as_str()?).ok()));
-    if undone.is_empty() {
-        return Ok(());
-    }
-    undo(conn, ctx, &undone)
-}
-
-/// Undoes what events caused, by the policy of each game and badge. Closed games stay as they are.
-///
-/// # Errors
-/// Database errors.
-pub fn undo(conn: &mut Conn, ctx: &Ctx, undone: &[Uuid]) -> AppResult<()> {
-    let entries = store::ledger::caused_by(conn, undone)?;
-    let awards = store::badges::caused_by(conn, undone)?;
-    let ids: BTreeSet<Uuid> = entries.iter().map(|e| e.game_id).chain(awards.iter().map(|a| a.game_id)).collect();
-    let ids: Vec<Uuid> = ids.into_iter().collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let rows = store::games::lock_all(conn, &ids)?;
-    for game in super::read(conn, rows)?.iter().filter(|game| game.row.status == "open") {
-        let mine: Vec<_> = entries.iter().filter(|entry| entry.game_id == game.id()).collect();
-        match game.settings.revocation {
-            Revocation::Keep => {}
-            Revocation::Review => {
-                let flags: Vec<FlagRow> = mine
-                    .iter()
-                    .map(|entry| badges::cause_flag(ctx, game.id(), entry.user_id, Some(entry.id), None))
-                    .collect();
-                store::players::raise(conn, &flags)?;
-            }
-            Revocation::Revoke => {
-                let back = mine.iter().map(|entry| reversal(entry, ctx)).collect();
-                let booked = booking::book(conn, ctx, game, back)?;
-                let users: Vec<Uuid> = booked.after.keys().copied().collect();
-                badges::by_criteria(conn, ctx, game, &users, &booked)?;
-            }
-        }
-        let lost: Vec<_> = awards.iter().filter(|award| award.game_id == game.id()).cloned().collect();
-        badges::cause_gone(conn, ctx, game, lost)?;
-    }
-    Ok(())
-}
-
-/// The entry that takes another back, now.
-pub(super) fn reversal(entry: &store::ledger::EntryRow, ctx: &Ctx) -> New {
-    New {
-        user: entry.user_id,
-        team: entry.team_id,
-        points: entry.points.saturating_neg(),
-        kind: "reversal",
-        rule: entry.rule_key.clone(),
-        reason: format!("Taken back: {}", entry.reason),
-        event: entry.event_id,
-        corrects: Some(entry.id),
-        dedup: Some(format!("reversal:{}", entry.id)),
-        at: ctx.now,
-    }
 }

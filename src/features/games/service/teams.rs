@@ -18,7 +18,7 @@ use crate::features::games::dto::{
     Balance, DrawIn, DrawOut, DrawnTeam, JoinIn, MemberOut, MembershipOut, TeamIn, TeamOut, TeamPatch,
 };
 use crate::features::games::store::teams::{self as store, TeamRow};
-use crate::features::games::store::{boards, players as player_store};
+use crate::features::games::store::{boards, groups, players as player_store};
 use crate::features::users;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
@@ -61,7 +61,7 @@ fn require_teams(game: &Game) -> AppResult<()> {
 /// 403, 404, 409, 422.
 pub fn create(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: TeamIn) -> AppResult<TeamOut> {
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     require_teams(&game)?;
     if store::count(conn, game.id())? >= MAX_TEAMS {
         return Err(AppError::new(Code::WrongState, format!("A game has at most {MAX_TEAMS} teams.")));
@@ -82,7 +82,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: TeamIn) -> AppResul
 
 fn event(kind: &'static str, game: &Game, team: Uuid) -> NewEvent {
     let event = NewEvent::new(kind, "team", team).data(json!({"game_id": game.id()}));
-    game.relation().course.into_iter().fold(event, NewEvent::course)
+    game.course().into_iter().fold(event, NewEvent::course)
 }
 
 /// A page of a game's teams. Codes are shown to those who run the game.
@@ -131,7 +131,7 @@ pub fn update(
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
     let mut row = team_of(conn, &game, team)?;
     conditions.require(row.version)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     if let Patch::Value(name) = patch.name {
         row.name = name;
     }
@@ -154,7 +154,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, conditions: &C
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
     let row = team_of(conn, &game, team)?;
     conditions.require(row.version)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     if boards::team_has_points(conn, team)? {
         return Err(AppError::new(Code::WrongState, "Points were earned for this team; it belongs to the record now."));
     }
@@ -191,6 +191,7 @@ fn put_in(conn: &mut Conn, ctx: &Ctx, game: &Game, row: &TeamRow, user: Uuid) ->
         store::leave(conn, game.id(), &[user], ctx.now)?;
         store::join(conn, game.id(), &[(ctx.new_id(), row.id, user)], ctx.now)?;
         enter(conn, ctx, game, &[user])?;
+        store::touch(conn, &now.into_iter().chain([row.id]).collect::<Vec<_>>(), ctx.now)?;
         let left = now.map(|team| event("team.left", game, team).user(user));
         events::append(conn, ctx, left.into_iter().chain([event("team.joined", game, row.id).user(user)]).collect())?;
     }
@@ -208,12 +209,20 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<(
 /// Puts somebody into a team, by those who run the game.
 ///
 /// # Errors
-/// 403, 404, 409.
-pub fn set_member(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, who: &Ref) -> AppResult<MembershipOut> {
+/// 403, 404, 409, 412.
+pub fn set_member(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: Uuid,
+    team: Uuid,
+    who: &Ref,
+    conditions: &Conditions,
+) -> AppResult<MembershipOut> {
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
-    game.require_open()?;
-    require_teams(&game)?;
     let row = team_of(conn, &game, team)?;
+    conditions.require(row.version)?;
+    game.require_open(ctx.now)?;
+    require_teams(&game)?;
     let user = users::find(conn, who)?.id;
     put_in(conn, ctx, &game, &row, user)
 }
@@ -225,7 +234,7 @@ pub fn set_member(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, who: &Ref)
 pub fn join(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: &JoinIn) -> AppResult<MembershipOut> {
     let game = find_locked(conn, ctx, game, Act::Play)?;
     let user = ctx.user()?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     require_teams(&game)?;
     if !game.settings.open_teams {
         return Err(AppError::new(Code::Forbidden, "In this game teams are put together by those who run it."));
@@ -239,8 +248,15 @@ pub fn join(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: &JoinIn) -> AppResult
 /// Takes somebody out of a team: those who run the game, or the member. The points earned for the team stay with it.
 ///
 /// # Errors
-/// 403, 404, 409.
-pub fn remove_member(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, who: &Ref) -> AppResult<()> {
+/// 403, 404, 409, 412.
+pub fn remove_member(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: Uuid,
+    team: Uuid,
+    who: &Ref,
+    conditions: &Conditions,
+) -> AppResult<()> {
     // Of people it is asked below: whoever may not take out others may take out themselves.
     let act = if ctx.actor.user_id().is_some() { Act::ReadGame } else { Act::WriteGame };
     let game = find_locked(conn, ctx, game, act)?;
@@ -252,11 +268,13 @@ pub fn remove_member(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, who: &R
     } else {
         ctx.require(Act::Play, &Relation { own, ..game.relation() })?;
     }
-    game.require_open()?;
+    conditions.require(row.version)?;
+    game.require_open(ctx.now)?;
     if store::current(conn, game.id(), &[user])?.get(&user) != Some(&row.id) {
         return Err(AppError::not_found("member"));
     }
     store::leave(conn, game.id(), &[user], ctx.now)?;
+    store::touch(conn, &[row.id], ctx.now)?;
     events::append(conn, ctx, vec![event("team.left", &game, team).user(user)])
 }
 
@@ -267,7 +285,7 @@ pub fn remove_member(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, who: &R
 /// 403, 404, 409, 422.
 pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: DrawIn) -> AppResult<DrawOut> {
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
-    game.require_open()?;
+    game.require_open(ctx.now)?;
     require_teams(&game)?;
     let seed = input.seed.map_or_else(clock::random_number, Ok)?;
     // What JavaScript can say exactly, so that the answer can be sent back as it is.
@@ -305,6 +323,8 @@ pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: DrawIn) -> AppR
         .collect();
     store::join(conn, game.id(), &stays, ctx.now)?;
     enter(conn, ctx, &game, &everyone)?;
+    let ids: Vec<Uuid> = store::names(conn, game.id())?.into_keys().collect();
+    store::touch(conn, &ids, ctx.now)?;
     let data = json!({"game_id": game.id(), "seed": seed, "teams": wanted, "players": everyone.len()});
     events::append(conn, ctx, vec![super::game::event("game.teams_drawn", &game).data(data)])?;
     let spread = i64::try_from(draw::spread(&drawn)).unwrap_or(i64::MAX);
@@ -371,10 +391,14 @@ fn known(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
     Ok(ids)
 }
 
-/// All players of the game.
+/// Everybody who may play: the learners of its course, the members of its group; of a game of the site, all who have played.
 fn everyone(conn: &mut Conn, game: &Game) -> AppResult<Vec<Uuid>> {
     let most = i64::try_from(MAX_DRAWN).unwrap_or(i64::MAX).saturating_add(1);
-    let all = player_store::ids(conn, game.id(), None, most)?;
+    let all = match (game.course(), game.group()) {
+        (Some(course), _) => groups::learners(conn, game.id(), course, most)?,
+        (None, Some(group)) => groups::everybody(conn, group, most)?,
+        (None, None) => player_store::ids(conn, game.id(), None, most)?,
+    };
     if all.len() > MAX_DRAWN {
         return Err(AppError::new(Code::WrongState, format!("A draw takes at most {MAX_DRAWN} players.")));
     }

@@ -1,15 +1,16 @@
 //! SQL about what rules' conditions ask of many players at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
+use super::groups;
 use crate::db::Conn;
 use crate::db::schema::{certificates, enrollments, users};
 use crate::db::types::Id;
-use crate::domain::facts::{CourseFact, HeldCertificate, LearnerFacts};
+use crate::domain::facts::{CourseFact, GroupFact, HeldCertificate, LearnerFacts};
 use crate::domain::outline::FactNeeds;
 use crate::error::AppResult;
 
@@ -17,7 +18,7 @@ fn ids(list: &[Uuid]) -> Vec<Id> {
     list.iter().map(|id| Id(*id)).collect()
 }
 
-/// Attributes, courses and certificates of these players, as far as they are needed.
+/// Attributes, courses, certificates and groups of these players, as far as they are needed.
 pub fn load(conn: &mut Conn, of: &[Uuid], needs: &FactNeeds) -> AppResult<HashMap<Uuid, LearnerFacts>> {
     let mut all: HashMap<Uuid, LearnerFacts> = of.iter().map(|id| (*id, LearnerFacts::default())).collect();
     if needs.attributes {
@@ -60,6 +61,14 @@ pub fn load(conn: &mut Conn, of: &[Uuid], needs: &FactNeeds) -> AppResult<HashMa
                 let revoked = revoked.is_some();
                 facts.certificates.push(HeldCertificate { course, issued_at, expires_at, revoked });
             }
+        }
+    }
+    if !needs.groups.is_empty() {
+        let known = groups::existing(conn, &needs.groups)?;
+        let members: BTreeSet<(Uuid, Uuid)> = groups::memberships(conn, &known, of)?.into_iter().collect();
+        for (user, facts) in &mut all {
+            let fact = |group: &Uuid| GroupFact { group: *group, member: members.contains(&(*group, *user)) };
+            facts.groups = known.iter().map(fact).collect();
         }
     }
     Ok(all)

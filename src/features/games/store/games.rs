@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
+    RunQueryDsl, Selectable, SelectableHelper,
 };
 use uuid::Uuid;
 
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{courses, games};
+use crate::db::schema::{courses, game_players as players, games, group_members, group_paths};
 use crate::db::types::{At, Id};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::error::AppResult;
@@ -76,10 +77,38 @@ pub fn due(conn: &mut Conn, by: DateTime<Utc>, limit: i64) -> AppResult<Vec<Uuid
         .load(conn)?)
 }
 
-pub fn list(conn: &mut Conn, filter: &GameQuery, page: &PageRequest) -> AppResult<Rows<GameRow>> {
+/// Somebody who does not see the games of all groups: those of the units are seen, of the groups joined, and those played in.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    pub me: Uuid,
+    pub units: Vec<Uuid>,
+}
+
+pub fn list(
+    conn: &mut Conn,
+    filter: &GameQuery,
+    sight: Option<&Sight>,
+    page: &PageRequest,
+) -> AppResult<Rows<GameRow>> {
     let mut query = games::table.select(GameRow::as_select()).order(games::id).limit(page.fetch()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(games::id.gt(Id(after)));
+    }
+    if let Some(Sight { me, units }) = sight {
+        let joined = group_paths::table
+            .inner_join(group_members::table.on(group_members::group_id.eq(group_paths::group_id)))
+            .filter(group_members::user_id.eq(Id(*me)))
+            .select(group_paths::ancestor_id.nullable());
+        let below = group_paths::table
+            .filter(group_paths::ancestor_id.eq_any(units.iter().map(|id| Id(*id)).collect::<Vec<_>>()))
+            .select(group_paths::group_id.nullable());
+        let played = players::table.filter(players::user_id.eq(Id(*me))).select(players::game_id);
+        query = query.filter(
+            games::scope_kind
+                .ne("group")
+                .or(games::id.eq_any(played))
+                .or(games::scope_id.eq_any(joined).or(games::scope_id.eq_any(below)).assume_not_null()),
+        );
     }
     if let Some(status) = filter.status {
         query = query.filter(games::status.eq(status.as_str()));
@@ -145,12 +174,6 @@ pub fn update(conn: &mut Conn, row: &GameRow) -> AppResult<()> {
 pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
     diesel::delete(games::table.filter(games::id.eq(Id(id)))).execute(conn)?;
     Ok(())
-}
-
-/// Whether a course exists.
-pub fn course_exists(conn: &mut Conn, id: Uuid) -> AppResult<bool> {
-    let found = courses::table.filter(courses::id.eq(Id(id))).select(courses::id).first::<Uuid>(conn);
-    Ok(found.optional()?.is_some())
 }
 
 /// Which of these courses exist.

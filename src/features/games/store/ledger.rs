@@ -78,16 +78,30 @@ pub fn known_keys(conn: &mut Conn, keys: &[String]) -> AppResult<Vec<String>> {
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Entries that these events caused and nothing has taken back since.
+/// Entries that these events caused.
 pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
-    let rows: Vec<EntryRow> = ledger::table
+    Ok(ledger::table
         .filter(ledger::event_id.eq_any(events.iter().map(|id| Id(*id))))
-        .filter(ledger::kind.eq_any(["rule", "award", "reversal"]))
+        .filter(ledger::kind.eq_any(["rule", "award"]))
         .order(ledger::id)
         .select(EntryRow::as_select())
-        .load(conn)?;
-    let reversed: Vec<Uuid> = rows.iter().filter_map(|row| row.corrects_id).collect();
-    Ok(rows.into_iter().filter(|row| row.kind != "reversal" && !reversed.contains(&row.id)).collect())
+        .load(conn)?)
+}
+
+/// What the corrections of each of these entries come to; those without corrections are left out.
+pub fn corrected(conn: &mut Conn, entries: &[Uuid]) -> AppResult<HashMap<Uuid, i64>> {
+    let mut all: HashMap<Uuid, i64> = HashMap::new();
+    for piece in entries.chunks(PIECE) {
+        let rows: Vec<(Option<Uuid>, i64)> = ledger::table
+            .filter(ledger::corrects_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((ledger::corrects_id, ledger::points))
+            .load(conn)?;
+        for (entry, points) in rows {
+            let sum = all.entry(entry.unwrap_or_default()).or_default();
+            *sum = sum.saturating_add(points);
+        }
+    }
+    Ok(all)
 }
 
 /// What a list of the ledger is narrowed to.
@@ -126,39 +140,45 @@ pub fn any(conn: &mut Conn, game: Uuid) -> AppResult<bool> {
     Ok(first.optional()?.is_some())
 }
 
-/// All entries that rules and replays made, page by page: id, event, entry.
-pub fn by_rules(
-    conn: &mut Conn,
-    game: Uuid,
-    after: Option<Uuid>,
-    limit: i64,
-) -> AppResult<Vec<(Uuid, Option<Uuid>, Entry)>> {
+/// An entry of a rule or a replay: id, event, key of the rule, what counts.
+pub type ByRule = (Uuid, Option<Uuid>, Option<String>, Entry);
+
+/// All entries that rules and replays made, page by page.
+pub fn by_rules(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) -> AppResult<Vec<ByRule>> {
     let mut query = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq_any(["rule", "replay"]))
         .order(ledger::id)
         .limit(limit)
-        .select((ledger::id, ledger::event_id, ledger::user_id, ledger::team_id, ledger::points, ledger::at))
+        .select((
+            ledger::id,
+            ledger::event_id,
+            ledger::rule_key,
+            ledger::user_id,
+            ledger::team_id,
+            ledger::points,
+            ledger::at,
+        ))
         .into_boxed();
     if let Some(after) = after {
         query = query.filter(ledger::id.gt(Id(after)));
     }
-    type Row = (Uuid, Option<Uuid>, Uuid, Option<Uuid>, i64, DateTime<Utc>);
+    type Row = (Uuid, Option<Uuid>, Option<String>, Uuid, Option<Uuid>, i64, DateTime<Utc>);
     let rows: Vec<Row> = query.load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(id, event, user, team, points, at)| (id, event, Entry { user, team, points, at }))
+        .map(|(id, event, rule, user, team, points, at)| (id, event, rule, Entry { user, team, points, at }))
         .collect())
 }
 
-/// Events whose entries were reversed, so that a replay does not give them again.
-pub fn reversed_events(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
-    let rows: Vec<Option<Uuid>> = ledger::table
+/// Events whose entries were reversed, with the rules of these entries, and when: a replay does not give them again.
+pub fn reversed(conn: &mut Conn, game: Uuid) -> AppResult<Vec<(Uuid, Option<String>, DateTime<Utc>)>> {
+    let rows: Vec<(Option<Uuid>, Option<String>, DateTime<Utc>)> = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq("reversal"))
-        .select(ledger::event_id)
+        .select((ledger::event_id, ledger::rule_key, ledger::created_at))
         .load(conn)?;
-    Ok(rows.into_iter().flatten().collect())
+    Ok(rows.into_iter().filter_map(|(event, rule, at)| Some((event?, rule, at))).collect())
 }
 
 /// Points and entries of these players that count from an instant on.
@@ -326,6 +346,18 @@ pub fn add_things(conn: &mut Conn, game: Uuid, rows: &[(String, Uuid, String)]) 
         .collect();
     for piece in values.chunks(PIECE) {
         per_backend!(conn, |c| diesel::insert_into(things::table).values(piece).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Forgets that rules gave these players points for these things.
+pub fn forget_things(conn: &mut Conn, game: Uuid, users: &[Uuid], of: &[String]) -> AppResult<()> {
+    for piece in users.chunks(PIECE) {
+        let these = things::table
+            .filter(things::game_id.eq(Id(game)))
+            .filter(things::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(things::thing.eq_any(of.to_vec()));
+        diesel::delete(these).execute(conn)?;
     }
     Ok(())
 }

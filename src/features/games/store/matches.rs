@@ -100,6 +100,16 @@ pub fn save(conn: &mut Conn, rows: &[MatchRow]) -> AppResult<()> {
     Ok(())
 }
 
+/// Calls off the matches of a game that would end after an instant.
+pub fn cancel(conn: &mut Conn, game: Uuid, after: DateTime<Utc>) -> AppResult<()> {
+    let these = matches::table
+        .filter(matches::game_id.eq(Id(game)))
+        .filter(matches::state.eq("scheduled"))
+        .filter(matches::ends_at.gt(At(after)));
+    diesel::update(these).set(matches::state.eq("cancelled")).execute(conn)?;
+    Ok(())
+}
+
 pub fn clear(conn: &mut Conn, game: Uuid) -> AppResult<()> {
     diesel::delete(matches::table.filter(matches::game_id.eq(Id(game)))).execute(conn)?;
     Ok(())

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use super::PIECE;
@@ -225,11 +227,13 @@ pub fn flags(conn: &mut Conn, game: Uuid, state: Option<&str>, page: &PageReques
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
 }
 
-/// Players of a game with an open flag.
-pub fn flagged(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+/// Players of a game who get no prize: an open flag speaks against them, or a confirmed one about the player. What a confirmed
+/// flag about an entry or a badge took back is punishment enough.
+pub fn suspects(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+    let about_player = flags::entry_id.is_null().and(flags::award_id.is_null());
     Ok(flags::table
         .filter(flags::game_id.eq(Id(game)))
-        .filter(flags::state.eq("open"))
+        .filter(flags::state.eq("open").or(flags::state.eq("confirmed").and(about_player)))
         .select(flags::user_id)
         .distinct()
         .load(conn)?)

@@ -261,3 +261,66 @@ pub fn holds(conn: &mut Conn, board: i64, key: &Key) -> AppResult<bool> {
     let row = ranking::table.find((board, 0, key.as_bytes().to_vec())).select(ranking::n).first::<i64>(conn);
     Ok(row.optional()?.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Numbers that look like chance and are the same each time.
+    fn next(seed: &mut u64) -> u64 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed >> 33
+    }
+
+    /// So many players that rows of counts split and join again and again.
+    #[test]
+    fn ranks_agree_with_a_plain_sort_whoever_comes_moves_and_goes() {
+        let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
+        let table = "CREATE TABLE game_ranking (board_id INTEGER NOT NULL, level INTEGER NOT NULL, key BLOB NOT NULL, \
+             n INTEGER NOT NULL, PRIMARY KEY (board_id, level, key)) STRICT, WITHOUT ROWID";
+        sqlite.batch_execute(table).unwrap();
+        let conn = &mut Conn::Sqlite(sqlite);
+        open(conn, &[1, 2]).unwrap();
+        let mut places: HashMap<(i64, u64), Key> = HashMap::new();
+        let (mut seed, mut split, mut joined) = (7, 0, 0);
+        for round in 0..24 {
+            let mut moves = HashMap::new();
+            // Batches of all sizes; the later rounds take more players away than they bring.
+            let size = if round % 3 == 0 { 40 } else { 900 };
+            for _ in 0..size {
+                let place = (1 + i64::from(next(&mut seed) % 4 == 0), next(&mut seed) % 9_000);
+                let old = places.get(&place).copied();
+                let leaves = next(&mut seed) % 10 < if round < 14 { 1 } else { 7 };
+                let points = i64::try_from(next(&mut seed) % 500).unwrap();
+                let key = Key::new(points, DateTime::UNIX_EPOCH, Uuid::from_u128(place.1.into()));
+                let new = Some(key).filter(|_| !leaves);
+                moves.entry(place).or_insert(Move { board: place.0, old, new });
+            }
+            for (place, m) in &moves {
+                split += usize::from(m.new != m.old && m.new.is_some_and(|key| key.height() > 0));
+                joined += usize::from(m.new != m.old && m.old.is_some_and(|key| key.height() > 0));
+                match m.new {
+                    Some(key) => places.insert(*place, key),
+                    None => places.remove(place),
+                };
+            }
+            apply(conn, &moves.into_values().collect::<Vec<_>>()).unwrap();
+            for board in [1, 2] {
+                let sorted: BTreeSet<Key> =
+                    places.iter().filter(|((on, _), _)| *on == board).map(|(_, key)| *key).collect();
+                assert_eq!(count(conn, board).unwrap(), i64::try_from(sorted.len()).unwrap());
+                for (place, key) in sorted.iter().enumerate().step_by(61) {
+                    assert_eq!(before(conn, board, key).unwrap(), i64::try_from(place).unwrap(), "round {round}");
+                }
+                let last = sorted.last().copied().unwrap();
+                assert_eq!(before(conn, board, &last).unwrap() + 1, i64::try_from(sorted.len()).unwrap());
+            }
+        }
+        assert!(split > 5 && joined > 2, "{split} rows split, {joined} joined");
+    }
+}

@@ -106,6 +106,16 @@ pub fn update(conn: &mut Conn, row: &TeamRow) -> AppResult<()> {
         .map_err(taken)
 }
 
+/// Raises the versions of teams whose members changed: how many there are is part of a team.
+pub fn touch(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> AppResult<()> {
+    for piece in ids.chunks(PIECE) {
+        let these = teams::table.filter(teams::id.eq_any(piece.iter().map(|id| Id(*id))));
+        let new = (teams::version.eq(teams::version + 1), teams::updated_at.eq(At(now)));
+        diesel::update(these).set(new).execute(conn)?;
+    }
+    Ok(())
+}
+
 pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
     diesel::delete(teams::table.filter(teams::id.eq(Id(id)))).execute(conn)?;
     Ok(())

@@ -1,0 +1,1 @@
+DROP INDEX game_ledger_by_corrected;
