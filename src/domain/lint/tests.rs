@@ -222,7 +222,7 @@ fn learners_differ() {
 #[test]
 fn what_an_earlier_branch_always_takes_is_unreachable() {
     let one = attribute("equals", json!(1));
-    let cases: [(Vec<(&str, Value)>, &str); 4] = [
+    let cases = [
         (vec![("x", one.clone()), ("y", one.clone())], "unreachable_module y"),
         (vec![("x", Value::Null), ("y", one.clone())], "unreachable_module y"),
         (vec![("x", attribute("in", json!([1, 2]))), ("y", one.clone()), ("z", Value::Null)], "unreachable_module y"),

@@ -118,7 +118,7 @@ pub async fn update_module(
 
 /// Lint the draft
 ///
-/// Errors prevent publishing, warnings do not. Scope: `courses:read`. Role: admin, author or instructor.
+/// Errors prevent publishing, warnings do not. A course without errors can be completed by some learner; a module is called unreachable only when that is certain. Scope: `courses:read`. Role: admin, author or instructor.
 #[utoipa::path(tag = "authoring", operation_id = "lint_course", params(("course_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "What the linter found.", body = LintReport)),
     security(("user" = []), ("client" = ["courses:read"]), ("bearer" = [])))]
