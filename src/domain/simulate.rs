@@ -16,8 +16,8 @@ use super::mastery::book::{Book, Entry, Rule};
 use super::mastery::proof::{self, Proof};
 use super::mastery::{Level, Method};
 use super::outline::{Compiled, ModuleIx};
-use super::quiz::{self, Counted};
 use super::path::{self, NextStep, Progress, Standing, State};
+use super::quiz::{self, Counted};
 
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_change_needs_the_very_tag_and_a_transfer_but_a_weak_one() {
-        for (given, may) in [("\"3\"", true), ("\"2\", \"3\"", true), ("*", true), ("W/\"3\"", false), ("\"2\"", false)] {
+        for (given, may) in [("\"3\"", true), ("\"2\", \"3\"", true), ("*", true), ("W/\"3\"", false), ("\"2\"", false)]
+        {
             let conditions = Conditions { if_match: Some(given.to_owned()), if_none_match: Some(given.to_owned()) };
             assert_eq!(conditions.require(3).is_ok(), may, "{given}");
             assert_eq!(conditions.knows("\"3\""), given != "\"2\"", "{given}");

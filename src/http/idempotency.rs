@@ -43,7 +43,9 @@ impl FromRequest for Retry {
         let key = match request.headers().get("idempotency-key") {
             None => None,
             Some(value) => match value.to_str() {
-                Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) => Some(text.to_owned()),
+                Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) => {
+                    Some(text.to_owned())
+                }
                 _ => {
                     return ready(Err(AppError::new(
                         Code::Malformed,

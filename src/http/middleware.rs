@@ -5,8 +5,8 @@ use std::time::Instant;
 use actix_cors::CorsError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 
@@ -113,9 +113,10 @@ fn render(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBo
 /// Why a browser may not call, as a problem like any other.
 fn cors(error: &CorsError) -> AppError {
     match error {
-        CorsError::OriginNotAllowed => {
-            AppError::new(Code::Forbidden, "Web pages of this origin may not call; the server's settings list those that may.")
-        }
+        CorsError::OriginNotAllowed => AppError::new(
+            Code::Forbidden,
+            "Web pages of this origin may not call; the server's settings list those that may.",
+        ),
         other => AppError::new(Code::Malformed, format!("The browser's question cannot be read: {other}.")),
     }
 }

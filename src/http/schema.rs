@@ -295,7 +295,10 @@ mod tests {
             assert!(detail.contains("self_paced") || detail.contains("approval"), "{detail}");
         }
         let found = faults("CourseIn", json!({"title": "x", "style": "linear_autoplay", "delivery_mode": 5}));
-        assert!(found.iter().all(|(pointer, _, detail)| pointer == "/delivery_mode" && !detail.contains("null")), "{found:?}");
+        assert!(
+            found.iter().all(|(pointer, _, detail)| pointer == "/delivery_mode" && !detail.contains("null")),
+            "{found:?}"
+        );
     }
 
     fn outline(module: Value) -> Value {
@@ -305,7 +308,10 @@ mod tests {
     #[test]
     fn a_condition_is_told_by_the_leaf_that_is_there() {
         let when = json!({"all": [{"module": {"key": "a", "is": "done"}}]});
-        let found = faults("Outline", outline(json!({"kind": "article", "key": "b", "title": "B", "content": {}, "when": when})));
+        let found = faults(
+            "Outline",
+            outline(json!({"kind": "article", "key": "b", "title": "B", "content": {}, "when": when})),
+        );
         let [(pointer, code, detail)] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(pointer, "/stages/0/modules/0/when/all/0/module/is");
         assert_eq!(code, "unknown_value");

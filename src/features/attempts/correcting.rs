@@ -38,12 +38,7 @@ fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppR
         let (Some(at), Some(score), passed) = (at, score, passed.unwrap_or(false)) else { continue };
         scores.push((score, passed));
         let Some(counted) = quiz::counted(quiz.grading_method, quiz.pass_percent, &scores) else { continue };
-        results.push(AttemptResult {
-            passed,
-            counted,
-            finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
-            at,
-        });
+        results.push(AttemptResult { passed, counted, finished: u32::try_from(scores.len()).unwrap_or(u32::MAX), at });
     }
     let begun = store::first_begun(conn, loaded.row.id, &module.key)?;
     let granted = completed_by_staff(conn, loaded.row.id, &module.key)?;

@@ -260,12 +260,8 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
     attempt.passed = Some(graded.passed);
     attempt.version = attempt.version.saturating_add(1);
     store::update(conn, &attempt)?;
-    let result = AttemptResult {
-        passed: graded.passed,
-        counted,
-        finished: u32::try_from(scores.len()).unwrap_or(u32::MAX),
-        at,
-    };
+    let result =
+        AttemptResult { passed: graded.passed, counted, finished: u32::try_from(scores.len()).unwrap_or(u32::MAX), at };
     // Where an upgrade took the quiz away, the attempt stays in the history and moves nothing.
     let outline = Arc::clone(&loaded.outline);
     let here = outline.ix(&attempt.module_key).filter(|ix| outline.module(*ix).quiz().is_some());

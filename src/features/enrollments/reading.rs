@@ -42,7 +42,9 @@ fn life(conn: &mut Conn, id: Uuid, as_of: DateTime<Utc>) -> AppResult<(Vec<(Date
         let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or("active").to_owned();
         let number = |name: &str| data.get(name).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
         let turn = match kind.as_str() {
-            "enrollment.created" => number("revision").map(|revision| Turn::Created { status: text("status"), revision }),
+            "enrollment.created" => {
+                number("revision").map(|revision| Turn::Created { status: text("status"), revision })
+            }
             "enrollment.approved" => Some(Turn::Became(text("status"))),
             "enrollment.promoted" => Some(Turn::Promoted),
             "enrollment.upgraded" => number("from").map(Turn::Upgraded),

@@ -12,7 +12,9 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use roles::keep_an_admin;
-pub use service::{any_but_one, create, ensure_admin, find, find_for, first_admin, id_of, is_below, names, reach_for, relate};
+pub use service::{
+    any_but_one, create, ensure_admin, find, find_for, first_admin, id_of, is_below, names, reach_for, relate,
+};
 
 pub use store::UserRow;
 

@@ -590,7 +590,8 @@ pub fn ensure_admin(state: &State) -> AppResult<()> {
         Some(password) => password.clone(),
         None => clock::secret()?.chars().take(20).collect(),
     };
-    let input = first_admin(&state.config.admin_email, &password).map_err(|faults| AppError::internal(faults.join("; ")))?;
+    let input =
+        first_admin(&state.config.admin_email, &password).map_err(|faults| AppError::internal(faults.join("; ")))?;
     let hash = passwords::hash_here(&password)?;
     let ctx = state.system();
     let email = input.email.clone();

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::domain::facts::{Facts, Instant};
 use crate::domain::learning::{self, AttemptResult, Happening, LearningEvent};
-use crate::domain::quiz::Counted;
 use crate::domain::outline::{Compiled, Outline, Style};
 use crate::domain::path::{self, NextReason, NextStep, State};
+use crate::domain::quiz::Counted;
 
 /// A course and its one learner.
 struct Course {
