@@ -22,7 +22,10 @@ pub(super) fn settings(flags: &[OsString], report: &mut Report) -> Option<Config
             Err(error) => error,
         };
         let named = match error.get(ContextKind::InvalidArg) {
-            Some(ContextValue::String(name)) => command.get_arguments().find(|arg| arg.to_string() == *name),
+            Some(ContextValue::String(name)) => {
+                let long = name.split_whitespace().next().and_then(|word| word.strip_prefix("--"));
+                command.get_arguments().find(|arg| long.is_some() && arg.get_long() == long)
+            }
             _ => None,
         };
         let sentence = error.to_string();

@@ -47,6 +47,7 @@ mod rate_limits;
 mod scim;
 mod sessions;
 mod smoke;
+mod standing;
 mod statements;
 mod styles;
 mod sync;
