@@ -29,7 +29,8 @@ both! {
         assert_eq!((&all[0]["bulkId"], &all[0]["method"], all[1].get("bulkId")), (&json!("crew"), &json!("POST"), None));
         let id = |n: usize| all[n]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
         assert_eq!(all[3]["location"], format!("{BASE}/Users/{}", id(3)));
-        assert_eq!((&all[1]["location"], &all[1]["version"]), (&all[3]["location"], &json!("W/\"2\"")));
+        assert_eq!(all[1]["location"], all[3]["location"]);
+        assert!(all[1]["version"].as_str().unwrap().starts_with("W/\"2-"));
         assert_eq!(idp.get(&user(&id(2))).expect(200)[ENTERPRISE]["manager"]["value"], id(3));
         assert_eq!(idp.get(&group(&id(0))).expect(200)["members"].as_array().unwrap().len(), 2);
     }

@@ -191,7 +191,8 @@ both! {
             let answer = patch(&idp, &user(&id), operations.clone());
             assert_eq!((answer.status, answer["scimType"].as_str()), (400, Some(keyword)), "{operations}: {}", answer.text());
         }
-        assert_eq!(idp.get(&user(&id)).expect(200)["meta"]["version"], "W/\"1\"");
+        let version = idp.get(&user(&id)).expect(200)["meta"]["version"].clone();
+        assert!(version.as_str().unwrap().starts_with("W/\"1-"), "{version}");
         // Names in any case, and what is read-only is ignored.
         let odd = json!({"Schemas": [USER], "USERNAME": "odd", "Active": "True", "id": "mine", "meta": {"x": 1}, "groups": []});
         assert_eq!(idp.post("/scim/v2/Users", odd).expect(201)["active"], true);
@@ -304,17 +305,18 @@ both! {
         let id = make(&idp, "ada", json!({}));
         let at = user(&id);
         let tag = idp.get(&at).expect(200).header("etag").unwrap().to_owned();
-        for known in [tag.as_str(), "\"1\"", "\"7\", W/\"1\"", "*"] {
+        for known in [tag.as_str(), tag.trim_start_matches("W/"), &format!("\"7\", {tag}"), "*"] {
             assert!(idp.call("GET", &at, None, &[("if-none-match", known)]).expect(304).body.is_empty());
         }
         let operations = |value: &str| json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "title", "value": value}]});
         idp.call("PATCH", &at, Some(operations("a")), &[("if-match", &tag)]).expect(200);
         let refused = idp.call("PATCH", &at, Some(operations("b")), &[("if-match", &tag)]).scim_error(412, None);
-        assert_eq!(refused.header("etag"), Some("W/\"2\""));
+        let now = refused.header("etag").unwrap().to_owned();
+        assert!(now.starts_with("W/\"2-"), "{now}");
         idp.call("PUT", &at, Some(person("ada", json!({}))), &[("if-match", &tag)]).scim_error(412, None);
         idp.call("DELETE", &at, None, &[("if-match", &tag)]).scim_error(412, None);
         idp.call("GET", &at, None, &[("if-none-match", &tag)]).expect(200);
-        idp.call("DELETE", &at, None, &[("if-match", "W/\"2\"")]).expect(204);
+        idp.call("DELETE", &at, None, &[("if-match", &now)]).expect(204);
     }
 
     fn a_retry_gets_the_first_answer(app) {

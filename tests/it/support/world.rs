@@ -198,7 +198,8 @@ impl<'a> World<'a> {
 
     /// A machine with every scope that acts as this user.
     pub fn through_machine(&self, user: &str) -> Client {
-        self.app.acting_through(&self.scopes_without(None), user)
+        let make = || self.app.acting_through(&self.scopes_without(None), user);
+        self.machines.borrow_mut().entry(vec!["acts as".into(), user.to_owned()]).or_insert_with(make).clone()
     }
 
     /// Every scope but this one, as the document lists them.
