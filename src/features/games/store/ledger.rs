@@ -171,8 +171,11 @@ pub fn by_rules(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) ->
         .collect())
 }
 
+/// What was reversed: event, key of the rule, when.
+pub type Reversed = (Uuid, Option<String>, DateTime<Utc>);
+
 /// Events whose entries were reversed, with the rules of these entries, and when: a replay does not give them again.
-pub fn reversed(conn: &mut Conn, game: Uuid) -> AppResult<Vec<(Uuid, Option<String>, DateTime<Utc>)>> {
+pub fn reversed(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Reversed>> {
     let rows: Vec<(Option<Uuid>, Option<String>, DateTime<Utc>)> = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq("reversal"))

@@ -291,9 +291,9 @@ mod tests {
         for round in 0..24 {
             let mut moves = HashMap::new();
             // Batches of all sizes; the later rounds take more players away than they bring.
-            let size = if round % 3 == 0 { 40 } else { 900 };
+            let size = if round % 3 == 0 { 40 } else { 3_000 };
             for _ in 0..size {
-                let place = (1 + i64::from(next(&mut seed) % 4 == 0), next(&mut seed) % 9_000);
+                let place = (1 + i64::from(next(&mut seed).is_multiple_of(4)), next(&mut seed) % 9_000);
                 let old = places.get(&place).copied();
                 let leaves = next(&mut seed) % 10 < if round < 14 { 1 } else { 7 };
                 let points = i64::try_from(next(&mut seed) % 500).unwrap();
