@@ -35,8 +35,11 @@ struct ChoiceMade {
     auto: bool,
 }
 
+/// A turn of a life with when it came.
+type Dated = (DateTime<Utc>, Turn);
+
 /// What the event log tells of a life: its turns, and the choices made until an instant.
-fn life(conn: &mut Conn, id: Uuid, as_of: DateTime<Utc>) -> AppResult<(Vec<(DateTime<Utc>, Turn)>, Vec<Past>)> {
+fn life(conn: &mut Conn, id: Uuid, as_of: DateTime<Utc>) -> AppResult<(Vec<Dated>, Vec<Past>)> {
     let (mut turns, mut choices) = (Vec::new(), Vec::new());
     for (kind, data, at) in store::life(conn, id)? {
         let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or("active").to_owned();

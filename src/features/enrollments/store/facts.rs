@@ -171,7 +171,8 @@ pub fn events(
     if let Some(until) = until {
         query = query.filter(learning_events::at.le(At(until + TimeDelta::minutes(CLOCK_SKEW_MINUTES))));
     }
-    let rows: Vec<(Uuid, String, DateTime<Utc>, String, DateTime<Utc>)> = query.load(conn)?;
+    type Row = (Uuid, String, DateTime<Utc>, String, DateTime<Utc>);
+    let rows: Vec<Row> = query.load(conn)?;
     Ok(rows
         .into_iter()
         .map(|(id, module, sent_at, data, received_at)| (StoredEvent { id, module, sent_at, data }, received_at))
