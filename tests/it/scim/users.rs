@@ -57,7 +57,9 @@ both! {
         let boss = make(&idp, "boss", json!({"displayName": "The Boss", "name": {"givenName": "Bo"}}));
         let plain = make(&idp, "plain", json!({"name": {"givenName": "Pia"}}));
         let ada = make(&idp, "ada", json!({ENTERPRISE: {"manager": {"value": boss}}}));
-        let read = |tag: &str| idp.call("GET", &user(&ada), None, &[("if-none-match", tag)]);
+        // The manager's name is shown to those who ask for it.
+        let asked = format!("{}?attributes=groups,{ENTERPRISE}:manager.displayName", user(&ada));
+        let read = |tag: &str| idp.call("GET", &asked, None, &[("if-none-match", tag)]);
         let mut tag = idp.get(&user(&ada)).expect(200).header("etag").unwrap().to_owned();
         read(&tag).expect(304);
         let without = idp.get(&format!("{}?attributes=userName", user(&ada))).expect(200);
@@ -76,7 +78,7 @@ both! {
         changed("Renamed");
         patch(&idp, &user(&boss), json!([{"op": "replace", "path": "displayName", "value": "Chief"}])).expect(200);
         changed("\"displayName\":\"Chief\"");
-        let shown = idp.get(&group(&team)).expect(200);
+        let shown = idp.get(&format!("{}?attributes=members.display", group(&team))).expect(200);
         let mut names: Vec<&str> = shown["members"].as_array().unwrap().iter().map(|m| m["display"].as_str().unwrap()).collect();
         names.sort();
         assert_eq!(names, ["Chief", "Pia", "ada"]);

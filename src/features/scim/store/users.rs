@@ -235,8 +235,11 @@ pub fn groups_of(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, Str
         .load(conn)?)
 }
 
-/// Names of these users: id, display name of their own, given and family name.
-pub fn names(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Option<String>, String, String)>> {
+/// The names of a user: id, display name of their own, given and family name.
+pub type NamesRow = (Uuid, Option<String>, String, String);
+
+/// Names of these users.
+pub fn names(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<NamesRow>> {
     Ok(users::table
         .filter(users::id.eq_any(of.iter().map(|id| Id(*id))))
         .select((users::id, sql::<Nullable<Text>>(DISPLAY_NAME), users::given_name, users::family_name))
