@@ -274,7 +274,8 @@ fn competencies() -> Vec<Row> {
         row("create_framework", write, DESIGNERS).with(|_| json!({"title": unique("Framework ")})),
         row("import_framework", write, DESIGNERS).with(|_| {
             let id = unique("document-");
-            json!({"CFDocument": {"identifier": id, "uri": "urn:x", "title": id}, "CFItems": [], "CFAssociations": []})
+            let item = json!({"identifier": "one", "uri": "urn:y", "fullStatement": "One"});
+            json!({"CFDocument": {"identifier": id, "uri": "urn:x", "title": id}, "CFItems": [item], "CFAssociations": []})
         }),
         row("update_framework", write, DESIGNERS).with(|_| json!({"description": "For everybody."})),
         row("list_competencies", read, EVERYONE),
@@ -304,7 +305,7 @@ fn competencies() -> Vec<Row> {
             json!({"title": "Lead", "requirements": [{"competency_id": world.id("competency_id"), "at_least": 0.5}]})
         }),
         row("update_goal", write, DESIGNERS_AND_TEACHERS).with(|_| json!({"description": "For everybody."})),
-        row("list_goal_learners", read, &[Admin, Instructor]),
+        row("list_goal_learners", read, &[Admin, Instructor, Manager]),
         row("assign_goal", write, &[Admin, Instructor, Manager]).seen_by(&[Owner]),
         row("unassign_goal", write, &[Admin, Instructor, Manager]).seen_by(&[Owner]).after(|world| {
             let path = format!("/v1/goals/{}/learners/{}", world.id("goal_id"), world.id("user_id"));

@@ -135,12 +135,12 @@ both! {
         let faults = import(app, "text/csv", "?title=Bad", "key,title,parent\na,A,b\nb,B,a\n".as_bytes()).faults();
         assert_eq!(faults, ["/rows/0/parent"]);
         assert_eq!(import(app, "application/json", "", b"{\"CFDocument\": {\"uri\": 5}, \"CFItems\": [{}]}").faults(), [
-            "/CFDocument/identifier", "/CFDocument/uri", "/CFDocument/title", "/CFItems/0/identifier", "/CFItems/0/uri", "/CFItems/0/fullStatement"]);
+            "/CFDocument/identifier", "/CFDocument/title", "/CFDocument/uri", "/CFItems/0/fullStatement", "/CFItems/0/identifier", "/CFItems/0/uri"]);
         let mut package = case();
         package["CFItems"][0]["humanCodingScheme"] = json!("x".repeat(501));
         package["CFAssociations"][2]["destinationNodeURI"]["identifier"] = json!("nowhere");
         let faults = import(app, "application/json", "?method=magic", &serde_json::to_vec(&package).unwrap()).faults();
-        assert_eq!(faults, ["?method", "/CFItems/2/parent", "/CFItems/0"], "all at once, where they stand in the package");
+        assert_eq!(faults, ["/CFItems/0", "/CFItems/2/parent", "?method"], "all at once, where they stand in the package");
         assert_eq!(import(app, "application/json", "", &serde_json::to_vec(&json!([package["CFDocument"], [], []])).unwrap()).faults(), [""]);
         assert_eq!(import(app, "text/csv", &format!("?title=ESCO&framework_id={id}"), b"key,title\n").faults(), ["/rows"], "nothing is retired");
         assert_eq!(app.admin().all(&format!("/v1/competencies?framework_id={id}")).len(), 41);
@@ -170,7 +170,7 @@ both! {
         let cycle = app.admin().patch(&format!("/v1/competencies/{}", ids[0]), json!({"parent_id": new.id()}));
         assert_eq!(cycle.faults(), ["/parent_id"]);
         let bad = json!({"title": "X", "competencies": [{"key": "x", "title": "X", "method": "magic"}, {"key": "y", "title": "Y", "parent": "z", "levels": [{"name": "hi", "at_least": 2}], "rollup": {"points": {"needed": 0}}}]});
-        assert_eq!(app.admin().post("/v1/frameworks", bad).faults(), ["/competencies/0/method", "/competencies/1/levels/0/at_least", "/competencies/1/rollup/points/needed"]);
+        assert_eq!(app.admin().post("/v1/frameworks", bad).faults(), ["/competencies/0/method", "/competencies/1/levels/0/at_least", "/competencies/1/parent", "/competencies/1/rollup/points/needed"]);
         assert_eq!(app.admin().patch(&format!("/v1/competencies/{}", new.id()), json!({"params": {"rate": 0.5}})).faults(), ["/params/rate"]);
 
         let ada = app.user("ada");
@@ -323,7 +323,7 @@ both! {
         }
         get(&ada, &ids[2]).expect(200);
         let nobody = "0199c0de-0000-7000-8000-000000000001";
-        assert_eq!(app.admin().get(&format!("/v1/courses/{course}/mastery?framework_id={nobody}&group_id={nobody}")).faults(), ["?group_id", "?framework_id"]);
+        assert_eq!(app.admin().get(&format!("/v1/courses/{course}/mastery?framework_id={nobody}&group_id={nobody}")).faults(), ["?framework_id", "?group_id"]);
     }
 
     fn managers_see_which_of_their_people_have_a_goal(app) {
@@ -351,11 +351,11 @@ both! {
         let c = competency(app, "highest");
         let bad = json!({"title": "", "competencies": [{"key": "a", "title": "A", "parent": "nowhere"}, {"key": "a", "title": "", "method": "magic"}]});
         assert_eq!(app.admin().post("/v1/frameworks", bad).faults(), [
-            "/title", "/competencies/1/title", "/competencies/1/method", "/competencies/1/key", "/competencies/0/parent"]);
+            "/competencies/0/parent", "/competencies/1/key", "/competencies/1/method", "/competencies/1/title", "/title"]);
         let bad = json!({"title": "", "requirements": [{"competency_id": nobody, "at_least": 0.5}, {"competency_id": c, "at_least": 7}]});
-        assert_eq!(app.admin().post("/v1/goals", bad).faults(), ["/title", "/requirements/1/at_least", "/requirements/0/competency_id"]);
+        assert_eq!(app.admin().post("/v1/goals", bad).faults(), ["/requirements/0/competency_id", "/requirements/1/at_least", "/title"]);
         let bad = json!({"title": "", "points": -1, "method": "magic", "parent_id": c});
-        assert_eq!(app.admin().patch(&format!("/v1/competencies/{c}"), bad).faults(), ["/title", "/points", "/method", "/parent_id"]);
+        assert_eq!(app.admin().patch(&format!("/v1/competencies/{c}"), bad).faults(), ["/method", "/parent_id", "/points", "/title"]);
     }
 
     fn people_judge_within_their_rights(app) {
@@ -450,7 +450,7 @@ both! {
         let svg = as_("image/svg+xml");
         assert!(svg.text().starts_with("<svg") && svg.text().contains("A &amp; B"));
         assert_eq!(app.admin().call("GET", &path, None, &[("accept", "application/pdf")]).status, 406);
-        assert!(app.admin().get(&format!("{path}?framework_id=0199c0de-0000-7000-8000-000000000001")).expect(200)["competencies"].as_array().unwrap().is_empty());
+        assert_eq!(app.admin().get(&format!("{path}?framework_id=0199c0de-0000-7000-8000-000000000001")).faults(), ["?framework_id"]);
         assert_eq!(app.admin().get(&format!("{path}?framework_id={framework_id}")).expect(200)["competencies"].as_array().unwrap().len(), 2);
         let group = app.admin().post("/v1/groups", json!({"name": "Few", "kind": "static"})).expect(201).id();
         app.admin().put(&format!("/v1/groups/{group}/members/{}", people[5].id()), json!({})).ok();
