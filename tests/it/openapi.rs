@@ -50,7 +50,8 @@ fn the_committed_document_is_the_code_s() {
 fn every_operation_says_what_it_is() {
     let mut faults = Vec::new();
     let mut ids = HashSet::new();
-    for (method, path, op) in operations() {
+    let operations = operations();
+    for (method, path, op) in operations.iter().cloned() {
         let id = op["operationId"].as_str().unwrap_or_default().to_owned();
         let mut fault = |what: String| faults.push(format!("{method} {path} ({id}): {what}"));
         if !id.contains('_') || id.chars().any(|c| !(c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())) {
@@ -85,8 +86,16 @@ fn every_operation_says_what_it_is() {
             let wrong = if path.starts_with("/scim") { "400" } else { "422" };
             needed.extend(["400", "413", "415", wrong].iter().filter(|_| !path.starts_with("/oauth")));
         }
-        if matches!(method.as_str(), "put" | "patch" | "delete") {
-            needed.push("412");
+        // What has no tag that could be read promises nothing, and whatever promises to look at one can refuse.
+        let conditional = op["description"].as_str().is_some_and(|d| d.contains("Honours `If-Match`."));
+        if conditional != responses.contains_key("412") {
+            fault(format!("If-Match: {conditional}, but 412: {}", !conditional));
+        }
+        let changes = matches!(method.as_str(), "put" | "patch" | "delete");
+        let read = operations.iter().find(|(other, place, _)| other == "get" && *place == path).map(|(.., get)| get);
+        let tagged = read.is_some_and(|get| !get["responses"]["200"]["headers"]["ETag"].is_null());
+        if changes && tagged && !conditional {
+            fault("does not honour the ETag of what it changes".into());
         }
         for status in needed.into_iter().filter(|status| !responses.contains_key(*status)) {
             fault(format!("does not list {status}"));
