@@ -44,6 +44,7 @@ fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppR
     let granted = completed_by_staff(conn, loaded.row.id, &module.key)?;
     // A course that asks for more than it did when it was completed is not taken back for that.
     loaded.reopens = complete;
+    loaded.corrects = true;
     Ok(learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, begun, granted, ctx.now))
 }
 

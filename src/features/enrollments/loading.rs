@@ -89,7 +89,7 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
             asking.insert(row.user_id);
             needs.extend(&outline.needs);
         }
-        all.push(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false });
+        all.push(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, corrects: false, reopens: false });
     }
     load_facts(conn, &mut all, &unknown)?;
     if needs.beyond_enrollment() {
@@ -233,7 +233,7 @@ pub(super) fn blank(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
     let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
     let outline = outline(conn, revision)?;
     let facts = Arc::new(begun(&row, &outline));
-    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, reopens: false })
+    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, corrects: false, reopens: false })
 }
 
 impl Loaded {

@@ -49,7 +49,7 @@ impl Loaded {
             let course = self.row.course_id;
             log.extend(one.events.into_iter().map(|event| event.course(course)));
             moved.changed.extend(one.changed.keys());
-            if self.reopens {
+            if self.corrects {
                 moved.refuted.extend(one.fallen);
             }
             if !self.facts.learner.competencies.is_empty() {

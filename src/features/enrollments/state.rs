@@ -35,6 +35,8 @@ pub struct Loaded {
     pub works: Vec<Work>,
     /// Graded work, by id and module, whose evidence this call takes back.
     pub withdrawn: Option<(Uuid, String)>,
+    /// Whether this call corrects a grade: what it lowers takes back what was completed on it elsewhere.
+    pub corrects: bool,
     /// Whether a completion that does not hold any more is taken back: when a grade was corrected.
     pub reopens: bool,
 }
