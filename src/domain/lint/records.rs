@@ -1,5 +1,7 @@
 //! What a learner can have done in a module.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use super::subjects::{Constants, Fact};
@@ -31,7 +33,7 @@ pub(super) fn of(
     if excused {
         all.push(ModuleRecord { waived_at: Some(at), ..ModuleRecord::default() });
     }
-    all.into_iter().map(Some).chain([None]).map(Fact::Record).collect()
+    all.into_iter().map(|record| Some(Arc::new(record))).chain([None]).map(Fact::Record).collect()
 }
 
 /// Whether attempts at the quiz complete the module, and not something else.

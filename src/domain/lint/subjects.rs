@@ -46,7 +46,7 @@ pub(super) enum Subject {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fact {
     At(Instant),
-    Record(Option<ModuleRecord>),
+    Record(Option<Arc<ModuleRecord>>),
     SecondsAgo(u64),
     Value(Option<Value>),
     Is(bool),
@@ -212,7 +212,7 @@ impl<'a> Subjects<'a> {
             (Subject::Clock, Fact::At(at)) => *now = *at,
             (Subject::Module(ix), Fact::Record(record)) => {
                 if let Some(slot) = facts.records.get_mut(*ix) {
-                    *slot = record.clone().map(Arc::new);
+                    slot.clone_from(record);
                 }
             }
             (Subject::Since(ix), Fact::SecondsAgo(seconds)) => {
