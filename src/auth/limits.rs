@@ -142,14 +142,11 @@ pub fn count_address(request: &HttpRequest, state: &State) -> AppResult<()> {
     let log_in = request.method() == Method::POST
         && matches!(request.path(), "/v1/sessions" | "/v1/sessions/refresh" | "/docs/token")
         || request.path().starts_with("/oauth/");
-    let (policy, limit) = if log_in {
-        ("login", limits.login)
-    } else if request.headers().contains_key(header::AUTHORIZATION) && takes_token(request) {
-        // Whose it is, and whether it is any good, is found out later.
+    let (policy, limit) = if log_in { ("login", limits.login) } else { (ANONYMOUS, limits.anonymous) };
+    if limit.is_none() || !log_in && request.headers().contains_key(header::AUTHORIZATION) && takes_token(request) {
+        // Nothing is limited; or whose the token is, and whether it is any good, is found out later.
         return Ok(());
-    } else {
-        (ANONYMOUS, limits.anonymous)
-    };
+    }
     take_by_address(request, state, policy, limit)
 }
 

@@ -233,19 +233,6 @@ pub fn ids_of(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<Vec<(
         .load(conn)?)
 }
 
-/// The events of one kind that happened to these resources: resource, event.
-///
-/// # Errors
-/// Database errors.
-pub fn by_subject(conn: &mut Conn, kind: &str, subjects: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
-    Ok(events::table
-        .filter(events::subject_id.eq_any(subjects.iter().map(|id| Id(*id))))
-        .filter(events::kind.eq(kind))
-        .order(events::seq)
-        .select((events::subject_id, events::id))
-        .load(conn)?)
-}
-
 /// These events, in order.
 ///
 /// # Errors

@@ -180,7 +180,7 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
         created_at: ctx.now,
         updated_at: ctx.now,
     };
-    store::insert(conn, &row).map_err(|error| {
+    store::insert_many(conn, std::slice::from_ref(&row)).map_err(|error| {
         if is_unique_violation(&error) {
             AppError::new(Code::Conflict, "The learner is enrolled in this course already.")
         } else {

@@ -185,11 +185,11 @@ fn take_back(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<
 /// Revokes the certificates of completions that are taken back; answers what is to be told of both.
 pub(super) fn taken_back(conn: &mut Conn, ctx: &Ctx, rows: &[EnrollmentRow]) -> AppResult<Vec<NewEvent>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let told = events::by_subject(conn, "course.completed", &ids)?;
+    let told = events::ids_of(conn, "course.completed", &ids)?;
     let mut log: Vec<NewEvent> = rows
         .iter()
         .map(|row| {
-            let undone: Vec<Uuid> = told.iter().filter(|(of, _)| *of == row.id).map(|(_, id)| *id).collect();
+            let undone: Vec<Uuid> = told.iter().filter(|(_, of)| *of == row.id).map(|(id, _)| *id).collect();
             let event = NewEvent::new("enrollment.reopened", "enrollment", row.id);
             event.course(row.course_id).user(row.user_id).data(json!({"undoes": undone}))
         })

@@ -198,38 +198,6 @@ pub fn active_users(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
         .load(conn)?)
 }
 
-pub fn insert(conn: &mut Conn, row: &EnrollmentRow) -> diesel::QueryResult<()> {
-    diesel::insert_into(enrollments::table)
-        .values((
-            (
-                enrollments::id.eq(Id(row.id)),
-                enrollments::course_id.eq(Id(row.course_id)),
-                enrollments::user_id.eq(Id(row.user_id)),
-                enrollments::revision_id.eq(row.revision_id.map(Id)),
-                enrollments::revision.eq(row.revision),
-                enrollments::generation.eq(row.generation),
-                enrollments::status.eq(&row.status),
-                enrollments::source.eq(&row.source),
-                enrollments::enrolled_by.eq(row.enrolled_by.map(Id)),
-                enrollments::waitlist_seq.eq(row.waitlist_seq),
-                enrollments::cohort_start_at.eq(row.cohort_start_at.map(At)),
-                enrollments::enrolled_at.eq(At(row.enrolled_at)),
-            ),
-            (
-                enrollments::expires_at.eq(row.expires_at.map(At)),
-                enrollments::percent.eq(row.percent),
-                enrollments::done_weight.eq(row.done_weight),
-                enrollments::total_weight.eq(row.total_weight),
-                enrollments::facts_tag.eq(row.facts_tag),
-                enrollments::version.eq(row.version),
-                enrollments::created_at.eq(At(row.created_at)),
-                enrollments::updated_at.eq(At(row.updated_at)),
-            ),
-        ))
-        .execute(conn)
-        .map(drop)
-}
-
 /// Writes all changeable fields.
 pub fn update(conn: &mut Conn, row: &EnrollmentRow) -> AppResult<()> {
     diesel::update(enrollments::table.filter(enrollments::id.eq(Id(row.id))))

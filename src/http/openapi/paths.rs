@@ -118,8 +118,8 @@ pub(super) fn methods_at(templates: &[Template], path: &str) -> Vec<String> {
 pub(super) fn operation_at(templates: &[Template], method: &str, path: &str) -> Option<Takes> {
     let parts = split(path);
     let found = templates.iter().filter_map(|template| {
-        let (_, takes) = template.methods.iter().find(|(name, _)| name == method)?;
-        Some((template.fits(&parts)?, *takes))
+        let literal = template.fits(&parts)?;
+        template.methods.iter().find(|(name, _)| name == method).map(|(_, takes)| (literal, *takes))
     });
     // `/v1/users/bulk` is meant before `/v1/users/{user_id}`.
     found.max_by_key(|(literal, _)| *literal).map(|(_, takes)| takes)

@@ -146,6 +146,7 @@ pub fn latest_revisions(conn: &mut Conn, of_courses: &[Uuid]) -> AppResult<Vec<(
         .load(conn)?)
 }
 
+/// Writes new enrollments.
 pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResult<()> {
     for piece in rows.chunks(500) {
         let values: Vec<_> = piece
