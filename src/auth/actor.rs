@@ -54,7 +54,8 @@ type Logins = Cache<(Uuid, Uuid), (i64, Arc<Login>)>;
 /// The number that every change of what a token may do raises, in its transaction. On Postgres there is none.
 fn version(conn: &mut Conn) -> AppResult<Option<i64>> {
     match conn {
-        Conn::Sqlite(c) => Ok(Some(access_version::table.find(1).select(access_version::version).first(c)?)),
+        // `first` would add a LIMIT, for whose value SQLite prepares the statement anew each time.
+        Conn::Sqlite(c) => Ok(Some(access_version::table.find(1).select(access_version::version).get_result(c)?)),
         Conn::Pg(_) => Ok(None),
     }
 }

@@ -237,7 +237,7 @@ fn batch(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer, limit: i64, lock: Lock
 }
 
 fn behind(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
-    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0);
+    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).get_result(conn).optional()?.unwrap_or(0);
     Ok(events::table.filter(events::seq.gt(cursor)).select(events::seq).first::<i64>(conn).optional()?.is_some())
 }
 
@@ -245,7 +245,7 @@ fn behind(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
 /// is of the time after.
 fn held_back(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
     let Conn::Pg(c) = conn else { return Ok(false) };
-    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).first(c).optional()?.unwrap_or(0);
+    let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).get_result(c).optional()?.unwrap_or(0);
     let others = diesel::dsl::sql::<diesel::sql_types::Bool>("tx <> pg_current_xact_id()");
     let first = events::table.filter(events::seq.gt(cursor)).filter(others).select(events::seq).first::<i64>(c);
     Ok(first.optional()?.is_some())
@@ -265,7 +265,7 @@ fn locked_cursor(conn: &mut Conn, consumer: &str, lock: Lock, now: DateTime<Utc>
                 Lock::Wait => this.for_update().first(c).optional()?,
             }
         }
-        Conn::Sqlite(c) => this.first(c).optional()?.or(Some(0)),
+        Conn::Sqlite(c) => this.get_result(c).optional()?.or(Some(0)),
     };
     Ok(found)
 }
@@ -286,7 +286,7 @@ fn failed(conn: &mut Conn, consumer: &str, error: &str, now: DateTime<Utc>) -> A
     let Some(from) = locked_cursor(conn, consumer, Lock::Wait, now)? else { return Ok(false) };
     let Some(event) = super::after(conn, from, 1)?.into_iter().next() else { return Ok(true) };
     let known: Option<i32> =
-        failures::table.find((consumer, event.seq)).select(failures::attempts).first(conn).optional()?;
+        failures::table.find((consumer, event.seq)).select(failures::attempts).get_result(conn).optional()?;
     let attempts = known.unwrap_or(0).saturating_add(1);
     let skip = attempts >= MAX_ATTEMPTS;
     let row = (

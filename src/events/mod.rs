@@ -179,7 +179,7 @@ pub fn of_kinds(conn: &mut Conn, kinds: &[&str], after: i64, until: i64, limit: 
 pub fn cursor(conn: &mut Conn, consumer: &str) -> AppResult<i64> {
     use crate::db::schema::event_cursors as cursors;
     use diesel::OptionalExtension;
-    Ok(cursors::table.find(consumer).select(cursors::seq).first(conn).optional()?.unwrap_or(0))
+    Ok(cursors::table.find(consumer).select(cursors::seq).get_result(conn).optional()?.unwrap_or(0))
 }
 
 /// Events after a position, in order. On Postgres none that a transaction that still runs could yet precede.

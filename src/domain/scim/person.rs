@@ -102,15 +102,6 @@ pub fn unprintable(columns: &Columns) -> Vec<&'static str> {
     texts.iter().filter(|(_, text)| bad(text)).map(|(name, _)| *name).collect()
 }
 
-/// Language and time zone that the resource has, and in which form Cairn keeps them; none where it cannot.
-#[must_use]
-pub fn places(columns: &Columns) -> [(&'static str, Option<&str>, Option<&String>); 2] {
-    [
-        ("locale", text(&columns.document, "locale"), columns.locale.as_ref()),
-        ("timezone", text(&columns.document, "timezone"), columns.time_zone.as_ref()),
-    ]
-}
-
 /// The address of those who have none.
 #[must_use]
 pub fn no_email(id: Uuid) -> String {
@@ -363,8 +354,6 @@ mod tests {
         let columns = |resource: Value| take_apart(resource.as_object().unwrap().clone());
         let bad = columns(json!({"userName": "a\u{7}", "name": {"givenName": "b\u{7}"}, "displayName": "Ada"}));
         assert_eq!(unprintable(&bad), ["userName", "name.givenName"]);
-        let odd = columns(json!({"userName": "a", "locale": "en_US", "timezone": "Mid Earth"}));
-        assert_eq!(places(&odd).map(|(_, said, kept)| (said.is_some(), kept.is_some())), [(true, true), (true, false)]);
     }
 
     #[test]

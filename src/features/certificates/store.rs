@@ -113,7 +113,7 @@ pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<CertificateRow>> {
     Ok(certificates::table
         .filter(certificates::id.eq(Id(id)))
         .select(CertificateRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?)
 }
 
@@ -121,7 +121,7 @@ pub fn find_by_serial(conn: &mut Conn, serial: &str) -> AppResult<Option<Certifi
     Ok(certificates::table
         .filter(certificates::serial.eq(serial))
         .select(CertificateRow::as_select())
-        .first(conn)
+        .get_result(conn)
         .optional()?)
 }
 

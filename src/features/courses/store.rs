@@ -63,7 +63,7 @@ pub fn find(conn: &mut Conn, which: &Ref) -> AppResult<Option<CourseRow>> {
         Ref::Id(id) => query.filter(courses::id.eq(Id(*id))),
         Ref::External(external) => query.filter(courses::external_id.eq(external)),
     };
-    Ok(query.first(conn).optional()?)
+    Ok(query.get_result(conn).optional()?)
 }
 
 pub fn find_many(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<CourseRow>> {
@@ -87,7 +87,7 @@ pub fn ids_of(conn: &mut Conn, ids: &[Uuid], externals: &[String]) -> AppResult<
 }
 
 pub fn draft(conn: &mut Conn, id: Uuid) -> AppResult<String> {
-    Ok(courses::table.filter(courses::id.eq(Id(id))).select(courses::draft).first(conn)?)
+    Ok(courses::table.filter(courses::id.eq(Id(id))).select(courses::draft).get_result(conn)?)
 }
 
 /// Escapes what `LIKE` gives a meaning to.
@@ -239,13 +239,16 @@ pub fn find_revision(conn: &mut Conn, course: Uuid, number: i32) -> AppResult<Op
         .filter(revisions::course_id.eq(Id(course)))
         .filter(revisions::number.eq(number))
         .select((RevisionRow::as_select(), revisions::outline))
-        .first(conn)
+        .get_result(conn)
         .optional()?)
 }
 
 /// Style and outline of a revision.
 pub fn revision_outline(conn: &mut Conn, id: Uuid) -> AppResult<(String, String)> {
-    Ok(revisions::table.filter(revisions::id.eq(Id(id))).select((revisions::style, revisions::outline)).first(conn)?)
+    Ok(revisions::table
+        .filter(revisions::id.eq(Id(id)))
+        .select((revisions::style, revisions::outline))
+        .get_result(conn)?)
 }
 
 /// Which of these courses exist.

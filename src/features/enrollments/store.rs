@@ -93,7 +93,7 @@ pub fn count_active(conn: &mut Conn, course: Uuid) -> AppResult<i64> {
 pub fn next_in_line(conn: &mut Conn, course: Uuid) -> AppResult<i64> {
     let this = courses::table.filter(courses::id.eq(Id(course)));
     diesel::update(this).set(courses::waitlist_counter.eq(courses::waitlist_counter + 1)).execute(conn)?;
-    Ok(courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).first(conn)?)
+    Ok(courses::table.filter(courses::id.eq(Id(course))).select(courses::waitlist_counter).get_result(conn)?)
 }
 
 /// How many stand in line up to this number.
@@ -113,7 +113,7 @@ pub fn revision_id(conn: &mut Conn, course: Uuid, number: i32) -> AppResult<Opti
         .filter(revisions::course_id.eq(Id(course)))
         .filter(revisions::number.eq(number))
         .select(revisions::id)
-        .first(conn)
+        .get_result(conn)
         .optional()?)
 }
 

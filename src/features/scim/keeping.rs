@@ -32,11 +32,8 @@ pub fn check(columns: &Columns) -> AppResult<()> {
     for name in person::unprintable(columns) {
         faults.add(name, "control_character", "Text must not contain control characters.");
     }
-    for (name, said, kept) in person::places(columns) {
-        let detail =
-            "This is neither empty nor a BCP 47 language tag such as pt-BR, or an IANA time zone such as Europe/Paris.";
-        faults.ensure(said.is_none_or(str::is_empty) || kept.is_some(), name, "invalid", detail);
-    }
+    // A `locale` or `timezone` that Cairn cannot use is no fault: directories send all sorts of text there. SCIM shows it as it came,
+    // the rest of the API shows none.
     let size = serde_json::to_string(&columns.document).map_err(AppError::internal)?.len();
     faults.ensure(size <= MAX_DOCUMENT, "", "length", "A user has at most 64 KiB.");
     faults.finish()

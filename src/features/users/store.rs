@@ -60,7 +60,7 @@ pub fn find(conn: &mut Conn, who: &Ref) -> AppResult<Option<UserRow>> {
         Ref::Id(id) => query.filter(users::id.eq(Id(*id))),
         Ref::External(external) => query.filter(users::external_id.eq(external)),
     };
-    Ok(query.first(conn).optional()?)
+    Ok(query.get_result(conn).optional()?)
 }
 
 pub fn grants(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<GrantRow>> {
@@ -558,7 +558,7 @@ pub fn course_id(conn: &mut Conn, which: &Ref) -> AppResult<Option<Uuid>> {
         Ref::Id(id) => query.filter(courses::id.eq(Id(*id))),
         Ref::External(external) => query.filter(courses::external_id.eq(external)),
     };
-    Ok(query.first(conn).optional()?)
+    Ok(query.get_result(conn).optional()?)
 }
 
 /// A stored grant: id, role, reach, what it reaches, since when.
