@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::signal::Signal;
 use super::{Conn, control, stopped};
@@ -16,6 +17,10 @@ use crate::error::{AppError, AppResult};
 
 /// Closures in one commit at most, so that nobody waits behind an endless batch.
 const MAX_BATCH: usize = 256;
+
+/// How long a batch waits to be as large as the one before: those who were answered together come back one after the other, and
+/// without this the first of them would get a sync of its own. Less than a sync takes, and only paid while several write.
+const COMPANY: Duration = Duration::from_micros(80);
 
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
@@ -110,13 +115,21 @@ impl Drop for Writer {
 }
 
 fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, count: &AtomicU64, commits: &Signal) {
+    let mut last = 1;
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
-        while waiting.len() < MAX_BATCH
-            && let Ok(next) = jobs.try_recv()
-        {
+        let until = (last > 1).then(|| Instant::now() + COMPANY);
+        while waiting.len() < MAX_BATCH {
+            let next = match until {
+                Some(until) if waiting.len() < last => {
+                    jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+                }
+                _ => jobs.try_recv().ok(),
+            };
+            let Some(next) = next else { break };
             waiting.push(next);
         }
+        last = waiting.len();
         metrics::histogram!("cairn_writer_batch").record(f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)));
         let failure = commit_together(conn, &mut waiting).err();
         if let Some(failure) = &failure {

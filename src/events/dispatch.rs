@@ -47,7 +47,7 @@ const LONG: Duration = Duration::from_millis(150);
 /// Attempts after which an event is passed over.
 const MAX_ATTEMPTS: i32 = 5;
 /// Time for which commits are gathered into one batch.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 /// Longest time between two looks at what other processes committed.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -91,12 +91,15 @@ impl Drop for Dispatcher {
 struct Pace(i64);
 
 impl Pace {
+    fn filled(self, done: usize) -> bool {
+        i64::try_from(done).is_ok_and(|done| done >= self.0)
+    }
+
     /// What to do after a batch of `done` events that took so long.
     fn after(self, done: usize, took: Duration) -> Self {
-        let full = i64::try_from(done).is_ok_and(|done| done >= self.0);
         if took > LONG {
             Self((self.0 / 2).max(BATCH / 8))
-        } else if full && took < LONG / 3 {
+        } else if self.filled(done) && took < LONG / 3 {
             Self(self.0.saturating_mul(2).min(MOST))
         } else {
             self
@@ -106,19 +109,59 @@ impl Pace {
 
 fn serve(state: &State, consumers: &[Consumer], stop: &AtomicBool) {
     let commits = state.db.commits();
+    let mut paces = paces(consumers);
     while !stop.load(Ordering::Relaxed) {
         let seen = commits.count();
-        match drain(state, consumers) {
-            Ok(0) => {
-                commits.wait(seen, IDLE);
+        match round(state, &mut paces) {
+            // A full batch has more behind it; anything less waits for company, since a transaction for each event that comes
+            // in would cost those who write as much again.
+            Ok(done) if done.full => {}
+            Ok(done) => {
+                if done.events == 0 {
+                    commits.wait(seen, IDLE);
+                }
                 std::thread::sleep(GATHER);
             }
-            Ok(_) => {}
             Err(error) => {
                 log::error!("the dispatcher cannot go on just now: {error}");
                 std::thread::sleep(Duration::from_secs(1));
             }
         }
+    }
+}
+
+type Paces<'a> = Vec<(&'a Consumer, Pace)>;
+
+fn paces(consumers: &[Consumer]) -> Paces<'_> {
+    consumers.iter().map(|consumer| (consumer, Pace(BATCH))).collect()
+}
+
+/// What one batch for each consumer came to.
+#[derive(Debug, Default)]
+struct Round {
+    events: usize,
+    /// Whether a consumer had as many as it may, so that more may wait.
+    full: bool,
+}
+
+fn round(state: &State, paces: &mut Paces<'_>) -> AppResult<Round> {
+    let mut done = Round::default();
+    let mut failure = None;
+    for (consumer, pace) in paces {
+        let begin = Instant::now();
+        match step_of(state, consumer, pace.0) {
+            Ok(n) => {
+                done.full |= pace.filled(n);
+                done.events = done.events.saturating_add(n);
+                *pace = pace.after(n, begin.elapsed());
+            }
+            // One consumer that cannot go on does not hold up the others.
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if done.events == 0 => Err(error),
+        _ => Ok(done),
     }
 }
 
@@ -128,25 +171,12 @@ fn serve(state: &State, consumers: &[Consumer], stop: &AtomicBool) {
 /// # Errors
 /// When the database is away, or an event failed that is to be tried again.
 pub fn drain(state: &State, consumers: &[Consumer]) -> AppResult<usize> {
+    let mut paces = paces(consumers);
     let mut done: usize = 0;
-    let mut failure = None;
-    let mut paces: Vec<(&Consumer, Pace)> = consumers.iter().map(|consumer| (consumer, Pace(BATCH))).collect();
     loop {
-        let mut round: usize = 0;
-        for (consumer, pace) in &mut paces {
-            let begin = Instant::now();
-            match step_of(state, consumer, pace.0) {
-                Ok(n) => {
-                    *pace = pace.after(n, begin.elapsed());
-                    round = round.saturating_add(n);
-                }
-                // One consumer that cannot go on does not hold up the others.
-                Err(error) => failure = Some(error),
-            }
-        }
-        done = done.saturating_add(round);
-        if round == 0 {
-            return failure.map_or(Ok(done), Err);
+        match round(state, &mut paces)?.events {
+            0 => return Ok(done),
+            n => done = done.saturating_add(n),
         }
     }
 }
