@@ -51,8 +51,8 @@ error_codes! {
     BadCredentials => 401 "invalid_credentials" "The credentials are not right";
     /// The caller is known but may not do this; `missing` names the scope or the roles that would allow it.
     Forbidden => 403 "forbidden" "You may not do this";
-    /// The module is locked; `reasons`, `actions` and `opens_at` say why and what opens it.
-    ModuleLocked => 403 "module_locked" "The module is locked";
+    /// The module, stage or branch is locked; `reasons`, `actions` and `opens_at` say why and what opens it.
+    ModuleLocked => 403 "module_locked" "Locked on this learner's path";
     /// The module is hidden from this learner.
     ModuleHidden => 403 "module_hidden" "The module is not part of this learner's path";
     /// The access code is missing or wrong.

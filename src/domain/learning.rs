@@ -663,10 +663,11 @@ pub fn choose(
     }
     let standing = path::standing(outline, facts, now);
     let first = branch.modules.start;
-    let closed = |code, detail: String| Refusal {
-        code,
-        detail,
-        access: Some(Box::new(path::access(outline, facts, now, first))),
+    let closed = |code, detail: String| {
+        let mut access = path::access(outline, facts, now, first);
+        // The very choice that is refused is no way out of it.
+        access.actions.retain(|action| action.stage.as_deref() != Some(stage_key));
+        Refusal { code, detail, access: Some(Box::new(access)) }
     };
     if standing.stages.get(s) == Some(&State::Locked) {
         return Err(closed("stage_locked", format!("The stage `{stage_key}` is not open yet.")));

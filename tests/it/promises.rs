@@ -62,6 +62,9 @@ both! {
         let bad = json!({"events": [{"id": "x", "type": "opened", "module": "a"}, {"id": id(4), "type": "opened", "module": "a"}]});
         assert_eq!(learner.post(&format!("/v1/enrollments/{enrollment}/events"), bad).faults(), ["/events/0/id"]);
         assert_eq!(learner.states(&enrollment)["a"], "available", "nothing of it was applied");
+        let bad = json!({"events": [{"id": "x", "type": "fly", "module": "a"}, {"id": id(4), "type": "position", "module": "a", "extra": 1}, {"type": "opened"}]});
+        let faults = learner.post(&format!("/v1/enrollments/{enrollment}/events"), bad).faults();
+        assert_eq!(faults, ["/events/0/id", "/events/0/type", "/events/1/extra", "/events/1/seconds", "/events/2/id", "/events/2/module"], "all at once");
     }
 
     fn the_path_says_what_the_door_does(app) {

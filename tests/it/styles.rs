@@ -108,7 +108,9 @@ both! {
         let ada = app.user("ada");
         let enrollment = ada.enroll(&course);
         let choices = format!("/v1/enrollments/{enrollment}/choices");
-        ada.post(&choices, json!({"stage": "tracks", "branch": "b"})).problem(403, "module_locked");
+        let early = ada.post(&choices, json!({"stage": "tracks", "branch": "b"})).problem(403, "module_locked");
+        assert_eq!(early["reason"], "stage_locked");
+        assert_eq!(early["actions"], json!([{"do": "complete_module", "module": "hello"}]), "not the choice that is refused");
         ada.open(&enrollment, "hello").expect(200);
         assert_eq!(next(&ada, &enrollment), [json!({"stage": "tracks", "branches": ["a", "b"], "reason": "choose_branch"})]);
         ada.post(&choices, json!({"stage": "tracks", "branch": "b"})).expect(200);

@@ -35,7 +35,7 @@ pub struct Standing {
     pub progress: Progress,
     /// Whether all that the course asks for is done; a completion that was reached before stays without it.
     pub complete: bool,
-    /// What to do next, in order.
+    /// What to do next, in order; empty once the course is complete, also when something optional was begun.
     pub next: Vec<NextStep>,
     /// Branches that the engine picked.
     pub auto_choices: Vec<AutoChoice>,

@@ -20,7 +20,7 @@ pub struct Path<'a> {
     pub progress: Progress,
     /// The stages.
     pub stages: Vec<StagePath<'a>>,
-    /// What to do next, in order.
+    /// What to do next, in order; empty once the course is complete, also when something optional was begun.
     pub next: Vec<NextStep>,
 }
 

@@ -241,7 +241,7 @@ pub struct PathOut<'a> {
     pub progress: Progress,
     /// The stages.
     pub stages: Vec<StagePath<'a>>,
-    /// What to do next, in order.
+    /// What to do next, in order; empty once the course is complete, also when something optional was begun.
     pub next: Vec<NextStep>,
 }
 

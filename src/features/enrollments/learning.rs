@@ -122,24 +122,31 @@ pub(super) fn stored_events(
 /// Applies a batch of learning events as they were sent; also one that cannot be read gets a verdict, by its id.
 ///
 /// # Errors
-/// 403, 404, 409; 422 naming the events whose id cannot be read.
+/// 403, 404, 409; 422 naming every fault of the batch when an event's id cannot be read.
 pub fn record_batch(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: Vec<Value>) -> AppResult<EventsOut> {
+    // What is wrong with any of them, told only when the batch is refused: who has to send it again mends all at once.
     let mut faults = Faults::new();
+    let mut nameless = false;
     let mut unreadable: Vec<(usize, EventResult)> = Vec::new();
     let mut events = Vec::with_capacity(input.len());
     for (n, value) in input.into_iter().enumerate() {
         let named = value.get("id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
-        match (named, from_value::<EventIn>(value)) {
-            (_, Ok(event)) => events.push(event),
-            (Some(named), Err(error)) => unreadable.push((n, rejected(named, &error))),
-            (None, Err(error)) => {
+        match from_value::<EventIn>(value) {
+            Ok(event) => events.push(event),
+            Err(error) => {
                 for fault in error.errors() {
                     faults.add(format!("/events/{n}{}", fault.pointer), fault.code.clone(), fault.detail.clone());
+                }
+                match named {
+                    Some(id) => unreadable.push((n, rejected(id, &error))),
+                    None => nameless = true,
                 }
             }
         }
     }
-    faults.finish()?;
+    if nameless {
+        faults.finish()?;
+    }
     let mut out = record(conn, ctx, id, &events, false)?;
     for (n, verdict) in unreadable {
         out.results.insert(n.min(out.results.len()), verdict);
