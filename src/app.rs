@@ -218,8 +218,10 @@ impl Running {
     /// When the server fails.
     pub async fn serve(self) -> std::io::Result<()> {
         let upkeep = actix_web::rt::spawn(upkeep(self.state.clone()));
+        let boards = actix_web::rt::spawn(games::follow_boards(self.state.clone()));
         let result = self.server.await;
         upkeep.abort();
+        boards.abort();
         drop(self.worker);
         drop(self.dispatcher);
         self.state.db.close();

@@ -576,6 +576,9 @@ diesel::table! {
         id -> BigInt,
         game_id -> SqlId,
         bucket -> Text,
+        moved -> BigInt,
+        stamp -> BigInt,
+        players -> BigInt,
     }
 }
 
@@ -596,11 +599,11 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::*;
 
-    game_ranking (board_id, level, key) {
+    game_moves (board_id, upto) {
         board_id -> BigInt,
-        level -> Integer,
-        key -> Binary,
-        n -> BigInt,
+        upto -> BigInt,
+        stamp -> BigInt,
+        moves -> Binary,
     }
 }
 
@@ -774,7 +777,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     game_things,
     game_boards,
     game_standings,
-    game_ranking,
+    game_moves,
     game_team_points,
     game_team_totals,
     game_badges,

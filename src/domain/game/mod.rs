@@ -8,6 +8,7 @@ pub mod draw;
 pub mod image;
 pub mod league;
 pub mod ledger;
+pub mod order;
 pub mod period;
 pub mod points;
 pub mod pseudonym;

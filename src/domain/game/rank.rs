@@ -1,21 +1,13 @@
-//! Places in a leaderboard: the order of players, and the heights that let a database count without scanning.
+//! Places in a leaderboard: the order of players, as bytes.
 //!
 //! Players stand by points, most first; of equals, whoever got there first; of those, the one with the lesser id. A
-//! [`Key`] is this order as bytes. Each key has a [`height`] that is drawn from its own bytes: one in [`FANOUT`] has at
-//! least 1, one in FANOUT² at least 2, and so on. A key of height h divides the counts of levels 1 to h, as in a skip list
-//! with widths (Pugh 1990), so the structure depends on the keys alone, never on the order in which they came.
+//! [`Key`] is this order as bytes; [`super::order`] finds ranks in it.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Bytes of a key: points, instant, id.
 pub const KEY_BYTES: usize = 32;
-/// Keys of one level that one key of the next stands for, on average. So many that each row of counts is shared by many of the
-/// moves of a batch, and that a rank, the sum of half of them on each level, still takes far less than a millisecond.
-pub const FANOUT: u32 = 1024;
-/// Levels of counts above the keys: the topmost grows by one row for each million keys.
-pub const LEVELS: u8 = 2;
-
 /// A player's place in the order of a leaderboard, as bytes that sort so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; KEY_BYTES]);
@@ -85,20 +77,6 @@ impl Key {
     pub fn id(&self) -> Uuid {
         Uuid::from_bytes(self.part(16))
     }
-
-    /// On how many levels the key divides counts.
-    #[must_use]
-    pub fn height(&self) -> u8 {
-        // FNV-1a, then SplitMix64's finaliser, so that the low bits depend on all bytes.
-        let hash = self
-            .0
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| (h ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        let hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let zeros = (hash ^ (hash >> 31)).trailing_zeros();
-        u8::try_from(zeros / FANOUT.trailing_zeros()).unwrap_or(LEVELS).min(LEVELS)
-    }
 }
 
 #[cfg(test)]
@@ -124,13 +102,6 @@ mod tests {
             Key::new(-5, instant(0), a),
         ];
         assert!(keys.is_sorted());
-    }
-
-    #[test]
-    fn one_in_a_thousand_divides_the_next_level() {
-        let keys = (0..1_000_000_u128).map(|n| Key::new(7, instant(1), Uuid::from_u128(n)));
-        let tall = keys.filter(|key| key.height() >= 1).count();
-        assert!((850..1_110).contains(&tall), "{tall}");
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 //! * `service::scoring` is a consumer of the event log. Points are there **within a second** of the event that earns them, not
 //!   in the answer to the call that caused it: what a call must show is computed before its commit, all else after.
 //! * `service::booking` is the one way into the ledger. In the transaction of an entry it brings along every sum made of it:
-//!   players' and teams' totals by bucket of time, and the counted ranking.
+//!   players' and teams' totals by bucket of time, and the log of moves that leaderboards follow.
 //! * `store::ranking` explains how a rank is found without counting everybody.
 //!
 //! A game's row is locked by whoever books in it. The order of locks is: cursor of the event log, then games by id.
@@ -15,6 +15,7 @@ pub mod service;
 mod store;
 
 use crate::http::routes::Routes;
+use crate::state::State;
 
 pub use service::badges::award_by_rule as award_badge;
 pub use service::criteria::{JOB as BADGE_JOB, award_to_rest as award_badges_to_rest};
@@ -33,6 +34,27 @@ use crate::error::AppResult;
 /// Database errors.
 pub fn existing(conn: &mut Conn, ids: &[uuid::Uuid]) -> AppResult<Vec<uuid::Uuid>> {
     store::badges::existing(conn, ids)
+}
+
+/// Keeps leaderboards that were asked for up to date while points come in, so that the next who asks need not wait for thousands
+/// of moves. Runs as long as the process serves.
+pub async fn follow_boards(state: State) {
+    let mut ticks = actix_web::rt::time::interval(std::time::Duration::from_millis(200));
+    let mut seen = None;
+    let mut quiet = 0_u32;
+    loop {
+        ticks.tick().await;
+        // What other processes commit is looked for now and then.
+        let commits = state.db.commits().count();
+        quiet = quiet.saturating_add(1);
+        if !store::ranking::holds_any() || (seen == Some(commits) && quiet < 10) {
+            continue;
+        }
+        (seen, quiet) = (Some(commits), 0);
+        if let Err(error) = state.db.read_slow(store::ranking::follow_all).await {
+            log::warn!("leaderboards could not be followed: {error}");
+        }
+    }
 }
 
 /// Registers the area's operations.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
+use crate::db::Conn;
 use crate::error::AppResult;
 use crate::features::games::dto::{
     BoardQuery, GameIn, GameOut, GamePatch, GameQuery, GameReport, LeaderboardOut, LeagueDrawOut, LeagueOut,
@@ -177,7 +178,7 @@ pub async fn replay_game(
 
 /// Read a leaderboard
 ///
-/// Players or teams, of all time or one period, best first; ties go to whoever got there first. `around=me` shows the caller with neighbours. Who is hidden stands in no leaderboard; narrowing by a group is for its members and those who may see who is in it; pseudonyms stay the same within a game. The cost does not grow with the number of players, unless it is narrowed to a course, group or team: then it grows with that. Scope: `games:read`.
+/// Players or teams, of all time or one period, best first; ties go to whoever got there first. `around=me` shows the caller with neighbours. Who is hidden stands in no leaderboard; narrowing by a group is for its members and those who may see who is in it; pseudonyms stay the same within a game. The cost does not grow with the number of players, unless it is narrowed to a course, group or team: then it grows with that. The first look at a leaderboard after a start of the server puts it in order, which takes a second or two for each million players. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "get_leaderboard", params(("game_id" = Uuid, Path), BoardQuery),
     responses((status = 200, description = "The leaderboard.", body = LeaderboardOut)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]
@@ -189,7 +190,9 @@ pub async fn get_leaderboard(
     query: Query<BoardQuery>,
 ) -> AppResult<Answer> {
     let ctx = caller.0;
-    let out = state.db.read(move |conn| leaderboard::get(conn, &ctx, *path, &query.0)).await?;
+    let quick = leaderboard::is_at_hand(*path, &query.0);
+    let read = move |conn: &mut Conn| leaderboard::get(conn, &ctx, *path, &query.0);
+    let out = if quick { state.db.read(read).await? } else { state.db.read_slow(read).await? };
     Answer::ok(&out)
 }
 

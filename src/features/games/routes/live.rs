@@ -82,7 +82,7 @@ pub async fn watch_game(
     let (ctx, game) = (caller.0, *path);
     // Whoever may not see it gets an answer, not a stream.
     let first = ctx.clone();
-    state.db.read(move |conn| leaderboard::live(conn, &first, game)).await?;
+    state.db.read_slow(move |conn| leaderboard::live(conn, &first, game)).await?;
     let watch = Watch { state: state.get_ref().clone(), ctx, game, looks: 0, sent: None, over: false };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

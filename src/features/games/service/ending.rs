@@ -13,7 +13,7 @@ use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, dispatch};
 use crate::features::games::dto::{FinalPlace, GameReport, PrizeGiven};
-use crate::features::games::store::{self, boards, players, ranking, teams};
+use crate::features::games::store::{self, boards, players, teams};
 use crate::http::Conditions;
 use crate::state::{Ctx, State};
 
@@ -81,10 +81,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
     }
     let grants = given.iter().filter(|prize| !prize.withheld).filter_map(grant_of).collect();
     badges::grant(conn, ctx, game, grants)?;
-    let total = match boards::with_player(conn, game.id(), Period::All.as_str(), Uuid::nil())? {
-        Some((board, _)) => ranking::count(conn, board)?,
-        None => 0,
-    };
+    let total = boards::players(conn, game.id(), Period::All.as_str())?;
     let place =
         |(rank, user, points, at): (i64, Uuid, i64, _)| FinalPlace { rank, user_id: user, points, reached_at: at };
     let report = GameReport {

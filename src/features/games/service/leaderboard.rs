@@ -12,6 +12,7 @@ use super::{Game, find, players, sight};
 use crate::db::Conn;
 use crate::db::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::domain::game::View;
+use crate::domain::game::order::Order;
 use crate::domain::game::period::Period;
 use crate::domain::game::rank::Key;
 use crate::domain::game::team::{self, Standing};
@@ -51,6 +52,13 @@ fn check(query: &BoardQuery) -> AppResult<i64> {
     }
     faults.finish()?;
     Ok(limit)
+}
+
+/// Whether a leaderboard can be answered at once. What is not in memory yet is put in order first, which takes a moment for each
+/// hundred thousand players and is no work for a thread that serves others.
+#[must_use]
+pub fn is_at_hand(id: Uuid, query: &BoardQuery) -> bool {
+    query.view == Some(View::Teams) || ranking::is_held(id, query.period.unwrap_or_default().as_str())
 }
 
 /// A leaderboard.
@@ -104,6 +112,42 @@ fn ranked(first: i64, keys: &[Key]) -> Vec<Ranked> {
     keys.iter().zip(first..).map(|(key, rank)| (rank, key.id(), key.points(), key.reached_at())).collect()
 }
 
+fn number(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// What is read of a board at once, so that it fits together.
+#[derive(Default)]
+struct Page {
+    /// How many stand before the caller.
+    mine: Option<usize>,
+    /// How many stand before the first key.
+    first: usize,
+    keys: Vec<Key>,
+    more: bool,
+    total: usize,
+}
+
+impl Page {
+    fn around(order: &Order, key: &Key, size: usize) -> Self {
+        let mine = order.before(key);
+        let mut keys = order.just_before(key, size / 2);
+        let first = mine.saturating_sub(keys.len());
+        keys.push(*key);
+        keys.extend(order.after(Some(key), size.saturating_sub(keys.len())));
+        Self { mine: Some(mine), first, keys, more: false, total: order.len() }
+    }
+
+    /// A cursor counts itself: it stands for the last item of the page before.
+    fn after(order: &Order, from: Option<&Key>, size: usize) -> Self {
+        let first = from.map_or(0, |key| order.before(key) + usize::from(order.holds(key)));
+        let mut keys = order.after(from, size.saturating_add(1));
+        let more = keys.len() > size;
+        keys.truncate(size);
+        Self { mine: None, first, keys, more, total: order.len() }
+    }
+}
+
 fn of_players(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -117,45 +161,21 @@ fn of_players(
         return Ok(LeaderboardOut::default());
     };
     let my_key = mine.filter(|(_, _, listed)| *listed).map(|(points, at, _)| Key::new(points, at, me));
-    let my_rank = match &my_key {
-        Some(key) => Some(ranking::before(conn, board, key)?.saturating_add(1)),
-        None => None,
-    };
-    let (items, next) = match (query.around, my_key, my_rank) {
-        (Some(Around::Me), Some(key), Some(rank)) => {
-            let before = ranking::just_before(conn, board, &key, limit / 2)?;
-            let first = rank.saturating_sub(i64::try_from(before.len()).unwrap_or(0));
-            let wanted = limit.saturating_sub(rank.saturating_sub(first)).saturating_sub(1);
-            let after = ranking::after(conn, board, Some(&key), wanted)?;
-            let keys: Vec<Key> = before.into_iter().chain([key]).chain(after).collect();
-            (ranked(first, &keys), None)
-        }
-        (Some(Around::Me), ..) => (Vec::new(), None),
-        (None, ..) => {
-            let from = query.after.as_deref().map(key_of_cursor).transpose()?;
-            // A cursor counts itself: it stands for the last item of the page before.
-            let first = match &from {
-                Some(key) => {
-                    ranking::before(conn, board, key)?.saturating_add(i64::from(ranking::holds(conn, board, key)?))
-                }
-                None => 0,
-            };
-            let mut keys = ranking::after(conn, board, from.as_ref(), limit.saturating_add(1))?;
-            let size = usize::try_from(limit).unwrap_or(usize::MAX);
-            let more = keys.len() > size;
-            keys.truncate(size);
-            let next = keys.last().filter(|_| more).map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes()));
-            (ranked(first.saturating_add(1), &keys), next)
-        }
-    };
-    let items = items_of(conn, ctx, game, items)?;
-    let total = ranking::count(conn, board)?;
+    let from = query.after.as_deref().filter(|_| query.around.is_none()).map(key_of_cursor).transpose()?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let page = ranking::look(conn, &board, |order| match (query.around, &my_key) {
+        (Some(Around::Me), Some(key)) => Page::around(order, key, size),
+        (Some(Around::Me), None) => Page { total: order.len(), ..Page::default() },
+        (None, _) => Page { mine: my_key.map(|key| order.before(&key)), ..Page::after(order, from.as_ref(), size) },
+    })?;
+    let items = items_of(conn, ctx, game, ranked(number(page.first).saturating_add(1), &page.keys))?;
+    let next = page.keys.last().filter(|_| page.more && query.around.is_none());
     Ok(LeaderboardOut {
         items,
-        next,
-        my_rank,
+        next: next.map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes())),
+        my_rank: page.mine.map(|before| number(before).saturating_add(1)),
         my_points: mine.map(|(points, ..)| points),
-        total,
+        total: number(page.total),
         ..LeaderboardOut::default()
     })
 }
@@ -199,7 +219,7 @@ fn of_part(
     let Some((board, _)) = boards::with_player(conn, game.id(), bucket, me)? else {
         return Ok(LeaderboardOut::default());
     };
-    let rows = boards::part(conn, board, asked, MOST_OF_A_PART)?;
+    let rows = boards::part(conn, board.id, asked, MOST_OF_A_PART)?;
     let all: Vec<Ranked> =
         rows.into_iter().zip(1..).map(|((user, points, at), rank)| (rank, user, points, at)).collect();
     let mine = all.iter().find(|(_, user, ..)| *user == me).copied();
@@ -329,5 +349,6 @@ pub(super) fn top(conn: &mut Conn, game: &Game, limit: i64) -> AppResult<Vec<Ran
     let Some((board, _)) = boards::with_player(conn, game.id(), Period::All.as_str(), Uuid::nil())? else {
         return Ok(Vec::new());
     };
-    Ok(ranked(1, &ranking::after(conn, board, None, limit)?))
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(ranked(1, &ranking::within(conn, &board, |order| order.after(None, size))?))
 }

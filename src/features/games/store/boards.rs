@@ -11,6 +11,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::PIECE;
+use super::ranking::{Board, Head};
 use crate::db::Conn;
 use crate::db::schema::{
     game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
@@ -53,31 +54,38 @@ pub fn ensure(conn: &mut Conn, game: Uuid, buckets: &[String]) -> AppResult<Hash
         return Ok(known);
     }
     per_backend!(conn, |c| diesel::insert_into(boards::table).values(&missing).execute(c))?;
-    let all = load(conn)?;
-    let new: Vec<i64> = all.iter().filter(|(bucket, _)| !known.contains_key(*bucket)).map(|(_, id)| *id).collect();
-    super::ranking::open(conn, &new)?;
-    Ok(all)
+    load(conn)
 }
 
 /// A board, and where one player stands on it.
-pub type Mine = (i64, Option<(i64, DateTime<Utc>, bool)>);
+pub type Mine = (Board, Option<(i64, DateTime<Utc>, bool)>);
 
 /// The board of a bucket with one player's sum.
 pub fn with_player(conn: &mut Conn, game: Uuid, bucket: &str, user: Uuid) -> AppResult<Option<Mine>> {
-    type Row = (i64, Option<i64>, Option<DateTime<Utc>>, Option<bool>);
+    type Row = ((i64, i64, i64), Option<i64>, Option<DateTime<Utc>>, Option<bool>);
     let row: Option<Row> = boards::table
         .left_join(standings::table.on(standings::board_id.eq(boards::id).and(standings::user_id.eq(Id(user)))))
         .filter(boards::game_id.eq(Id(game)))
         .filter(boards::bucket.eq(bucket))
         .select((
-            boards::id,
+            (boards::id, boards::moved, boards::stamp),
             standings::points.nullable(),
             standings::reached_at.nullable(),
             standings::listed.nullable(),
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(id, points, at, listed)| (id, points.zip(at).zip(listed).map(|((p, a), l)| (p, a, l)))))
+    Ok(row.map(|((id, moved, stamp), points, at, listed)| {
+        let board = Board { game, id, bucket: bucket.to_owned(), head: Head { moved, stamp } };
+        (board, points.zip(at).zip(listed).map(|((p, a), l)| (p, a, l)))
+    }))
+}
+
+/// How many are listed on the board of a bucket.
+pub fn players(conn: &mut Conn, game: Uuid, bucket: &str) -> AppResult<i64> {
+    let row =
+        boards::table.filter(boards::game_id.eq(Id(game))).filter(boards::bucket.eq(bucket)).select(boards::players);
+    Ok(row.first(conn).optional()?.unwrap_or(0))
 }
 
 /// A player's sum on a board.

@@ -7,7 +7,6 @@ pub mod games;
 pub mod groups;
 pub mod leagues;
 pub mod ledger;
-pub mod lists;
 pub mod matches;
 pub mod players;
 pub mod ranking;
