@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use cairn::app;
 use cairn::events::dispatch;
 
-use crate::games::{audit, close, course, game, standings};
+use crate::games::{audit, audit_of, close, course, game, standings};
 use crate::support::factory::{learners, right};
 use crate::support::{Client, TestApp, Value, json};
 
@@ -125,7 +125,7 @@ both! {
         assert_eq!(points(&ada, &game), (103, 1, 2));
         // Bob missed a day between his two; that the second was handed out late does not count.
         assert_eq!(points(&bob, &game), (2, 1, 1));
-        audit(app, &game);
+        audit_of(app, &game, &["all"]);
     }
 
     fn two_dispatchers_give_each_point_once(app) {
