@@ -19,7 +19,7 @@ use cairn::config::Config;
 use cairn::db::Conn;
 use cairn::db::page::PageRequest;
 use cairn::features::competencies::dto::{FrameworkIn, ImportQuery, MatrixQuery};
-use cairn::features::competencies::service::{competencies, frameworks, importing, matrix};
+use cairn::features::competencies::service::{competencies, drafts, frameworks, importing, matrix};
 use cairn::features::courses;
 use cairn::http::{Conditions, Ref};
 use cairn::state::State;
@@ -152,7 +152,7 @@ fn import_of(state: &State) {
     }
     let query = ImportQuery { title: Some("Large".into()), ..ImportQuery::default() };
     let begin = Instant::now();
-    let draft = importing::read(importing::Format::Csv, text.as_bytes(), &query).expect("a draft");
+    let draft = drafts::read(drafts::Format::Csv, text.as_bytes(), &query).expect("a draft");
     let read = begin.elapsed();
     let ctx = state.system();
     let made = state.db.write_here(move |conn| importing::import(conn, &ctx, &draft, &query)).expect("an import");

@@ -1,5 +1,6 @@
 //! The pure heart: what a course is, where a learner stands and why, who may do what. No I/O, no clock, no randomness.
 
+pub mod bounds;
 pub mod condition;
 pub mod facts;
 pub mod framework;

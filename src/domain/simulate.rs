@@ -2,15 +2,20 @@
 
 mod check;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::bounds::Within;
 use super::facts::{CompetencyFact, Facts, Instant, LearnerFacts};
 use super::learning::{self, AttemptResult, Exception, Refusal};
 use super::mastery::behind::Due;
@@ -39,8 +44,63 @@ pub enum Step {
     Waive(String),
     /// A result from elsewhere says something about a competency.
     Prove(ProveStep),
-    /// Time passes.
-    AdvanceSeconds(u64),
+    /// Time passes; up to 100 years at once.
+    AdvanceSeconds(#[schema(inline)] AdvanceSeconds),
+}
+
+/// Seconds that pass at once: up to 100 years.
+pub type AdvanceSeconds = Within<0, 3_153_600_000>;
+
+/// Steps that a script has at most.
+pub const MAX_STEPS: usize = 1000;
+
+/// Shares by competency, as they were sent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shares {
+    /// 0 to 1 by competency.
+    of: BTreeMap<Uuid, f64>,
+    /// What stands under a key that is no id, so that it is named with all other faults of the script.
+    strange: BTreeMap<String, f64>,
+}
+
+impl Deref for Shares {
+    type Target = BTreeMap<Uuid, f64>;
+    fn deref(&self) -> &Self::Target {
+        &self.of
+    }
+}
+
+impl<'de> Deserialize<'de> for Shares {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut shares = Self::default();
+        for (key, share) in BTreeMap::<String, f64>::deserialize(deserializer)? {
+            match Uuid::parse_str(&key) {
+                Ok(id) => drop(shares.of.insert(id, share)),
+                Err(_) => drop(shares.strange.insert(key, share)),
+            }
+        }
+        Ok(shares)
+    }
+}
+
+impl PartialSchema for Shares {
+    fn schema() -> RefOr<Schema> {
+        let share = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(1.0));
+        let id =
+            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Shares, 0 to 1, by the id of the competency."))
+            .property_names(Some(id))
+            .additional_properties(Some(RefOr::T(Schema::from(share))))
+            .into()
+    }
+}
+
+impl ToSchema for Shares {
+    fn name() -> Cow<'static, str> {
+        "SharesByCompetency".into()
+    }
 }
 
 /// A result of a quiz.
@@ -55,7 +115,7 @@ pub struct QuizResult {
     pub score_percent: Option<f64>,
     /// What it proves of competencies that the quiz assesses, 0 to 1 by id; the score for those that are absent.
     #[serde(default)]
-    pub proves: BTreeMap<Uuid, f64>,
+    pub proves: Shares,
 }
 
 /// Evidence from elsewhere.
@@ -96,6 +156,7 @@ pub struct Script {
     pub learner: HypotheticalLearner,
     /// The steps, at most 1,000.
     #[serde(default)]
+    #[schema(max_items = 1000)]
     pub steps: Vec<Step>,
 }
 
@@ -109,7 +170,7 @@ pub struct HypotheticalLearner {
     pub attributes: Map<String, Value>,
     /// What they master already, 0 to 1 by competency. Said of one that rolls up, it holds for those below it of whom nothing is said.
     #[serde(default)]
-    pub mastery: BTreeMap<Uuid, f64>,
+    pub mastery: Shares,
 }
 
 /// A competency as the simulation knows it: one that the outline or the script names, or that one of those rolls up from.
@@ -352,7 +413,7 @@ impl<'a> Walker<'a> {
             }
             Step::AdvanceSeconds(seconds) => {
                 self.wait(
-                    TimeDelta::try_seconds(i64::try_from(*seconds).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::zero()),
+                    TimeDelta::try_seconds(i64::try_from(seconds.0).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::zero()),
                 );
                 Ok(())
             }

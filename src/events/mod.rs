@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::db::Conn;
 use crate::db::schema::events;
 use crate::db::types::{At, Id, Json};
+use crate::domain::game::deeds::is_deed;
 use crate::error::AppResult;
 use crate::per_backend;
 use crate::state::Ctx;
@@ -77,6 +78,7 @@ pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
     let actor_id = ctx.actor.id();
     let mut rows = Vec::with_capacity(new.len());
     for event in new {
+        debug_assert!(event.user_id.is_none() || is_deed(event.kind), "{} is no known deed", event.kind);
         rows.push((
             events::id.eq(Id(ctx.new_id())),
             events::kind.eq(event.kind),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::bounds::Formatted;
+
 /// What a merge patch says about one field. Give it `#[serde(default)]`, so that an absent field is [`Patch::Absent`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
@@ -17,6 +19,12 @@ pub enum Patch<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
+    }
+}
+
+impl<T: Formatted> Formatted for Patch<T> {
+    fn fits(&self) -> bool {
+        self.value().is_none_or(T::fits)
     }
 }
 

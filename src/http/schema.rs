@@ -136,6 +136,14 @@ fn describe(error: &ValidationError<'_>, faults: &mut Faults, depth: usize) {
         ValidationErrorKind::Maximum { limit } => {
             faults.add(at, "out_of_range", format!("This must be at most {limit}."));
         }
+        ValidationErrorKind::PropertyNames { error } => {
+            let name = error.instance().as_str().unwrap_or_default();
+            faults.add(
+                format!("{at}/{}", escape(name)),
+                "unknown_field",
+                format!("`{name}` cannot stand here as a name."),
+            );
+        }
         // U+0000 is named for all texts at once.
         ValidationErrorKind::Pattern { pattern } if pattern == super::shapes::ANY => {}
         ValidationErrorKind::Pattern { .. } => {

@@ -319,6 +319,44 @@ both! {
         machine.get(&format!("/v1/games/{game}")).problem(404, "not_found");
     }
 
+    fn numbers_keep_the_bounds_of_the_document(app) {
+        let leagues = json!({"period": "week", "tiers": ["A"], "group_size": 10, "promote": u32::MAX, "relegate": 0});
+        let bad = json!({"title": "x", "team_score": {"top_k": 0}, "leagues": leagues, "levels": [{"name": "a", "points": 1_000_000_001}], "season_days": 3661});
+        assert_eq!(app.admin().post("/v1/games", bad.clone()).faults(), ["/leagues/promote", "/levels/0/points", "/season_days", "/team_score/top_k"]);
+        // What no number of its type can be is named by the document, with all that the document says.
+        let mut worse = bad;
+        worse["team_size_limit"] = json!(i64::from(i32::MAX) + 1);
+        assert_eq!(app.admin().post("/v1/games", worse).faults(), ["/leagues/promote", "/levels/0/points", "/season_days", "/team_score/top_k", "/team_size_limit"]);
+        let game = game(app, json!({"team_score": {"top_k": 1000}, "team_size_limit": i32::MAX}));
+        assert_eq!(app.admin().patch(&format!("/v1/games/{game}"), json!({"team_size_limit": u32::MAX})).faults(), ["/team_size_limit"]);
+        let huge = |at: &str, leaf: Value| {
+            let outline = json!({"stages": [{"kind": "sequence", "key": "s", "order": "linear", "modules": [
+                {"key": "a", "kind": "article", "title": "A", "content": {}, "estimated_seconds": u64::MAX, "when": leaf}]}]});
+            let course = app.admin().post("/v1/courses", json!({"title": "T", "style": "dynamic_branching"})).expect(201).id();
+            let faults = app.admin().put(&format!("/v1/courses/{course}/outline"), outline).faults();
+            assert_eq!(faults, ["/stages/0/modules/0/estimated_seconds".to_owned(), format!("/stages/0/modules/0/when/{at}")]);
+        };
+        huge("elapsed/at_least_seconds", json!({"elapsed": {"since": "enrolled", "at_least_seconds": u64::MAX}}));
+        huge("inactive/days", json!({"inactive": {"days": u32::MAX}}));
+        huge("attempts/at_least", json!({"attempts": {"module": "a", "at_least": u32::MAX}}));
+    }
+
+    fn the_document_lists_the_events_that_games_take(app) {
+        let document: Value = serde_json::from_str(cairn::http::openapi::text()).unwrap();
+        let named = |schema: &str| document["components"]["schemas"][schema]["enum"].as_array().unwrap().clone();
+        let rules: Vec<Value> = named("PointEvent").iter().map(|event| json!({"event": event, "points": 1})).collect();
+        let game = game(app, json!({"point_rules": rules}));
+        for event in named("BadgeEvent") {
+            app.admin().post(&format!("/v1/games/{game}/badges"), json!({"title": "B", "award_on": event})).expect(201);
+        }
+        let rule = |event: &str| json!({"title": "x", "point_rules": [{"event": event, "points": 1}]});
+        for event in ["module.finished", "level.reached", "course.published"] {
+            assert_eq!(app.admin().post("/v1/games", rule(event)).faults(), ["/point_rules/0/event"], "{event}");
+        }
+        let badge = json!({"title": "B", "award_on": "course.published"});
+        assert_eq!(app.admin().post(&format!("/v1/games/{game}/badges"), badge).faults(), ["/award_on"]);
+    }
+
     fn levels_and_points_open_modules(app) {
         let game = game(app, json!({"levels": [{"name": "One", "points": 10}]}));
         let first = course(app);

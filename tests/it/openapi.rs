@@ -178,6 +178,49 @@ fn every_answer_has_an_example_that_fits_its_schema() {
 }
 
 #[test]
+fn no_bound_is_beyond_what_its_format_holds() {
+    fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
+        if let Value::Object(schema) = value {
+            let whole = schema.get("type").is_some_and(|kind| kind.to_string().contains("\"integer\""));
+            let (least, most) = match schema.get("format").and_then(Value::as_str) {
+                Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+                _ => (i64::MIN, i64::MAX),
+            };
+            // As numbers of f64 the bounds of int64 could not be told from those above.
+            let held = |bound: &Value| bound.is_null() || bound.as_i64().is_some_and(|n| (least..=most).contains(&n));
+            let bound = |name: &str| schema.get(name).cloned().unwrap_or_default();
+            if whole && !(held(&bound("minimum")) && held(&bound("maximum"))) {
+                found.push(at.to_owned());
+            }
+        }
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| walk(item, at, found)),
+            Value::Object(members) => {
+                members.iter().for_each(|(name, member)| walk(member, &format!("{at}/{name}"), found))
+            }
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = Vec::new();
+    walk(&document, "", &mut found);
+    assert!(found.is_empty(), "{found:?}");
+    let schema = |at: &str| document.pointer(&format!("/components/schemas/{at}")).unwrap().clone();
+    let bounds = |at: &str| {
+        let schema = schema(at);
+        (schema["minimum"].clone(), schema["maximum"].clone())
+    };
+    assert_eq!(bounds("GameLevel/properties/points"), (json!(0), json!(1_000_000_000)));
+    assert_eq!(bounds("LeagueRules/properties/promote"), (json!(0), json!(1000)));
+    assert_eq!(bounds("TeamScore/oneOf/2/properties/top_k"), (json!(1), json!(1000)));
+    assert_eq!(bounds("Step/oneOf/6/properties/advance_seconds"), (json!(0), json!(3_153_600_000_u64)));
+    assert_eq!(bounds("ElapsedLeaf/properties/at_least_seconds"), (json!(0), json!(i64::MAX)));
+    let league = operations().into_iter().find(|(.., op)| op["operationId"] == "get_league").unwrap().2;
+    let group = league["parameters"].as_array().unwrap().iter().find(|p| p["name"] == "group").unwrap().clone();
+    assert_eq!(group["schema"]["minimum"], 0);
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_no_component_is_idle() {
     let document = document();
     let mut found = HashSet::new();

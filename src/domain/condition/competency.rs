@@ -51,6 +51,7 @@ pub struct BehindLeaf {
     /// Which.
     pub competency: Uuid,
     /// Whole days since it was due.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     pub days: u32,
 }
 

@@ -62,6 +62,7 @@ pub struct AttemptsLeaf {
     /// Which.
     pub module: String,
     /// How many.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     pub at_least: u32,
 }
 
@@ -134,6 +135,7 @@ pub struct LevelLeaf {
     /// Which game.
     pub game: Uuid,
     /// The level's number, beginning with 1.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     #[schema(minimum = 1)]
     pub at_least: u32,
 }
@@ -188,7 +190,7 @@ pub struct ElapsedLeaf {
     /// Since when.
     pub since: ElapsedSince,
     /// Seconds.
-    #[serde(alias = "at_least")]
+    #[serde(alias = "at_least", deserialize_with = "crate::domain::bounds::formatted")]
     pub at_least_seconds: u64,
 }
 
@@ -209,5 +211,6 @@ pub enum ElapsedSince {
 #[serde(deny_unknown_fields)]
 pub struct InactiveLeaf {
     /// Days of 24 hours.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     pub days: u32,
 }

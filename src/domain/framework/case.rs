@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{Draft, DraftCompetency};
+use super::{Draft, DraftCompetency, MAX_TITLE};
 
 pub use self::parse::parse;
 
@@ -111,6 +111,22 @@ pub struct Node {
     pub uri: String,
 }
 
+fn short(item: &Item) -> Option<&str> {
+    item.abbreviated_statement.as_deref().filter(|text| !text.trim().is_empty())
+}
+
+/// What a competency is called: its statement, or the shorter one. Of a statement that is too long for a title and has no shorter one
+/// the title is the beginning; the whole of it stands in the description.
+fn title(item: &Item) -> String {
+    if let Some(short) = short(item) {
+        return short.to_owned();
+    }
+    match item.full_statement.char_indices().nth(MAX_TITLE) {
+        None => item.full_statement.clone(),
+        Some(_) => item.full_statement.chars().take(MAX_TITLE.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
 /// Reads a package. Siblings stand by their sequence number, then as in the package; of several parents the first is kept.
 #[must_use]
 pub fn read(package: &Package) -> Draft {
@@ -120,6 +136,9 @@ pub fn read(package: &Package) -> Draft {
     for link in &package.associations {
         if link.association_type != CHILD_OF {
             *left_out.entry(format!("associations of type {}", link.association_type)).or_default() += 1;
+            continue;
+        }
+        if link.origin.identifier.is_empty() || link.destination.identifier.is_empty() {
             continue;
         }
         let place = (link.destination.identifier.as_str(), link.sequence_number.unwrap_or(i64::MAX));
@@ -134,14 +153,14 @@ pub fn read(package: &Package) -> Draft {
     let places = items.iter().map(|(place, _)| *place).collect();
     let competencies = items.into_iter().map(|(_, item)| DraftCompetency {
         key: item.identifier.clone(),
-        title: item.abbreviated_statement.clone().unwrap_or_else(|| item.full_statement.clone()),
+        title: title(item),
         parent: parents
             .get(item.identifier.as_str())
             .map(|(parent, _)| (*parent).to_owned())
             .filter(|parent| *parent != document.identifier),
         code: item.human_coding_scheme.clone(),
         kind: item.item_type.clone(),
-        description: item.abbreviated_statement.is_some().then(|| item.full_statement.clone()),
+        description: (title(item) != item.full_statement || short(item).is_some()).then(|| item.full_statement.clone()),
     });
     Draft {
         source: Some(document.identifier.clone()),
@@ -241,7 +260,7 @@ mod tests {
         ];
         assert_eq!(draft.left_out, kept_not);
         assert_eq!(draft.places, [1, 0, 2], "where each stands in the package");
-        assert!(draft.check("/CFItems").is_empty());
+        assert!(draft.check("/CFItems", &super::super::Gaps::default()).is_empty());
     }
 
     #[test]
@@ -253,6 +272,18 @@ mod tests {
         let written = write(&draft, "doc", "https://lms.example/ims/case/v1p0", "2026-01-01T00:00:00Z");
         let text = serde_json::to_string(&written).unwrap();
         assert_eq!(read(&of(&serde_json::from_str(&text).unwrap())), draft);
+    }
+
+    #[test]
+    fn a_statement_that_is_no_title_is_kept_as_the_description() {
+        let mut given = package();
+        given.items[0].full_statement = "é".repeat(1000);
+        given.items[1].full_statement = "é".repeat(1001);
+        let draft = read(&given);
+        let found = |key: &str| draft.competencies.iter().find(|c| c.key == key).unwrap();
+        assert_eq!((found("b").title.chars().count(), &found("b").description), (1000, &None));
+        assert_eq!(found("a").title, format!("{}…", "é".repeat(999)));
+        assert_eq!(found("a").description, Some("é".repeat(1001)));
     }
 
     #[test]

@@ -1,11 +1,21 @@
 //! Frameworks of competencies as they come from elsewhere: one draft, whatever the format, and its check.
 
 pub mod case;
+pub mod quotes;
 pub mod table;
 
 use std::collections::{HashMap, HashSet};
 
 use super::mastery::Fault;
+
+/// Characters of a competency's key.
+pub const MAX_KEY: usize = 500;
+/// Characters of its title.
+pub const MAX_TITLE: usize = 1000;
+/// Characters of its description.
+pub const MAX_DESCRIPTION: usize = 5000;
+/// Characters of its code and of its kind.
+pub const MAX_SHORT: usize = 200;
 
 /// A competency as it was imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +53,41 @@ pub struct Draft {
     pub left_out: Vec<String>,
 }
 
+/// What of an input could not be read, and is named already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Where entries stand with which something is wrong.
+    pub entries: HashSet<usize>,
+    /// Whether a key is unknown, so that a parent that is not found may be there all the same.
+    pub keys: bool,
+}
+
+impl Gaps {
+    /// Those of these faults, which were found in this list or before it; each of `keys` is where a key would stand in an entry, or
+    /// empty for the entry as a whole.
+    #[must_use]
+    pub fn of(faults: &[Fault], list: &str, keys: &[&str]) -> Self {
+        let mut gaps = Self::default();
+        for fault in faults {
+            let Some(rest) = fault.pointer.strip_prefix(list).and_then(|rest| rest.strip_prefix('/')) else {
+                // The list itself, or what says how to read it.
+                gaps.keys |= list.starts_with(&fault.pointer) || fault.pointer.starts_with("/header");
+                continue;
+            };
+            let (n, field) = rest.split_once('/').unwrap_or((rest, ""));
+            gaps.entries.extend(n.parse::<usize>());
+            gaps.keys |= keys.contains(&field);
+        }
+        gaps
+    }
+
+    /// Whether all could be read.
+    #[must_use]
+    pub fn none(&self) -> bool {
+        self.entries.is_empty() && !self.keys
+    }
+}
+
 impl Draft {
     /// Where a competency stands in the input.
     #[must_use]
@@ -50,9 +95,10 @@ impl Draft {
         self.places.get(n).copied().unwrap_or(n)
     }
 
-    /// Checks that the competencies form a tree; `list` is where they stand in the input. Names all faults.
+    /// Checks that the competencies form a tree; `list` is where they stand in the input. Names all faults that are certain whatever
+    /// stands in the gaps.
     #[must_use]
-    pub fn check(&self, list: &str) -> Vec<Fault> {
+    pub fn check(&self, list: &str, gaps: &Gaps) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |n: usize, field: &str, detail: String| {
             let n = self.place(n);
@@ -60,19 +106,23 @@ impl Draft {
         };
         let mut parents: HashMap<&str, Option<&str>> = HashMap::with_capacity(self.competencies.len());
         for (n, competency) in self.competencies.iter().enumerate() {
+            let read = !gaps.entries.contains(&self.place(n));
             if competency.key.is_empty() {
+                if !read {
+                    continue;
+                }
                 fault(n, "key", "A competency needs a key.".to_owned());
             } else if parents.insert(&competency.key, competency.parent.as_deref()).is_some() {
                 fault(n, "key", format!("`{}` is used twice.", competency.key));
             }
-            if competency.title.trim().is_empty() {
+            if read && competency.title.trim().is_empty() {
                 fault(n, "title", "A competency needs a title.".to_owned());
             }
         }
         // Whoever was found to end at the top is not walked again, so that deep trees cost no more than flat ones.
         let mut settled: HashSet<&str> = HashSet::with_capacity(parents.len());
         for (n, competency) in self.competencies.iter().enumerate() {
-            if let Some(parent) = competency.parent.as_deref().filter(|p| !parents.contains_key(p)) {
+            if let Some(parent) = competency.parent.as_deref().filter(|p| !gaps.keys && !parents.contains_key(p)) {
                 fault(n, "parent", format!("`{parent}` is not in this framework."));
             }
             let mut walked: HashSet<&str> = HashSet::new();
@@ -105,7 +155,7 @@ mod tests {
     }
 
     fn pointers(pairs: &[(&str, Option<&str>)]) -> Vec<String> {
-        draft(pairs).check("/competencies").into_iter().map(|f| f.pointer).collect()
+        draft(pairs).check("/competencies", &Gaps::default()).into_iter().map(|f| f.pointer).collect()
     }
 
     #[test]
@@ -124,6 +174,22 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_read_hides_nothing_that_is_certain() {
+        let mut draft = draft(&[("a", None), ("", None), ("a", Some("nowhere")), ("c", Some("c"))]);
+        draft.competencies[1].title.clear();
+        let named = |gaps: &Gaps| draft.check("/l", gaps).into_iter().map(|f| f.pointer).collect::<Vec<_>>();
+        let fault = |pointer: &str| Fault { pointer: pointer.to_owned(), detail: String::new() };
+        let all = ["/l/1/key", "/l/1/title", "/l/2/key", "/l/2/parent", "/l/3/parent"];
+        assert_eq!(named(&Gaps::of(&[fault("/other/1")], "/l", &["", "key"])), all);
+        assert_eq!(named(&Gaps::of(&[fault("/l/1/at"), fault("/l/1/title")], "/l", &["", "key"])), all[2..]);
+        for gap in ["/l/1", "/l/1/key", "/l", "/header/2"] {
+            let mut found = named(&Gaps::of(&[fault(gap)], "/l", &["", "key"]));
+            found.retain(|pointer| !pointer.starts_with("/l/1"));
+            assert_eq!(found, ["/l/2/key", "/l/3/parent"], "{gap}");
+        }
+    }
+
+    #[test]
     fn a_chain_of_14_000_is_walked_once() {
         let mut chain = draft(&[]);
         for n in 0..14_000 {
@@ -131,8 +197,8 @@ mod tests {
             let parent = (n > 0).then(|| (n - 1).to_string());
             chain.competencies.push(DraftCompetency { title: key.clone(), key, parent, ..DraftCompetency::default() });
         }
-        assert!(chain.check("").is_empty());
+        assert!(chain.check("", &Gaps::default()).is_empty());
         chain.competencies.reverse();
-        assert!(chain.check("").is_empty());
+        assert!(chain.check("", &Gaps::default()).is_empty());
     }
 }

@@ -8,7 +8,7 @@ const COLUMNS: [&str; 6] = ["key", "title", "parent", "kind", "description", "co
 /// Reads the rows of a table, already cut into cells, with every fault: a column missing, unknown or twice; a row with more or fewer
 /// cells than the header.
 #[must_use]
-pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> (Draft, Vec<Fault>) {
+pub fn read(header: &[String], rows: &[Vec<String>]) -> (Draft, Vec<Fault>) {
     let mut faults = Vec::new();
     for (n, name) in header.iter().enumerate() {
         let detail = if !COLUMNS.contains(&name.as_str()) {
@@ -48,7 +48,7 @@ pub fn read(title: &str, header: &[String], rows: &[Vec<String>]) -> (Draft, Vec
         competencies.push(competency);
         places.push(n);
     }
-    (Draft { title: title.to_owned(), competencies, places, ..Draft::default() }, faults)
+    (Draft { competencies, places, ..Draft::default() }, faults)
 }
 
 #[cfg(test)]
@@ -62,17 +62,17 @@ mod tests {
     #[test]
     fn rows_become_competencies_and_empty_cells_nothing() {
         let rows = [cells("k1,Hygiene,,category"), cells("k2,Wash hands,k1,skill")];
-        let (draft, faults) = read("Care", &cells("key,title,parent,kind"), &rows);
+        let (draft, faults) = read(&cells("key,title,parent,kind"), &rows);
         assert!(faults.is_empty());
         assert_eq!(draft.competencies[0].parent, None);
         assert_eq!(draft.competencies[1].parent.as_deref(), Some("k1"));
         assert_eq!(draft.competencies[1].kind.as_deref(), Some("skill"));
-        assert!(draft.check("/rows").is_empty());
+        assert!(draft.check("/rows", &super::super::Gaps::default()).is_empty());
     }
 
     #[test]
     fn all_faults_of_a_table_are_named() {
-        let (_, faults) = read("Care", &cells("key,colour,key"), &[cells("a,b")]);
+        let (_, faults) = read(&cells("key,colour,key"), &[cells("a,b")]);
         let pointers: Vec<_> = faults.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(pointers, ["/header/1", "/header/2", "/header", "/rows/0"]);
     }

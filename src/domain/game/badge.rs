@@ -22,7 +22,7 @@ pub struct Criteria {
     pub level: Option<String>,
     /// So many days in a row on which points were earned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 2)]
+    #[schema(minimum = 2, maximum = 3660)]
     pub streak_days: Option<u32>,
     /// So often points by these rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -39,6 +39,7 @@ pub struct RuleTimes {
     /// Key of the point rule.
     pub rule: String,
     /// How often.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     #[schema(minimum = 1)]
     pub times: u32,
 }

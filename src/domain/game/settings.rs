@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::deeds::{self, PointEvent};
+use crate::domain::bounds::Within;
 use crate::domain::condition::{AttributeOp, Condition};
 
 /// Points of one rule or correction lie within this on either side of zero, so that no total can overflow.
@@ -81,9 +83,12 @@ pub enum TeamScore {
     Mean,
     /// All points.
     Sum,
-    /// The points of the k best.
-    TopK(u32),
+    /// The points of the k best, 1 to 1,000.
+    TopK(#[schema(inline)] TeamHeads),
 }
+
+/// How many of a team count.
+pub type TeamHeads = Within<1, 1000>;
 
 /// How often a rule gives points to one player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -109,6 +114,7 @@ pub struct PointRule {
     #[schema(required = false)]
     pub key: String,
     /// Name of the event, such as `module.completed`.
+    #[schema(value_type = PointEvent)]
     pub event: String,
     /// Points given; fewer when scaled or capped.
     #[schema(minimum = 1, maximum = 1_000_000_000)]
@@ -148,7 +154,7 @@ pub struct Level {
     /// For people; unique in its game.
     pub name: String,
     /// Points needed.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub points: i64,
 }
 
@@ -180,8 +186,10 @@ pub struct LeagueRules {
     #[schema(minimum = 2, maximum = 1000)]
     pub group_size: u32,
     /// How many of each group rise.
+    #[schema(minimum = 0, maximum = 1000)]
     pub promote: u32,
     /// How many of each group fall.
+    #[schema(minimum = 0, maximum = 1000)]
     pub relegate: u32,
 }
 
@@ -207,10 +215,10 @@ pub struct Prize {
     #[serde(default)]
     pub view: View,
     /// First rank that gets it.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1000)]
     pub from: u32,
     /// Last rank that gets it.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1000)]
     pub to: u32,
     /// A badge of this game that goes with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -310,13 +318,6 @@ pub struct Settings {
 /// A fault of the settings: pointer, code, detail.
 pub type Fault = (String, &'static str, String);
 
-/// Whether a text looks like the name of an event.
-#[must_use]
-pub fn is_event_name(text: &str) -> bool {
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    text.len() <= 100 && text.split_once('.').is_some_and(|(area, what)| word(area) && word(what))
-}
-
 fn is_key(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
@@ -358,7 +359,7 @@ impl Settings {
         }
         self.level_faults(&mut faults);
         if let TeamScore::TopK(k) = self.team_score
-            && !(1..=1000).contains(&k)
+            && !k.holds()
         {
             faults.push(("/team_score/top_k".into(), "out_of_range", "top_k lies between 1 and 1,000.".into()));
         }
@@ -453,10 +454,14 @@ impl PointRule {
         if !self.key.is_empty() && !is_key(&self.key) {
             add("key", "invalid_key", "A key has 1 to 100 letters, digits, `.`, `_` or `-`.");
         }
-        if !is_event_name(&self.event) {
-            add("event", "unknown_event", "This is not the name of an event, such as module.completed.");
-        } else if matches!(self.event.split_once('.'), Some(("points" | "level" | "game", _))) {
+        if matches!(self.event.split_once('.'), Some(("points" | "level" | "game", _))) {
             add("event", "feeds_itself", "Points cannot be given for points, levels or games.");
+        } else if !deeds::earns_points(&self.event) {
+            add(
+                "event",
+                "unknown_event",
+                "This is not an event that points can be given for, such as module.completed.",
+            );
         }
         if !(1..=MAX_POINTS).contains(&self.points) {
             add("points", "out_of_range", "Points lie between 1 and 10^9.");
@@ -528,7 +533,7 @@ mod tests {
                 rule(r#"{"key": "a", "event": "module.completed", "points": 5, "streak_days": 1}"#),
             ],
             levels: vec![level("x", 10), level("x", 5)],
-            team_score: TeamScore::TopK(0),
+            team_score: TeamScore::TopK(Within(0)),
             ..Settings::default()
         };
         let pointers: Vec<String> = settings.faults().into_iter().map(|(at, ..)| at).collect();

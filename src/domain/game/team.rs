@@ -86,6 +86,7 @@ pub fn rank(teams: &mut [Standing], rule: TeamScore) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::bounds::Within;
 
     fn team(n: u128, sum: i64, heads: i64, top: i64, second: i64) -> Standing {
         let reached_at = DateTime::from_timestamp(second, 0);
@@ -97,7 +98,7 @@ mod tests {
         // A big team, a small one, and one with two stars.
         let teams = [team(1, 100, 10, 40, 1), team(2, 30, 2, 30, 2), team(3, 60, 6, 55, 3)];
         for (rule, order) in
-            [(TeamScore::Sum, [1, 3, 2]), (TeamScore::Mean, [2, 1, 3]), (TeamScore::TopK(2), [3, 1, 2])]
+            [(TeamScore::Sum, [1, 3, 2]), (TeamScore::Mean, [2, 1, 3]), (TeamScore::TopK(Within(2)), [3, 1, 2])]
         {
             let mut list = teams.to_vec();
             rank(&mut list, rule);

@@ -70,7 +70,7 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
     /// `n_mastery`: how many results must reach the threshold; 3 when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted", skip_serializing_if = "Option::is_none")]
     pub n: Option<u32>,
     /// `n_mastery`: the score from which a result counts; 0.8 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +224,12 @@ pub struct Level {
 #[must_use]
 pub fn check_levels(levels: &[Level]) -> Vec<Fault> {
     let mut faults = Vec::new();
+    if levels.is_empty() {
+        faults.push(fault(
+            "/levels",
+            "At least one level is needed: without any, nothing says from when on it is mastered.",
+        ));
+    }
     let mut before: Vec<&Level> = Vec::new();
     for (n, level) in levels.iter().enumerate() {
         if level.name.trim().is_empty() {

@@ -81,6 +81,7 @@ fn a_level_is_reached_from_its_threshold_on() {
     assert_eq!(name(Some(0.5)), Some("near"));
     assert_eq!(name(Method::Average.mastery(&results(&[0.7, 0.8, 0.9]))), Some("mastered"));
     assert!(check_levels(&levels).is_empty());
+    assert_eq!(check_levels(&[]).len(), 1);
     let [low, _, high] = levels;
     assert_eq!(check_levels(&[high.clone(), low, high]).len(), 2);
 }

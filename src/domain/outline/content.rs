@@ -90,7 +90,7 @@ content_struct! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media_type: Option<String>,
         /// How large it is, in bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "crate::domain::bounds::formatted", skip_serializing_if = "Option::is_none")]
         size_bytes: Option<u64>,
         /// What it is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +175,7 @@ pub enum Completion {
     /// So much of the video was seen, in percent of distinct seconds: skipping ahead earns nothing.
     WatchedPercent(f64),
     /// So long was spent in it.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     TimeSpentSeconds(u64),
     /// Work was handed in, or a quiz attempt finished.
     Submitted(bool),

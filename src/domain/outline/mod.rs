@@ -163,6 +163,7 @@ pub enum Choose {
     /// Exactly one.
     One,
     /// At least so many.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     AtLeast(u32),
 }
 
@@ -233,6 +234,7 @@ pub struct Release {
     /// From when the days are counted.
     pub since: ReleaseSince,
     /// Days after that.
+    #[serde(deserialize_with = "crate::domain::bounds::formatted")]
     pub after_days: u32,
 }
 
@@ -284,7 +286,7 @@ pub struct Module {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
     /// How long it takes, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted", skip_serializing_if = "Option::is_none")]
     pub estimated_seconds: Option<u64>,
     /// Competencies that it teaches or assesses. The items of a quiz may name theirs beside; what they say of a competency goes
     /// before what is said here.
@@ -344,7 +346,7 @@ struct RawModule {
     weight: f64,
     #[serde(default)]
     release: Option<Release>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted")]
     estimated_seconds: Option<u64>,
     #[serde(default)]
     competencies: Vec<ModuleCompetency>,

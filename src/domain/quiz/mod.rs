@@ -26,20 +26,20 @@ pub struct QuizContent {
     #[schema(default = 60.0, minimum = 0.0, maximum = 100.0)]
     pub pass_percent: f64,
     /// How many attempts there are; 0, the default, for as many as one likes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted")]
     pub max_attempts: u32,
     /// Keys of modules that must be taken again after a failed attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remediation: Vec<String>,
     /// Seconds to wait after a failed attempt; together with `remediation`, either suffices.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted", skip_serializing_if = "Option::is_none")]
     pub cooldown_seconds: Option<u64>,
     /// Which score counts; `highest` when absent. The quiz is passed when the grade that counts reaches the pass mark; once passed it
     /// stays so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grading_method: GradingMethod,
     /// Seconds for an attempt; the server keeps the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted", skip_serializing_if = "Option::is_none")]
     pub time_limit_seconds: Option<u64>,
     /// Whether items come in a random order.
     #[serde(default, skip_serializing_if = "is_default")]

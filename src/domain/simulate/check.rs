@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use uuid::Uuid;
 
-use super::{QuizResult, Script, Step};
+use super::{MAX_STEPS, QuizResult, Script, Step};
 use crate::domain::mastery::coverage::Touch;
 use crate::domain::outline::Compiled;
 
@@ -23,6 +23,11 @@ pub struct Fault {
 const SHARE: RangeInclusive<f64> = 0.0..=1.0;
 const WEIGHT: RangeInclusive<f64> = 0.001..=1000.0;
 
+/// A reference token of a JSON pointer (RFC 6901 §3).
+fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
 /// Names every fault of a script; `known` are the competencies that there are among those it names. What a learner could not do is
 /// none: the step is refused when it is played.
 #[must_use]
@@ -30,16 +35,23 @@ pub fn check(script: &Script, outline: &Compiled, known: &BTreeSet<Uuid>) -> Vec
     let mut faults = Vec::new();
     let mut fault =
         |pointer: String, code, detail: &str| faults.push(Fault { pointer, code, detail: detail.to_owned() });
-    for (id, mastery) in &script.learner.mastery {
-        let pointer = || format!("/learner/mastery/{id}");
-        if !known.contains(id) {
+    if script.steps.len() > MAX_STEPS {
+        fault("/steps".to_owned(), "too_many", "A script has up to 1,000 steps.");
+    }
+    let mastery = &script.learner.mastery;
+    let strange = mastery.strange.iter().map(|(key, share)| (escape(key), share, false));
+    for (key, share, known) in
+        mastery.iter().map(|(id, share)| (id.to_string(), share, known.contains(id))).chain(strange)
+    {
+        let pointer = || format!("/learner/mastery/{key}");
+        if !known {
             fault(pointer(), "unknown_competency", "There is no such competency.");
         }
-        if !SHARE.contains(mastery) {
+        if !SHARE.contains(share) {
             fault(pointer(), "out_of_range", "Mastery lies between 0 and 1.");
         }
     }
-    for (n, step) in script.steps.iter().enumerate() {
+    for (n, step) in script.steps.iter().enumerate().take(MAX_STEPS) {
         match step {
             Step::Pass(result) => check_result(result, outline, &format!("/steps/{n}/pass"), true, &mut fault),
             Step::Fail(result) => check_result(result, outline, &format!("/steps/{n}/fail"), false, &mut fault),
@@ -54,6 +66,10 @@ pub fn check(script: &Script, outline: &Compiled, known: &BTreeSet<Uuid>) -> Vec
                 if step.weight.is_some_and(|weight| !WEIGHT.contains(&weight)) {
                     fault(at("weight"), "out_of_range", "A weight lies between 0.001 and 1,000.");
                 }
+            }
+            Step::AdvanceSeconds(seconds) if !seconds.holds() => {
+                let detail = "Up to 100 years, 3,153,600,000 seconds, pass at once.";
+                fault(format!("/steps/{n}/advance_seconds"), "out_of_range", detail);
             }
             Step::Complete(_) | Step::Choose(_) | Step::Waive(_) | Step::AdvanceSeconds(_) => {}
         }
@@ -87,9 +103,11 @@ fn check_result(
         .filter(|alignment| alignment.touch == Touch::Assesses)
         .map(|alignment| alignment.competency)
         .collect();
-    for (id, score) in &result.proves {
-        let pointer = || format!("{at}/proves/{id}");
-        if module.is_some() && !assessed.contains(id) {
+    let strange = result.proves.strange.iter().map(|(key, share)| (escape(key), share, false));
+    let proves = result.proves.iter().map(|(id, share)| (id.to_string(), share, assessed.contains(id)));
+    for (key, score, assessed) in proves.chain(strange) {
+        let pointer = || format!("{at}/proves/{key}");
+        if module.is_some() && !assessed {
             fault(pointer(), "not_assessed", "The quiz does not evaluate this competency.");
         }
         if !SHARE.contains(score) {
@@ -144,6 +162,27 @@ mod tests {
                 named(format!("/steps/6/pass/proves/{B}"), "not_assessed")
             ]
         );
+    }
+
+    #[test]
+    fn keys_that_are_no_ids_and_times_without_end_are_named_with_the_rest() {
+        let found = pointers(json!({"learner": {"mastery": {"x/y": 7, A.to_string(): 3}}, "steps": [
+            {"advance_seconds": u64::MAX}, {"advance_seconds": 3_153_600_001_u64}, {"advance_seconds": 3_153_600_000_u64},
+            {"pass": {"module": "q", "proves": {"x": 0.5}}}]}));
+        let named = |pointer: &str, code| (pointer.to_owned(), code);
+        assert_eq!(
+            found,
+            [
+                named(&format!("/learner/mastery/{A}"), "out_of_range"),
+                named("/learner/mastery/x~1y", "unknown_competency"),
+                named("/learner/mastery/x~1y", "out_of_range"),
+                named("/steps/0/advance_seconds", "out_of_range"),
+                named("/steps/1/advance_seconds", "out_of_range"),
+                named("/steps/3/pass/proves/x", "not_assessed")
+            ]
+        );
+        let steps = vec![json!({"advance_seconds": 1}); 1001];
+        assert_eq!(pointers(json!({"steps": steps, "learner": {"mastery": {"x": 1}}})).len(), 2);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::events;
 use crate::features::enrollments::completed_by_staff;
 use crate::features::enrollments::state::{Loaded, find_locked_of, load};
 use crate::http::Conditions;
+use crate::http::schema::escape;
 use crate::state::Ctx;
 
 fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)> {
@@ -85,11 +86,16 @@ pub fn correct(
     let outline = outline_of(conn, &loaded, &attempt)?;
     let quiz = quiz_in(&outline, &attempt.module_key)?;
     let mut faults = Faults::new();
+    input.find_faults(&mut faults);
     for (key, points) in input.points.iter().flatten() {
         match quiz.item(key) {
-            None => faults.add(format!("/points/{key}"), "unknown_item", "The quiz has no such item."),
+            None => faults.add(format!("/points/{}", escape(key)), "unknown_item", "The quiz has no such item."),
             Some(item) if !(0.0..=item.common().points).contains(points) => {
-                faults.add(format!("/points/{key}"), "out_of_range", "An item earns from 0 to what it is worth.");
+                faults.add(
+                    format!("/points/{}", escape(key)),
+                    "out_of_range",
+                    "An item earns from 0 to what it is worth.",
+                );
             }
             Some(_) => {}
         }

@@ -143,8 +143,11 @@ pub struct CorrectIn {
     pub reason: String,
 }
 
-impl Input for CorrectIn {
-    fn check(&self, faults: &mut Faults) {
+impl Input for CorrectIn {}
+
+impl CorrectIn {
+    /// Adds every fault of the fields; named together with what does not fit the quiz.
+    pub fn find_faults(&self, faults: &mut Faults) {
         NeededRemark::check(&self.reason, "/reason", faults);
         let percent = self.score_percent.is_none_or(|n| (0.0..=100.0).contains(&n));
         faults.ensure(percent, "/score_percent", "out_of_range", "A score lies between 0 and 100 percent.");

@@ -62,7 +62,8 @@ pub async fn get_openapi() -> HttpResponse {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"advance_seconds": 86400}))]
 pub struct ClockIn {
-    /// Seconds to go forward.
+    /// Seconds to go forward; 100 years at most, in all.
+    #[schema(maximum = 3_162_240_000_i64)]
     pub advance_seconds: u64,
 }
 

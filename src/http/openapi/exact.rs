@@ -12,6 +12,7 @@ const PREFIX: &str = "#/components/schemas/";
 
 /// Makes the whole document exact.
 pub(super) fn complete(document: &mut Value) {
+    describe_inlined(document);
     tag_variants(document);
     split_modules(document);
     let sent = sent_schemas(document);
@@ -35,6 +36,25 @@ pub(super) fn complete(document: &mut Value) {
                 parameters.iter_mut().filter(|p| p["in"] == "query").for_each(query_parameter);
             }
         }
+    }
+}
+
+/// The described value of an inlined variant is derived as `allOf: [itself, {description, type: object}]`, which no number fits.
+fn describe_inlined(value: &mut Value) {
+    if let Some([own, said]) = value.get("allOf").and_then(Value::as_array).map(Vec::as_slice)
+        && let (Some(own), Some(said)) = (own.as_object(), said.as_object())
+        && said.len() == 2
+        && said.get("type").is_some_and(|kind| kind == "object")
+        && let (Some(description), false) = (said.get("description"), own.contains_key("$ref"))
+    {
+        let mut own = own.clone();
+        own.insert("description".into(), description.clone());
+        *value = Value::Object(own);
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(describe_inlined),
+        Value::Object(members) => members.values_mut().for_each(describe_inlined),
+        _ => {}
     }
 }
 
@@ -190,13 +210,12 @@ fn narrow(value: &mut Value) {
             }
             if is_type(schema, "integer") {
                 let unsigned = schema.get("minimum").and_then(Value::as_f64) == Some(0.0);
-                let (least, most) = match (schema.get("format").and_then(Value::as_str), unsigned) {
-                    (Some("int32"), true) => (Value::from(0), Value::from(u32::MAX)),
-                    (Some("int32"), false) => (Value::from(i32::MIN), Value::from(i32::MAX)),
-                    (_, true) => (Value::from(0), Value::from(u64::MAX)),
-                    (_, false) => (Value::from(i64::MIN), Value::from(i64::MAX)),
+                // The formats are signed; inputs of unsigned types read no more than these hold (`domain::bounds`).
+                let (least, most) = match schema.get("format").and_then(Value::as_str) {
+                    Some("int32") => (Value::from(i32::MIN), Value::from(i32::MAX)),
+                    _ => (Value::from(i64::MIN), Value::from(i64::MAX)),
                 };
-                schema.entry("minimum").or_insert(least);
+                schema.entry("minimum").or_insert(if unsigned { Value::from(0) } else { least });
                 schema.entry("maximum").or_insert(most);
             }
             // No input ignores a field that it does not know.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::domain::framework::{MAX_KEY, MAX_SHORT, MAX_TITLE};
 use crate::domain::mastery::method::check_levels;
 use crate::domain::mastery::rollup::Rollup;
 use crate::domain::mastery::{Level, Method, Params};
@@ -41,15 +42,15 @@ pub(super) fn check_texts(
     faults: &mut Faults,
 ) {
     let within = |text: &String, most: usize| (1..=most).contains(&text.chars().count()) && !text.trim().is_empty();
-    if key.is_some_and(|key| !within(key, 500)) {
+    if key.is_some_and(|key| !within(key, MAX_KEY)) {
         faults.add(format!("{at}/key"), "length", "A key has 1 to 500 characters.");
     }
-    if title.is_some_and(|title| !within(title, 1000)) {
+    if title.is_some_and(|title| !within(title, MAX_TITLE)) {
         faults.add(format!("{at}/title"), "length", "A title has 1 to 1,000 characters.");
     }
     Summary::check_option(description, &format!("{at}/description"), faults);
     for (name, text) in ["code", "kind"].iter().zip(short) {
-        if text.is_some_and(|text| text.chars().count() > 200) {
+        if text.is_some_and(|text| text.chars().count() > MAX_SHORT) {
             faults.add(format!("{at}/{name}"), "length", "This has up to 200 characters.");
         }
     }
@@ -127,10 +128,10 @@ pub struct CompetencyIn {
     /// Numbers of the method.
     #[serde(default)]
     pub params: Option<Params>,
-    /// Named thresholds, rising; one called `mastered` from 0.8 on when absent. Who reaches `mastered`, or the highest when there is
+    /// Named thresholds, rising, at least one; one called `mastered` from 0.8 on when absent. Who reaches `mastered`, or the highest when there is
     /// none of this name, has mastered the competency.
     #[serde(default)]
-    #[schema(max_items = 20)]
+    #[schema(min_items = 1, max_items = 20)]
     pub levels: Option<Vec<Level>>,
     /// How its mastery follows from the competencies below it; from evidence of its own when absent.
     #[serde(default)]
@@ -200,9 +201,9 @@ pub struct CompetencyPatch {
     #[serde(default)]
     #[schema(value_type = Option<Params>)]
     pub params: Patch<Params>,
-    /// Named thresholds, all of them.
+    /// Named thresholds, all of them; at least one.
     #[serde(default)]
-    #[schema(value_type = Vec<Level>, max_items = 20)]
+    #[schema(value_type = Vec<Level>, min_items = 1, max_items = 20)]
     pub levels: Patch<Vec<Level>>,
     /// How its mastery follows from those below it; null for evidence of its own.
     #[serde(default)]

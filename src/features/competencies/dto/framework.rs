@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::competency::{CompetencySettings, check_settings};
-use crate::domain::framework::{Draft, DraftCompetency};
+use crate::domain::framework::{Draft, DraftCompetency, Gaps};
 use crate::domain::mastery::rollup::Rollup;
 use crate::domain::mastery::{Level, Params};
 use crate::error::Faults;
@@ -67,10 +67,10 @@ pub struct FrameworkCompetency {
     /// Numbers of the method.
     #[serde(default)]
     pub params: Option<Params>,
-    /// Named thresholds, rising; one called `mastered` from 0.8 on when absent. Who reaches `mastered`, or the highest when there is
+    /// Named thresholds, rising, at least one; one called `mastered` from 0.8 on when absent. Who reaches `mastered`, or the highest when there is
     /// none of this name, has mastered the competency.
     #[serde(default)]
-    #[schema(max_items = 20)]
+    #[schema(min_items = 1, max_items = 20)]
     pub levels: Option<Vec<Level>>,
     /// How its mastery follows from the competencies below it; from evidence of its own when absent.
     #[serde(default)]
@@ -123,7 +123,8 @@ impl Input for FrameworkIn {
         }
         let known: Vec<String> = faults.pointers().map(str::to_owned).collect();
         let draft = self.draft();
-        let tree = draft.check("/competencies").into_iter().filter(|fault| !known.contains(&fault.pointer));
+        let tree =
+            draft.check("/competencies", &Gaps::default()).into_iter().filter(|fault| !known.contains(&fault.pointer));
         for fault in tree.take(100) {
             faults.add(fault.pointer, "invalid_tree", fault.detail);
         }
@@ -256,8 +257,8 @@ pub struct FrameworkQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportQuery {
-    /// The framework that this is a newer version of. When absent, a CASE package that was imported before is known
-    /// by its document's identifier and title.
+    /// The framework that this is a newer version of. When absent, a CASE package that was imported before is known by its
+    /// document's identifier and title, and one that was exported here, by the identifier alone: it is the framework's id.
     pub framework_id: Option<Uuid>,
     /// What the framework is called; needed for CSV, whose rows do not say.
     pub title: Option<String>,

@@ -11,8 +11,9 @@ use crate::features::competencies::dto::{
     CasePackageIn, CasePackageOut, ExportQuery, FrameworkIn, FrameworkOut, FrameworkPatch, FrameworkQuery,
     FrameworkVersionOut, ImportOut, ImportQuery, PageQuery,
 };
+use crate::features::competencies::service::drafts::{self, Format};
 use crate::features::competencies::service::frameworks as service;
-use crate::features::competencies::service::importing::{self, Format};
+use crate::features::competencies::service::importing;
 use crate::http::answer::Page;
 use crate::http::{Answer, Body, Conditions, Query, Retry, body, commit, query};
 
@@ -76,11 +77,13 @@ pub async fn import_framework(
     payload: web::Payload,
 ) -> AppResult<Answer> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Before 64 MiB are read and judged.
+    importing::may(&caller)?;
     let format = Format::of(content_type)?;
     let raw = body::read(&request, &mut payload.into_inner(), LIST_LIMIT).await?;
     let (text, options) = (raw.clone(), options.0);
     let wanted = options.clone();
-    let draft = web::block(move || importing::read(format, &text, &wanted)).await.map_err(AppError::internal)??;
+    let draft = web::block(move || drafts::read(format, &text, &wanted)).await.map_err(AppError::internal)??;
     commit(&state, &caller, retry, &raw, move |conn, ctx| Answer::ok(&importing::import(conn, ctx, &draft, &options)?))
         .await
 }

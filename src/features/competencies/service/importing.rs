@@ -1,4 +1,4 @@
-//! Frameworks from elsewhere: CASE packages and tables become a draft, the draft is merged into what is there, set-based.
+//! Frameworks from elsewhere: a draft is merged into what is there, set-based.
 //!
 //! A competency keeps its id, and with it its evidence and the courses that name it, as long as its key is in the package. What is
 //! not in it any more is retired; how mastery is reckoned is never changed by an import.
@@ -10,155 +10,14 @@ use uuid::Uuid;
 use super::frameworks::{blank, find_for_change, out, write};
 use super::{require, text};
 use crate::db::Conn;
-use crate::domain::framework::{Draft, DraftCompetency, case, table};
-use crate::domain::mastery::{Level, Method, Params};
+use crate::domain::framework::{Draft, DraftCompetency};
+use crate::domain::mastery::Level;
 use crate::domain::permission::Act;
-use crate::error::{AppError, AppResult, Code, Faults};
+use crate::error::AppResult;
 use crate::features::competencies::dto::{CompetencySettings, ImportOut, ImportQuery};
 use crate::features::competencies::store::competencies::CompetencyRow;
 use crate::features::competencies::store::{self};
 use crate::state::Ctx;
-
-/// Competencies that a framework may have.
-const MAX_COMPETENCIES: usize = 100_000;
-
-/// Faults of one kind that are named.
-const MAX_FAULTS: usize = 100;
-/// Where a framework says what it is called.
-const TITLES: [&str; 4] = ["", "/CFDocument", "/CFDocument/title", "?title"];
-
-/// How a framework comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A CASE package.
-    Case,
-    /// A table with a header.
-    Csv,
-}
-
-impl Format {
-    /// By the media type; CASE when there is none.
-    ///
-    /// # Errors
-    /// 415.
-    pub fn of(content_type: Option<&str>) -> AppResult<Self> {
-        let essence = content_type.unwrap_or("application/json").split(';').next().unwrap_or_default();
-        match essence.trim().to_ascii_lowercase().as_str() {
-            "application/json" => Ok(Self::Case),
-            "text/csv" | "application/csv" => Ok(Self::Csv),
-            _ => Err(AppError::new(Code::UnsupportedMediaType, "Send application/json (CASE) or text/csv.")),
-        }
-    }
-}
-
-/// Reads a package or a table.
-///
-/// # Errors
-/// 400 for what cannot be read at all; 422 with every fault of what it says.
-pub fn read(format: Format, body: &[u8], query: &ImportQuery) -> AppResult<Draft> {
-    let mut faults = Faults::new();
-    if let Some(method) = &query.method {
-        let known = Method::new(method, &Params::default()).is_ok();
-        faults.ensure(known, "?method", "unknown_method", "This is not a mastery method.");
-    }
-    let titled = query.title.as_ref().is_none_or(|t| !t.trim().is_empty() && t.chars().count() <= 200);
-    faults.ensure(titled, "?title", "length", "A title has 1 to 200 characters.");
-    let text = std::str::from_utf8(body).map_err(|_| AppError::new(Code::Malformed, "The body is not UTF-8."))?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let (mut draft, list) = match format {
-        Format::Case => {
-            let value: serde_json::Value = serde_json::from_str(text)
-                .map_err(|error| AppError::new(Code::Malformed, format!("This is not JSON: {error}.")))?;
-            let (package, found) = case::parse(&value);
-            for fault in found.into_iter().take(MAX_FAULTS) {
-                faults.add(fault.pointer, "invalid_package", fault.detail);
-            }
-            (case::read(&package), "/CFItems")
-        }
-        Format::Csv => (csv(text, query, &mut faults)?, "/rows"),
-    };
-    if let Some(title) = &query.title {
-        draft.title = title.trim().to_owned();
-    }
-    check(&draft, list, &mut faults)?;
-    faults.finish()?;
-    Ok(draft)
-}
-
-fn csv(text: &str, query: &ImportQuery, faults: &mut Faults) -> AppResult<Draft> {
-    let title = query.title.as_deref().unwrap_or_default();
-    let titled = query.title.is_some();
-    faults.ensure(titled, "?title", "required", "A table does not say what the framework is called.");
-    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(true).from_reader(text.as_bytes());
-    let unreadable = |error: csv::Error| AppError::new(Code::Malformed, format!("The table cannot be read: {error}."));
-    let cells = |record: &csv::StringRecord| record.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let header = cells(reader.headers().map_err(unreadable)?);
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        rows.push(cells(&record.map_err(unreadable)?));
-        too_many(rows.len())?;
-    }
-    let (draft, found) = table::read(title, &header, &rows);
-    for fault in found.into_iter().take(MAX_FAULTS) {
-        faults.add(fault.pointer, "invalid_table", fault.detail);
-    }
-    Ok(draft)
-}
-
-fn too_many(n: usize) -> AppResult<()> {
-    if n > MAX_COMPETENCIES {
-        return Err(AppError::field(
-            "",
-            "too_many",
-            format!("A framework has at most {MAX_COMPETENCIES} competencies."),
-        ));
-    }
-    Ok(())
-}
-
-/// Lengths, characters and the tree. What could not be read was named already; of a tree with gaps nothing can be said.
-fn check(draft: &Draft, list: &str, faults: &mut Faults) -> AppResult<()> {
-    too_many(draft.competencies.len())?;
-    let whole = faults.pointers().all(|pointer| pointer.starts_with('?'));
-    let nul = |text: &str| text.contains('\0');
-    let own = [Some(&draft.title), draft.source.as_ref(), draft.creator.as_ref(), draft.version.as_ref()];
-    faults.ensure(!own.into_iter().flatten().any(|t| nul(t)), "", "nul_character", "Text must not contain U+0000.");
-    let short = |text: &str| text.chars().count() <= 1000;
-    faults.ensure(own.into_iter().flatten().all(|t| short(t)), "/CFDocument", "length", "Up to 1,000 characters.");
-    let titled = !draft.title.trim().is_empty() || faults.pointers().any(|pointer| TITLES.contains(&pointer));
-    faults.ensure(titled, "/CFDocument/title", "length", "A framework needs a title.");
-    if whole {
-        // Read as a framework without any, it would retire all that are there; an empty one is made by hand.
-        let some = !draft.competencies.is_empty();
-        faults.ensure(some, list, "empty", "There are no competencies in it.");
-        let known: HashSet<String> = faults.pointers().map(str::to_owned).collect();
-        let tree = draft.check(list).into_iter().filter(|fault| !known.contains(&fault.pointer));
-        for fault in tree.take(MAX_FAULTS) {
-            faults.add(fault.pointer, "invalid_tree", fault.detail);
-        }
-    }
-    let mut found = 0_usize;
-    for (n, c) in draft.competencies.iter().enumerate() {
-        let texts = [Some(&c.key), Some(&c.title), c.code.as_ref(), c.kind.as_ref(), c.description.as_ref()];
-        let n = draft.place(n);
-        if texts.into_iter().flatten().any(|t| nul(t)) {
-            faults.add(format!("{list}/{n}"), "nul_character", "Text must not contain U+0000.");
-            found = found.saturating_add(1);
-        }
-        let long = c.key.chars().count() > 500
-            || c.title.chars().count() > 20_000
-            || [c.code.as_ref(), c.kind.as_ref()].into_iter().flatten().any(|t| t.chars().count() > 500)
-            || c.description.as_ref().is_some_and(|t| t.chars().count() > 20_000);
-        if long {
-            faults.add(format!("{list}/{n}"), "length", "A key, code or kind has up to 500 characters, a text 20,000.");
-            found = found.saturating_add(1);
-        }
-        if found >= MAX_FAULTS {
-            break;
-        }
-    }
-    Ok(())
-}
 
 /// What a version makes of a framework.
 pub(super) struct Merged {
@@ -295,15 +154,34 @@ pub(super) fn threshold(levels: &[Level]) -> f64 {
     named.or(levels.last()).map_or(DEFAULT_THRESHOLD, |level| level.at_least)
 }
 
+/// Whether the actor may import at all.
+///
+/// # Errors
+/// 403.
+pub fn may(ctx: &Ctx) -> AppResult<()> {
+    require(ctx, Act::WriteFramework)
+}
+
+/// The framework that a package from this source is a version of: one that came from there under this title, else one that was made
+/// here and left under its own id.
+fn known(conn: &mut Conn, source: &str, title: &str) -> AppResult<Option<Uuid>> {
+    if let Some(id) = store::frameworks::of_source(conn, source, title)? {
+        return Ok(Some(id));
+    }
+    let Ok(id) = Uuid::parse_str(source) else { return Ok(None) };
+    let own = store::frameworks::find(conn, id)?.filter(|row| row.source.is_none());
+    Ok(own.map(|row| row.id))
+}
+
 /// Imports a draft: as a new framework, or as the next version of one that is there.
 ///
 /// # Errors
 /// 403; 404 for a framework that does not exist.
 pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) -> AppResult<ImportOut> {
-    require(ctx, Act::WriteFramework)?;
+    may(ctx)?;
     let target = match (query.framework_id, &draft.source) {
         (Some(id), _) => Some(id),
-        (None, Some(source)) => store::frameworks::of_source(conn, source, &draft.title)?,
+        (None, Some(source)) => known(conn, source, &draft.title)?,
         (None, None) => None,
     };
     let found = target.map(|id| find_for_change(conn, ctx, id)).transpose()?;
@@ -313,20 +191,26 @@ pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) ->
     };
     let new = found.is_none();
     let mut row = found.unwrap_or_else(|| blank(ctx, &draft.title));
+    let before = row.clone();
+    // One that was made here has no other source when it comes back.
+    let source = draft.source.clone().filter(|source| Uuid::parse_str(source) != Ok(row.id));
     let settings = CompetencySettings { method: query.method.clone(), ..CompetencySettings::default() };
     let merged = merge(ctx, row.id, draft, &[settings], present)?;
     row.competency_count = i32::try_from(draft.competencies.len()).unwrap_or(i32::MAX);
-    row.source = draft.source.clone().or(row.source);
+    // What leaves under a title that somebody gave it here does not change what it is called elsewhere.
+    let ours = row.source_title.is_some() && row.title == draft.title;
+    let named_elsewhere = source.is_some() && !ours;
+    row.source = source.or(row.source);
     row.creator = draft.creator.clone().or(row.creator);
     row.source_version = draft.version.clone().or(row.source_version);
     // A title that somebody changed here stays.
     if row.source_title.as_ref().is_none_or(|title| *title == row.title) {
         row.title.clone_from(&draft.title);
     }
-    if draft.source.is_some() {
+    if named_elsewhere {
         row.source_title = Some(draft.title.clone());
     }
-    let same = !new && merged.rows.is_empty();
+    let same = !new && merged.rows.is_empty() && row == before;
     let dry_run = query.dry_run.unwrap_or(false);
     if !new && !same {
         row.edition = row.edition.saturating_add(1);

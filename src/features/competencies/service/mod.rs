@@ -2,6 +2,7 @@
 
 pub mod behind;
 pub mod competencies;
+pub mod drafts;
 pub mod evidence;
 pub mod frameworks;
 pub mod goals;

@@ -1,7 +1,10 @@
 //! SQL about frameworks and their versions.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
+    Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use crate::db::Conn;
@@ -11,7 +14,7 @@ use crate::db::types::{At, Id};
 use crate::error::AppResult;
 
 /// A row of `frameworks`.
-#[derive(Debug, Clone, diesel::Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable, Selectable)]
 #[diesel(table_name = frameworks)]
 pub struct FrameworkRow {
     pub id: Uuid,
@@ -49,10 +52,16 @@ pub fn find(conn: &mut Conn, id: Uuid) -> AppResult<Option<FrameworkRow>> {
     Ok(row.get_result(conn).optional()?)
 }
 
-/// The id of the framework that came from this source under this title.
+/// The id of the framework that came from this source under this title, else of one that came from there and is called so here.
 pub fn of_source(conn: &mut Conn, source: &str, title: &str) -> AppResult<Option<Uuid>> {
-    let row = frameworks::table.filter(frameworks::source.eq(source)).filter(frameworks::source_title.eq(title));
-    Ok(row.select(frameworks::id).first(conn).optional()?)
+    let rows: Vec<(Uuid, Option<String>)> = frameworks::table
+        .filter(frameworks::source.eq(source))
+        .filter(frameworks::source_title.eq(title).or(frameworks::title.eq(title).nullable()))
+        .order(frameworks::id)
+        .select((frameworks::id, frameworks::source_title))
+        .load(conn)?;
+    let found = rows.iter().find(|(_, there)| there.as_deref() == Some(title)).or(rows.first());
+    Ok(found.map(|(id, _)| *id))
 }
 
 pub fn list(

@@ -9,7 +9,7 @@ use crate::auth::{Anyone, Caller};
 use crate::domain::lint::LintReport;
 use crate::domain::outline::{Module, Outline};
 use crate::domain::simulate::{Script, Simulation};
-use crate::error::{AppResult, Faults};
+use crate::error::AppResult;
 use crate::features::courses::dto::{PageQuery, PublishIn, Published, RevisionDetail, RevisionOut};
 use crate::features::courses::outline as service;
 use crate::http::answer::Page;
@@ -17,11 +17,7 @@ use crate::http::{Answer, Body, Conditions, Input, Query, Ref, Retry, commit, qu
 
 impl Input for Outline {}
 
-impl Input for Script {
-    fn check(&self, faults: &mut Faults) {
-        faults.ensure(self.steps.len() <= 1000, "/steps", "too_many", "A script has up to 1,000 steps.");
-    }
-}
+impl Input for Script {}
 
 /// A merge patch (RFC 7396) of one module, checked against the module that it makes.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

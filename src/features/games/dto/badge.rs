@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::condition::Condition;
 use crate::domain::game::Revocation;
 use crate::domain::game::badge::Criteria;
+use crate::domain::game::deeds::BadgeEvent;
 use crate::domain::game::image::Design;
 use crate::error::Faults;
 use crate::features::games::service::badges::check_reason;
@@ -37,6 +38,7 @@ pub struct BadgeIn {
     pub criteria: Option<Criteria>,
     /// An event that earns it, such as `quiz.passed`.
     #[serde(default)]
+    #[schema(value_type = Option<BadgeEvent>)]
     pub award_on: Option<String>,
     /// Only when this holds of the event and the player.
     #[serde(default)]
@@ -76,7 +78,7 @@ pub struct BadgePatch {
     pub criteria: Patch<Criteria>,
     /// New event, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<BadgeEvent>)]
     pub award_on: Patch<String>,
     /// New condition, or null.
     #[serde(default)]
@@ -127,7 +129,7 @@ pub struct BadgeOut {
     #[schema(required)]
     pub criteria: Option<Criteria>,
     /// An event that earns it.
-    #[schema(required)]
+    #[schema(required, value_type = Option<BadgeEvent>)]
     pub award_on: Option<String>,
     /// What must hold of that event and the player.
     #[schema(required)]

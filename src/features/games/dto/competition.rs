@@ -288,7 +288,8 @@ pub struct MatchList {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LeagueQuery {
-    /// The group; the caller's when absent.
+    /// The group, from 0 on; the caller's when absent.
+    #[param(minimum = 0)]
     pub group: Option<i32>,
     /// The period that this instant lies in; the present one when absent.
     pub at: Option<DateTime<Utc>>,

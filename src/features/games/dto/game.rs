@@ -46,7 +46,7 @@ pub struct GameIn {
     #[serde(default)]
     pub team_score: Option<TeamScore>,
     /// Members of a team at most.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted")]
     #[schema(minimum = 1)]
     pub team_size_limit: Option<u32>,
     /// Whether players join and leave teams themselves, with the team's code; no when absent.
@@ -119,7 +119,7 @@ pub struct GamePatch {
     #[schema(value_type = TeamScore, required = false)]
     pub team_score: Patch<TeamScore>,
     /// New limit, or null.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::domain::bounds::formatted")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     pub team_size_limit: Patch<u32>,
     /// Whether players join and leave teams themselves.

@@ -10,7 +10,7 @@ use super::criteria::{by_criteria, to_those_who_qualify};
 use super::{Badge, Game, find, find_locked, refuse, targets, touch};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::game::{Revocation, image, settings};
+use crate::domain::game::{Revocation, deeds, image};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code, Faults};
 use crate::events::{self, NewEvent};
@@ -174,8 +174,8 @@ fn check(conn: &mut Conn, game: &Game, badge: &Badge) -> AppResult<()> {
         faults.extend(criteria.faults(&game.settings, &others));
     }
     if let Some(name) = &badge.row.award_on {
-        if !settings::is_event_name(name) {
-            let detail = "This is not the name of an event, such as quiz.passed.";
+        if !deeds::is_deed(name) {
+            let detail = "This is not an event that is about a person, such as quiz.passed.";
             faults.push(("/award_on".into(), "unknown_event", detail.into()));
         }
     } else if badge.award_where.is_some() {

@@ -152,7 +152,7 @@ impl Game {
     #[must_use]
     pub fn top_k(&self) -> i64 {
         match self.settings.team_score {
-            TeamScore::TopK(k) => k.into(),
+            TeamScore::TopK(k) => i64::try_from(k.0).unwrap_or(i64::MAX),
             _ => 0,
         }
     }
