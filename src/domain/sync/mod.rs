@@ -79,6 +79,28 @@ pub struct Employee {
     pub attributes: Vec<(String, Given<Value>)>,
     /// What is wrong with it.
     pub faults: Vec<RowFault>,
+    /// Whether the row as such cannot be read. What it lacks is then no fault of its own, and what could be read of it tells only whom
+    /// it may be about.
+    pub unreadable: bool,
+}
+
+impl Employee {
+    /// A row that cannot be read, and why.
+    #[must_use]
+    pub fn unreadable(row: i64, fault: RowFault) -> Self {
+        Self { row, faults: vec![fault], unreadable: true, ..Self::default() }
+    }
+
+    /// The same row when only its keys can be believed, for this one reason.
+    #[must_use]
+    pub fn only_keys(self, fault: RowFault) -> Self {
+        Self {
+            external_id: self.external_id,
+            employee_number: self.employee_number,
+            email: self.email,
+            ..Self::unreadable(self.row, fault)
+        }
+    }
 }
 
 /// What a plan may change of a user.
@@ -183,7 +205,7 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Whether active users with an external id who are not in the list leave.
+    /// Whether active users with an external id who are not in the list leave. Suspended ones stay suspended.
     pub deactivate_missing: bool,
     /// Above this share of active users the plan is blocked, in percent; 10 when absent.
     pub max_deactivate_percent: f64,

@@ -65,6 +65,17 @@ fn codes(plan: &Plan) -> Vec<(i64, String)> {
     plan.rows.iter().flat_map(faults).collect()
 }
 
+fn codes_of_errors(plan: &Plan) -> Vec<(i64, String)> {
+    let mut codes: Vec<_> = plan
+        .rows
+        .iter()
+        .filter(|row| row.action == Action::Error)
+        .flat_map(|row| row.faults.iter().map(|fault| (row.row.unwrap(), fault.code.clone())))
+        .collect();
+    codes.sort();
+    codes
+}
+
 fn count(plan: &Plan, action: Action) -> u64 {
     plan.counts[&action]
 }
@@ -234,6 +245,45 @@ fn guards_block_what_looks_wrong() {
         .unwrap()
         .push(json!({"external_id": "=x19", "email": "?", "given_name": "P", "family_name": "N"}));
     assert_eq!(names(rows(one_lost)), ["unidentified_rows"]);
+}
+
+#[test]
+fn the_suspended_neither_leave_nor_count() {
+    let state = |n: u128| if n > 10 { "suspended" } else { "active" };
+    let people: Vec<Person> = (1..=30).map(|n| person(n, json!({"state": state(n)}))).collect();
+    let made = |list: Value| plan(&rows(list), &people, &Options::default(), ids());
+    let all = |n: std::ops::RangeInclusive<u32>| Value::Array(n.map(full).collect());
+    let gone = made(all(1..=10));
+    assert_eq!(
+        (count(&gone, Action::Deactivate), gone.rows.len(), gone.guards.len()),
+        (0, 0, 0),
+        "they are missing, and stay"
+    );
+    // Two of ten active ones are too many, however many are suspended; a suspended one who is said to have left is none of them.
+    let two = made(all(1..=8));
+    assert_eq!(count(&two, Action::Deactivate), 2);
+    assert_eq!(two.guards[0].code, "too_many_deactivations");
+    assert!(two.guards[0].detail.starts_with("2 of 10 "), "{}", two.guards[0].detail);
+    let mut list = all(1..=30);
+    for row in list.as_array_mut().unwrap().iter_mut().skip(10) {
+        row["active"] = json!(false);
+    }
+    let told = made(list);
+    assert_eq!((count(&told, Action::Deactivate), told.guards.len()), (20, 0));
+}
+
+#[test]
+fn what_cannot_be_read_lacks_nothing_else() {
+    let people: Vec<Person> = (1..=20).map(|n| person(n, json!({}))).collect();
+    let mut list = rows(Value::Array((2..=19).map(full).collect()));
+    let fault = || RowFault::new("", "malformed", "This is not JSON.");
+    list.push(Employee::unreadable(100, fault()));
+    list.push(Employee { row: 101, ..list[0].clone() }.only_keys(fault()));
+    list.remove(0);
+    let plan = plan(&list, &people, &Options { max_error_percent: 100.0, ..Options::default() }, ids());
+    assert_eq!(codes_of_errors(&plan), [(100, "malformed".to_owned()), (101, "malformed".to_owned())]);
+    assert_eq!(count(&plan, Action::Deactivate), 2, "x1 and x20; x2 is told by what could be read");
+    assert_eq!(plan.guards[0].code, "unidentified_rows", "x1 may stand in row 100");
 }
 
 proptest! {

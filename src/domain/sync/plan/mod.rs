@@ -156,7 +156,8 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
     }
     let rows_of: HashMap<Uuid, &Employee> =
         drafts.iter().filter_map(|draft| draft.person.map(|person| (person.id, draft.employee))).collect();
-    for draft in drafts {
+    // What cannot be read lacks nothing that it could be told to lack.
+    for draft in drafts.iter_mut().filter(|draft| !draft.employee.unreadable) {
         let employee = draft.employee;
         match draft.person {
             Some(person) => {
@@ -408,7 +409,7 @@ fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, op
     }
     if options.deactivate_missing {
         let missing = people.iter().filter(|person| {
-            person.profile.state != "left" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
+            person.profile.state == "active" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
         });
         for person in missing {
             count(Action::Deactivate);
