@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Draft, list};
-use crate::domain::sync::{Action, Given, Guard, Options, Person, PlannedRow, Profile};
+use crate::domain::sync::{Action, Given, Guard, Options, Person, Profile, Step};
 
 /// `part` is more than `percent` of `whole`.
 fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
@@ -13,7 +13,7 @@ fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
     part > 0 && number(part) * 100.0 > percent * number(whole)
 }
 
-pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow], options: &Options) -> Vec<Guard> {
+pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], steps: &[Step], options: &Options) -> Vec<Guard> {
     let mut guards = Vec::new();
     let mut add = |code: &str, detail: String| guards.push(Guard { code: code.to_owned(), detail });
     if drafts.is_empty() {
@@ -21,12 +21,11 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
     }
     // Suspended people are on neither side: they do not work here now, and their leaving takes nothing from anybody.
     let is_active = |profile: &Profile| profile.state == "active";
+    let profile_of = |step: &Step| step.person.and_then(|ix| people.get(ix)).map(|person| &person.profile);
     let active = people.iter().filter(|p| is_active(&p.profile) && p.profile.external_id.is_some()).count();
-    let leaving = rows
+    let leaving = steps
         .iter()
-        .filter(|row| {
-            row.action == Action::Deactivate && !row.conflicts() && row.before.as_ref().is_some_and(is_active)
-        })
+        .filter(|row| row.action == Action::Deactivate && !row.conflicts() && profile_of(row).is_some_and(is_active))
         .count();
     if exceeds(leaving, active.max(1), options.max_deactivate_percent) {
         add(
@@ -37,7 +36,7 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
             ),
         );
     }
-    let errors = rows.iter().filter(|row| row.action == Action::Error).count();
+    let errors = steps.iter().filter(|row| row.action == Action::Error).count();
     if exceeds(errors, drafts.len(), options.max_error_percent) {
         add(
             "too_many_errors",
@@ -56,7 +55,7 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
         })
         .map(|d| d.employee.row)
         .collect();
-    if !unknown.is_empty() && rows.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
+    if !unknown.is_empty() && steps.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
         add(
             "unidentified_rows",
             format!(
