@@ -237,6 +237,14 @@ struct Key {
     key: DecodingKey,
 }
 
+impl Key {
+    /// Whether a token could mean either.
+    fn is_mistaken_for(&self, other: &Self) -> bool {
+        let share = || self.algorithms.iter().any(|algorithm| other.algorithms.contains(algorithm));
+        self.kid == other.kid && (self.kid.is_some() || share())
+    }
+}
+
 /// The public keys of one party, each bound to the algorithms of its kind.
 pub struct KeyRing(Vec<Key>);
 
@@ -256,8 +264,9 @@ impl KeyRing {
         }
         for (index, value) in list.iter().take(MAX_KEYS).enumerate() {
             match key(value) {
-                Ok(one) if keys.iter().any(|k| k.kid == one.kid) => {
-                    faults.push((format!("/keys/{index}/kid"), "Two keys have the same `kid`, or none.".into()));
+                Ok(one) if keys.iter().any(|other| other.is_mistaken_for(&one)) => {
+                    let why = "Two keys have the same `kid`, or none and an algorithm in common.";
+                    faults.push((format!("/keys/{index}/kid"), why.into()));
                 }
                 Ok(one) => keys.push(one),
                 Err(why) => faults.push((format!("/keys/{index}"), why.to_owned())),
@@ -278,13 +287,14 @@ impl KeyRing {
         self.find(kid, algorithm).is_some()
     }
 
+    /// The key that a token names; when it names none (RFC 7515 §4.1.4), the only one that it may have been signed with.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let found = match (kid, self.0.as_slice()) {
-            (Some(kid), keys) => keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        found.filter(|key| key.algorithms.contains(&algorithm))
+        let mut fitting = self
+            .0
+            .iter()
+            .filter(|key| key.algorithms.contains(&algorithm))
+            .filter(|key| kid.is_none() || key.kid.as_deref() == kid);
+        fitting.next().filter(|_| fitting.next().is_none())
     }
 }
 

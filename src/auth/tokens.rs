@@ -91,6 +91,12 @@ impl Tokens {
         }
     }
 
+    /// What the tokens are meant for: their `aud`.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// Signs an access token.
     ///
     /// # Errors

@@ -109,6 +109,7 @@ fn provisioning() -> Vec<Row> {
         row("replace_scim_me", &[], ADMINS).with(|world| json!({"schemas": [USER], "userName": world.app.admin().get("/v1/me").expect(200)["email"], "displayName": "A"})),
         row("list_scim_users", scim, ADMINS),
         row("list_scim_groups", scim, ADMINS),
+        row("list_scim_resources", scim, ADMINS),
         row("search_scim_resources", scim, ADMINS).with(|_| scim_search()),
         row("search_scim_users", scim, ADMINS).with(|_| scim_search()),
         row("search_scim_groups", scim, ADMINS).with(|_| scim_search()),

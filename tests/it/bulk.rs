@@ -58,6 +58,34 @@ both! {
         assert_eq!(swap(json!([with(0, 0)]))["error"], 1);
     }
 
+    /// Somebody new gets the e-mail or number that another item gives up, whether or not the new one has an external id.
+    fn what_is_given_up_goes_to_somebody_new(app) {
+        let mut numbered = person(3);
+        numbered["employee_number"] = json!("7");
+        app.admin().post("/v1/users/bulk", json!({"users": [person(0), person(1), person(2), numbered]})).expect(200);
+        let with = |n: usize, email: usize| { let mut one = person(n); one["email"] = json!(format!("p{email}@example.org")); one };
+        let mut nameless = with(21, 1);
+        nameless.as_object_mut().unwrap().remove("external_id");
+        // Told by the number, and with another e-mail: its own goes to one with an external id.
+        let by_number = json!({"email": "p13@example.org", "given_name": "P", "family_name": "N3", "employee_number": "7"});
+        let users = json!([with(20, 0), nameless, with(0, 10), with(1, 11), with(23, 3), by_number]);
+        let dry = app.admin().post("/v1/users/bulk?dry_run=true", json!({"users": users, "mode": "upsert"})).expect(200);
+        let done = app.admin().post("/v1/users/bulk", json!({"users": users, "mode": "upsert"})).expect(200);
+        assert_eq!(done.json["counts"], json!({"created": 3, "updated": 3, "unchanged": 0, "error": 0}), "{}", done.text());
+        assert_eq!(dry.json["counts"], done.json["counts"]);
+        for (id, email) in [("x20", "p0@example.org"), ("x0", "p10@example.org"), ("x1", "p11@example.org"), ("x23", "p3@example.org"), ("x3", "p13@example.org")] {
+            assert_eq!(app.admin().get(&format!("/v1/users/ext:{id}")).expect(200)["email"], email);
+        }
+        assert_eq!(app.admin().all("/v1/users").iter().filter(|user| user["email"] == "p1@example.org").count(), 1);
+        // What is kept, or given up by an item that is refused, is nobody else's; without `upsert` nothing is given up.
+        let run = |users: Value, mode: &str| app.admin().post("/v1/users/bulk", json!({"users": users, "mode": mode})).expect(200).json["counts"].clone();
+        let mut refused = with(2, 12);
+        refused["manager_id"] = json!("ext:nobody");
+        assert_eq!(run(json!([with(30, 2), refused]), "upsert")["error"], 2);
+        assert_eq!(run(json!([with(30, 2)]), "upsert")["error"], 1);
+        assert_eq!(run(json!([with(30, 2), with(2, 12)]), "create")["error"], 2);
+    }
+
     /// Managers and units are named by external id too, one by one and in bulk.
     fn bodies_name_others_by_external_id(app) {
         app.admin().post("/v1/groups", json!({"name": "Lyon", "kind": "unit", "external_id": "lyon"})).expect(201);

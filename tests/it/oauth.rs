@@ -125,12 +125,83 @@ both! {
         assert_eq!(app.admin().post("/v1/clients", body).faults(), ["/jwks"]);
     }
 
+    /// RFC 7515: a key id is a hint. Where one key alone fits the algorithm, there is nothing to hint at.
+    fn an_assertion_may_name_no_key(app) {
+        let id = signer(app);
+        let unnamed = |alg: &str| present(app, &sign_text(&json!({"alg": alg}).to_string(), &claims(app, &id).to_string()));
+        unnamed("EdDSA").expect(200);
+        // Whatever else the header says: no other kind of key is tried.
+        for alg in ["RS256", "ES256", "none", "HS256"] {
+            error(unnamed(alg), 401, "invalid_client");
+        }
+        let named = sign_text(&json!({"alg": "EdDSA", "kid": ""}).to_string(), &claims(app, &id).to_string());
+        error(present(app, &named), 401, "invalid_client");
+        let mut keys = jwks();
+        let other = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
+        let mut second = keys["keys"][2].clone();
+        second["kid"] = json!("ed2");
+        second["x"] = json!(URL_SAFE_NO_PAD.encode(other.verifying_key().as_bytes()));
+        keys["keys"].as_array_mut().unwrap().push(second);
+        app.admin().patch(&format!("/v1/clients/{id}"), json!({"jwks": keys})).expect(200);
+        error(unnamed("EdDSA"), 401, "invalid_client");
+        // Keys without ids are registered as long as no token could mean two of them.
+        for key in keys["keys"].as_array_mut().unwrap() {
+            key.as_object_mut().unwrap().remove("kid");
+        }
+        assert_eq!(app.admin().patch(&format!("/v1/clients/{id}"), json!({"jwks": keys})).faults(), ["/jwks/keys/3/kid"]);
+        keys["keys"].as_array_mut().unwrap().pop();
+        app.admin().patch(&format!("/v1/clients/{id}"), json!({"jwks": keys})).expect(200);
+        unnamed("EdDSA").expect(200);
+    }
+
+    fn tokens_are_for_this_server(app) {
+        let m = machine(app, &["users:read"]);
+        let ask = |fields: &[(&str, &str)]| call(app, "/oauth/token", &m, &[&[("grant_type", "client_credentials")], fields].concat());
+        for fields in [
+            &[("audience", "https://cairn.example")][..],
+            &[("audience", "https://cairn.example/v1"), ("resource", "https://cairn.example/")],
+            &[("resource", "https://cairn.example/scim/v2"), ("resource", "https://cairn.example/v1"), ("audience", "https://cairn.example"), ("audience", "https://cairn.example/v1")],
+            &[("resource", ""), ("audience", "")],
+        ] {
+            ask(fields).expect(200);
+        }
+        for foreign in [
+            ("audience", "https://other.example"),
+            ("audience", "https://cairn.example.evil.example"),
+            ("resource", "https://other.example/v1"),
+            ("resource", "https://cairn.example@evil.example/"),
+            ("resource", "https://cairn.example/v1#part"),
+            ("resource", "https://cairn.example/../x"),
+            ("resource", "cairn"),
+        ] {
+            error(ask(&[foreign]), 400, "invalid_target");
+            error(ask(&[("resource", "https://cairn.example"), foreign]), 400, "invalid_target");
+        }
+    }
+
+    /// A form that is too long is refused as everything else here is.
+    fn long_forms_are_refused_in_words(app) {
+        let m = machine(app, &[]);
+        let long = "x".repeat(300_000);
+        for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
+            let answer = call(app, path, &m, &[("grant_type", "client_credentials"), ("token", &long)]);
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+            assert!(answer["error_description"].as_str().unwrap().contains("65536"), "{}", answer.text());
+            error(answer, 413, "invalid_request");
+        }
+    }
+
     fn two_secrets_count_while_one_is_replaced(app) {
         let old = machine(app, &["users:read"]);
         let grant = [("grant_type", "client_credentials")];
         let path = format!("/v1/clients/{}/secrets", old.id);
+        let changed = || app.admin().get(&format!("/v1/clients/{}", old.id)).expect(200)["updated_at"].as_str().unwrap().to_owned();
+        let at_first = changed();
+        app.advance(1);
         let made = app.admin().post(&path, json!({"old_expires_in_seconds": 3600})).expect(201);
         let new = Machine { id: old.id.clone(), secret: made["client_secret"].as_str().unwrap().into() };
+        let at_second = changed();
+        assert!(at_second > at_first);
         call(app, "/oauth/token", &old, &grant).expect(200);
         call(app, "/oauth/token", &new, &grant).expect(200);
         app.admin().post(&path, json!({})).problem(409, "wrong_state");
@@ -141,6 +212,7 @@ both! {
         assert_eq!(client["secrets"].as_array().unwrap().len(), 1);
         assert!(client["last_used_at"].is_string());
         app.admin().delete(&format!("{path}/{}", made.id())).expect(204);
+        assert!(changed() > at_second);
         app.admin().delete(&format!("{path}/{}", made.id())).problem(404, "not_found");
         error(call(app, "/oauth/token", &new, &grant), 401, "invalid_client");
     }
@@ -157,12 +229,15 @@ both! {
     }
 
     fn tokens_are_looked_at_and_revoked(app) {
-        let (m, other) = (machine(app, &["users:read", "users:write"]), machine(app, &[]));
+        let (m, other) = (machine(app, &["users:read", "users:write"]), machine(app, &["tokens:read"]));
         let token = |scope: &str| call(app, "/oauth/token", &m, &[("grant_type", "client_credentials"), ("scope", scope)]).expect(200)["access_token"].as_str().unwrap().to_owned();
         let (first, second) = (token("users:read"), token("users:read"));
         let look = |token: &str| call(app, "/oauth/introspect", &other, &[("token", token)]).expect(200);
         let seen = look(&first);
         assert_eq!((&seen["active"], &seen["scope"], &seen["client_id"]), (&json!(true), &json!("users:read"), &json!(m.id)));
+        // A client looks at its own; whoever may not look at all learns of others' tokens what there is to learn of none.
+        assert_eq!(call(app, "/oauth/introspect", &m, &[("token", &first)]).expect(200)["active"], true);
+        assert_eq!(call(app, "/oauth/introspect", &machine(app, &["users:read", "act_as"]), &[("token", &first)]).expect(200).json, json!({"active": false}));
         error(app.anyone().form("/oauth/introspect", &[("token", &first)], &[]), 401, "invalid_client");
         error(call(app, "/oauth/revoke", &other, &[("token", &first)]), 400, "unauthorized_client");
         error(app.anyone().form("/oauth/revoke", &[("token", &first)], &[]), 401, "invalid_client");
@@ -176,7 +251,7 @@ both! {
     }
 
     fn a_persons_tokens_end_with_their_session(app) {
-        let m = machine(app, &[]);
+        let (m, plain) = (machine(app, &["tokens:read"]), machine(app, &["users:read"]));
         let (email, password) = crate::support::app::ADMIN;
         let log_in = || app.anyone().post("/v1/sessions", json!({"email": email, "password": password})).expect(201);
         for name in ["access_token", "refresh_token"] {
@@ -184,6 +259,7 @@ both! {
             let token = |name: &str| session[name].as_str().unwrap().to_owned();
             for name in ["access_token", "refresh_token"] {
                 assert_eq!(call(app, "/oauth/introspect", &m, &[("token", &token(name))]).expect(200)["active"], true, "{name}");
+                assert_eq!(call(app, "/oauth/introspect", &plain, &[("token", &token(name))]).expect(200).json, json!({"active": false}), "{name}");
             }
             app.anyone().form("/oauth/revoke", &[("token", &token(name))], &[]).expect(200);
             app.with_token(&token("access_token")).get("/v1/me").problem(401, "unauthenticated");
@@ -202,6 +278,9 @@ both! {
         };
         let token = exchange(&m, ada.id(), USER_ID, &[("scope", "enrollments:read enrollments:write courses:read")]).expect(200);
         assert_eq!((&token["issued_token_type"], &token["scope"]), (&json!(ACCESS), &json!("enrollments:read enrollments:write courses:read")));
+        assert_eq!(call(app, "/oauth/introspect", &m, &[("token", token["access_token"].as_str().unwrap())]).expect(200)["act"]["sub"], m.id.as_str());
+        error(exchange(&m, ada.id(), USER_ID, &[("audience", "https://other.example")]), 400, "invalid_target");
+        exchange(&m, ada.id(), USER_ID, &[("audience", "https://cairn.example")]).expect(200);
         let as_ada = app.with_token(token["access_token"].as_str().unwrap());
         assert_eq!(as_ada.get("/v1/me").expect(200)["id"], ada.id());
         let enrollment = as_ada.enroll(&course);

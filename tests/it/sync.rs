@@ -163,6 +163,27 @@ both! {
         assert_eq!(app.admin().get("/v1/users/ext:hr-9").expect(200).json["state"], "left");
     }
 
+    /// Whoever is suspended and missing stays suspended, and a guard does not see them.
+    fn the_suspended_stay(app) {
+        apply(app, &plan(app, &staff(0..10), json!({})));
+        for n in 5..10 {
+            app.admin().patch(&format!("/v1/users/ext:hr-{n}"), json!({"state": "suspended"})).expect(200);
+        }
+        let made = plan(app, &staff(0..5), json!({}));
+        assert_eq!((&made["state"], counts(&made)), (&json!("ready"), [0, 0, 0, 0, 5, 0]));
+        assert_eq!(plan(app, &staff(0..4), json!({}))["guards"][0]["detail"], "1 of 5 active users would leave; more than 10 % is too many.");
+    }
+
+    /// A quote that is never closed is named with its row and column, and the rows behind it are still rows.
+    fn an_open_quote_is_named(app) {
+        let text = "external_id,email,given_name,family_name\na,a@example.org,A,A\nb,b@example.org,\"B,B\nc,c@example.org,C,C\n";
+        let answer = csv(app, "max_error_percent=50", text.as_bytes()).expect(201);
+        assert_eq!(counts(&answer.json), [2, 0, 0, 0, 0, 1]);
+        let bad = &rows(app, &answer.json, "action=error")[0];
+        let told: Vec<_> = bad["errors"].as_array().unwrap().iter().map(|e| (&e["column"], &e["code"])).collect();
+        assert_eq!((&bad["row"], told), (&json!(3), vec![(&json!("given_name"), &json!("unclosed_quote"))]));
+    }
+
     /// A row whose user changed since is left alone.
     fn stale_rows_are_conflicts(app) {
         apply(app, &plan(app, &staff(0..3), json!({})));
@@ -274,6 +295,8 @@ both! {
                 .map(|row| (row["row"].as_i64().unwrap(), row["errors"][0]["code"].as_str().unwrap().to_owned()))
                 .collect();
             named.sort();
+            let at_last = rows(app, &answer.json, "action=error").into_iter().find(|row| row["row"] == first + table.len() as i64).unwrap();
+            assert_eq!(at_last["errors"].as_array().unwrap().len(), 1, "{media}: the real fault alone: {at_last}");
             let mut expected: Vec<(i64, String)> = table.iter().zip(first..).map(|((_, code), row)| (row, (*code).to_owned())).collect();
             // Both who have the e-mail are named.
             expected[0].1 = "duplicate".to_owned();

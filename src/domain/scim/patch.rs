@@ -365,9 +365,9 @@ fn on_elements(
     }
     let change = element_change(attribute, sub, value)?;
     if hit.is_empty() {
-        // An element that the filter describes is made: Entra adds a work address so.
-        let mut made =
-            described(which).ok_or_else(|| Fault::new(ErrorType::NoTarget, format!("No element of `{name}` fits.")))?;
+        let made = described(which).filter(|made| is_usual(attribute, verb, made));
+        let made = made.ok_or_else(|| Fault::new(ErrorType::NoTarget, format!("No element of `{name}` fits.")))?;
+        let mut made = element_change(attribute, None, &Value::Object(made))?;
         made.extend(change);
         add_element(items, Value::Object(made));
         return Ok(());
@@ -417,6 +417,32 @@ fn described(filter: &Filter) -> Option<Map<String, Value>> {
     }
 }
 
+/// Whether an element that a filter describes, and that is not there, is made. By the RFC nothing but an error comes of such a filter;
+/// but Entra writes a work address, or the primary role, to those who have none so. What no client means so is an error: a type that
+/// the schema does not know, and the replacement of what is told by its value.
+fn is_usual(attribute: &Attribute, verb: Verb, made: &Map<String, Value>) -> bool {
+    let known = attribute.part("type").map_or(&[][..], |part| part.canonical);
+    let usual = |kind: &Value| kind.as_str().is_some_and(|kind| known.iter().any(|one| one.eq_ignore_ascii_case(kind)));
+    match made.get("type") {
+        Some(kind) => known.is_empty() || usual(kind),
+        None => verb == Verb::Add || made.contains_key("primary"),
+    }
+}
+
+/// Whether a member is said to be a group.
+#[must_use]
+pub fn is_nested(member: &Value) -> bool {
+    let text = |name: &str| member.get(name).and_then(Value::as_str);
+    text("type").is_some_and(|kind| !kind.eq_ignore_ascii_case("User"))
+        || text("$ref").is_some_and(|uri| uri.contains("/Groups/"))
+}
+
+/// The fault of such a member.
+#[must_use]
+pub fn nested() -> Fault {
+    Fault::new(ErrorType::InvalidValue, "members: groups are not kept in groups; only users are members.")
+}
+
 /// What a PATCH of a group comes to. Members are sets, so nobody needs to load a hundred thousand of them to add one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupChange {
@@ -454,7 +480,11 @@ fn group_change(operation: &Operation, of: &ResourceType) -> Outcome<GroupChange
             _ => Ok(GroupChange::ExternalId(None)),
         },
         ("members", verb, None) if place.at.sub.is_none() => {
-            let ids = ids(canonical(attribute, &operation.value)?, &operation.value)?;
+            let members = canonical(attribute, &operation.value)?;
+            if verb != Verb::Remove && members.iter().filter_map(Value::as_array).flatten().any(is_nested) {
+                return Err(nested());
+            }
+            let ids = ids(members, &operation.value)?;
             Ok(match verb {
                 Verb::Add => GroupChange::Add(ids),
                 Verb::Replace => GroupChange::ReplaceAll(ids),
@@ -529,6 +559,14 @@ mod tests {
         assert_eq!(
             one(json!([{"op": "Add", "path": "emails[type eq \"other\"].value", "value": "x@y"}]))["emails"][2],
             json!({"type": "other", "value": "x@y"})
+        );
+        assert_eq!(
+            one(json!([{"op": "Replace", "path": "phoneNumbers[type eq \"Mobile\"].value", "value": "+1"}]))["phoneNumbers"],
+            json!([{"type": "Mobile", "value": "+1"}])
+        );
+        assert_eq!(
+            one(json!([{"op": "Add", "path": "roles[primary eq \"True\"].value", "value": "Manager"}]))["roles"],
+            json!([{"primary": true, "value": "Manager"}])
         );
         assert_eq!(
             one(json!([{"op": "Replace", "path": "emails[type eq \"work\"].value", "value": "new@work"}]))["emails"][0]
@@ -616,6 +654,9 @@ mod tests {
                 json!([{"op": "replace", "path": "emails[type ne \"work\" and type ne \"home\"].value", "value": "x"}]),
                 ErrorType::NoTarget,
             ),
+            (json!([{"op": "replace", "path": "emails[type eq \"fax\"].value", "value": "x"}]), ErrorType::NoTarget),
+            (json!([{"op": "add", "path": "emails[type eq \"fax\"].value", "value": "x"}]), ErrorType::NoTarget),
+            (json!([{"op": "replace", "path": "emails[value eq \"none\"].type", "value": "x"}]), ErrorType::NoTarget),
             (json!([{"op": "replace", "path": "shoeSize", "value": 4}]), ErrorType::InvalidPath),
             (json!([{"op": "replace", "path": "emails[", "value": 4}]), ErrorType::InvalidPath),
             (json!([{"op": "replace", "path": "emails[type xx \"a\"]", "value": 4}]), ErrorType::InvalidFilter),
@@ -655,6 +696,12 @@ mod tests {
             ])
         );
         assert!(changes(json!([{"op": "remove", "path": "displayName"}])).is_err());
+        for member in
+            [json!({"value": "1", "type": "Group"}), json!({"value": "1", "$ref": "https://x/scim/v2/Groups/1"})]
+        {
+            let fault = changes(json!([{"op": "add", "path": "members", "value": [member]}])).unwrap_err();
+            assert_eq!(fault, nested());
+        }
         assert!(changes(json!([{"op": "add", "path": "members", "value": [{"display": "Ada"}]}])).is_err());
     }
 }

@@ -212,5 +212,7 @@ pub fn read(row: i64, cells: &BTreeMap<String, Given<Value>>, options: &Options)
         employee.email = Given::Absent;
     }
     employee.faults = reader.faults;
+    // There may be a hundred thousand of these.
+    employee.attributes.shrink_to_fit();
     employee
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::plan::plan;
+pub use self::plan::{plan, whole};
 
 /// What a list says about one field.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -79,6 +79,28 @@ pub struct Employee {
     pub attributes: Vec<(String, Given<Value>)>,
     /// What is wrong with it.
     pub faults: Vec<RowFault>,
+    /// Whether the row as such cannot be read. What it lacks is then no fault of its own, and what could be read of it tells only whom
+    /// it may be about.
+    pub unreadable: bool,
+}
+
+impl Employee {
+    /// A row that cannot be read, and why.
+    #[must_use]
+    pub fn unreadable(row: i64, fault: RowFault) -> Self {
+        Self { row, faults: vec![fault], unreadable: true, ..Self::default() }
+    }
+
+    /// The same row when only its keys can be believed, for this one reason.
+    #[must_use]
+    pub fn only_keys(self, fault: RowFault) -> Self {
+        Self {
+            external_id: self.external_id,
+            employee_number: self.employee_number,
+            email: self.email,
+            ..Self::unreadable(self.row, fault)
+        }
+    }
 }
 
 /// What a plan may change of a user.
@@ -183,7 +205,7 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Whether active users with an external id who are not in the list leave.
+    /// Whether active users with an external id who are not in the list leave. Suspended ones stay suspended.
     pub deactivate_missing: bool,
     /// Above this share of active users the plan is blocked, in percent; 10 when absent.
     pub max_deactivate_percent: f64,
@@ -207,7 +229,37 @@ impl Default for Options {
     }
 }
 
-/// One row of a plan.
+/// One row of a plan as it is kept while the whole plan is thought over: where to find what it is about, and not a copy of that. A
+/// hundred thousand of these cost little beside the list itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its number in the source; none for somebody who is not in the list.
+    pub row: Option<i64>,
+    /// What it does.
+    pub action: Action,
+    /// Whom it is about.
+    pub user: Option<Uuid>,
+    /// Rows of one piece are applied in one transaction, pieces in their order.
+    pub piece: i32,
+    /// Why it cannot be applied.
+    pub faults: Vec<RowFault>,
+    /// The position of the employee.
+    employee: Option<usize>,
+    /// The position of the person who is known.
+    person: Option<usize>,
+    /// The manager that the employee names.
+    manager: Given<Uuid>,
+}
+
+impl Step {
+    /// Whether it is known already that it will not be applied, though the row itself is in order.
+    #[must_use]
+    pub fn conflicts(&self) -> bool {
+        self.action != Action::Error && !self.faults.is_empty()
+    }
+}
+
+/// One row of a plan, with all that there is to see of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedRow {
     /// Its number in the source; none for somebody who is not in the list.
@@ -228,14 +280,6 @@ pub struct PlannedRow {
     pub faults: Vec<RowFault>,
 }
 
-impl PlannedRow {
-    /// Whether it is known already that it will not be applied, though the row itself is in order.
-    #[must_use]
-    pub fn conflicts(&self) -> bool {
-        self.action != Action::Error && !self.faults.is_empty()
-    }
-}
-
 /// Why a plan is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = SyncGuard)]
@@ -250,7 +294,7 @@ pub struct Guard {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The rows that do something, in the order in which they are applied, and those at fault.
-    pub rows: Vec<PlannedRow>,
+    pub steps: Vec<Step>,
     /// How many of each.
     pub counts: BTreeMap<Action, u64>,
     /// Why it should not be applied without a look.

@@ -9,6 +9,18 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::organisation::manager_cycles;
 
+/// A plan with its rows as they are shown.
+struct Plan {
+    rows: Vec<PlannedRow>,
+    counts: BTreeMap<Action, u64>,
+    guards: Vec<Guard>,
+}
+
+fn plan(employees: &[Employee], people: &[Person], options: &Options, new_id: impl FnMut() -> Uuid) -> Plan {
+    let super::Plan { steps, counts, guards } = super::plan(employees, people, options, new_id);
+    Plan { rows: steps.into_iter().map(|step| whole(step, employees, people)).collect(), counts, guards }
+}
+
 fn ids() -> impl FnMut() -> Uuid {
     let mut next = 1_000_u128;
     move || {
@@ -63,6 +75,17 @@ fn with(mut row: Value, field: &str, value: Value) -> Value {
 fn codes(plan: &Plan) -> Vec<(i64, String)> {
     let faults = |row: &PlannedRow| row.faults.iter().map(|f| (row.row.unwrap(), f.code.clone())).collect::<Vec<_>>();
     plan.rows.iter().flat_map(faults).collect()
+}
+
+fn codes_of_errors(plan: &Plan) -> Vec<(i64, String)> {
+    let mut codes: Vec<_> = plan
+        .rows
+        .iter()
+        .filter(|row| row.action == Action::Error)
+        .flat_map(|row| row.faults.iter().map(|fault| (row.row.unwrap(), fault.code.clone())))
+        .collect();
+    codes.sort();
+    codes
 }
 
 fn count(plan: &Plan, action: Action) -> u64 {
@@ -236,6 +259,45 @@ fn guards_block_what_looks_wrong() {
     assert_eq!(names(rows(one_lost)), ["unidentified_rows"]);
 }
 
+#[test]
+fn the_suspended_neither_leave_nor_count() {
+    let state = |n: u128| if n > 10 { "suspended" } else { "active" };
+    let people: Vec<Person> = (1..=30).map(|n| person(n, json!({"state": state(n)}))).collect();
+    let made = |list: Value| plan(&rows(list), &people, &Options::default(), ids());
+    let all = |n: std::ops::RangeInclusive<u32>| Value::Array(n.map(full).collect());
+    let gone = made(all(1..=10));
+    assert_eq!(
+        (count(&gone, Action::Deactivate), gone.rows.len(), gone.guards.len()),
+        (0, 0, 0),
+        "they are missing, and stay"
+    );
+    // Two of ten active ones are too many, however many are suspended; a suspended one who is said to have left is none of them.
+    let two = made(all(1..=8));
+    assert_eq!(count(&two, Action::Deactivate), 2);
+    assert_eq!(two.guards[0].code, "too_many_deactivations");
+    assert!(two.guards[0].detail.starts_with("2 of 10 "), "{}", two.guards[0].detail);
+    let mut list = all(1..=30);
+    for row in list.as_array_mut().unwrap().iter_mut().skip(10) {
+        row["active"] = json!(false);
+    }
+    let told = made(list);
+    assert_eq!((count(&told, Action::Deactivate), told.guards.len()), (20, 0));
+}
+
+#[test]
+fn what_cannot_be_read_lacks_nothing_else() {
+    let people: Vec<Person> = (1..=20).map(|n| person(n, json!({}))).collect();
+    let mut list = rows(Value::Array((2..=19).map(full).collect()));
+    let fault = || RowFault::new("", "malformed", "This is not JSON.");
+    list.push(Employee::unreadable(100, fault()));
+    list.push(Employee { row: 101, ..list[0].clone() }.only_keys(fault()));
+    list.remove(0);
+    let plan = plan(&list, &people, &Options { max_error_percent: 100.0, ..Options::default() }, ids());
+    assert_eq!(codes_of_errors(&plan), [(100, "malformed".to_owned()), (101, "malformed".to_owned())]);
+    assert_eq!(count(&plan, Action::Deactivate), 2, "x1 and x20; x2 is told by what could be read");
+    assert_eq!(plan.guards[0].code, "unidentified_rows", "x1 may stand in row 100");
+}
+
 proptest! {
     /// Whatever the list, managers come before those who report to them, nobody goes round in a circle, and each row counts once.
     #[test]
@@ -314,7 +376,11 @@ fn who_cannot_be_changed_is_a_conflict_from_the_start() {
     let people = [person(1, json!({"locked": true})), person(2, json!({})), person(3, json!({"locked": true}))];
     let list = rows(json!([with(full(1), "department", json!("Law")), with(full(2), "department", json!("Law"))]));
     let plan = plan(&list, &people, &Options::default(), ids());
-    let mut told: Vec<_> = plan.rows.iter().map(|row| (row.action, row.user, row.conflicts())).collect();
+    let mut told: Vec<_> = plan
+        .rows
+        .iter()
+        .map(|row| (row.action, row.user, row.action != Action::Error && !row.faults.is_empty()))
+        .collect();
     told.sort();
     let id = |n| Some(Uuid::from_u128(n));
     assert_eq!(

@@ -182,6 +182,7 @@ pub fn add_secret(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &SecretIn) -> App
     let secret = clock::secret()?;
     let made = SecretOut { id: ctx.new_id(), created_at: ctx.now, expires_at: None, client_secret: Some(secret) };
     store::insert_secret(conn, made.id, id, &hash(made.client_secret.as_deref().unwrap_or_default()), ctx.now)?;
+    store::changed(conn, id, ctx.now)?;
     events::append(conn, ctx, vec![NewEvent::new("client.secret_added", "client", id)])?;
     Ok(made)
 }
@@ -195,5 +196,6 @@ pub fn delete_secret(conn: &mut Conn, ctx: &Ctx, client: Uuid, secret: Uuid) -> 
     if !store::delete_secret(conn, client, secret)? {
         return Err(AppError::not_found("secret"));
     }
+    store::changed(conn, client, ctx.now)?;
     events::append(conn, ctx, vec![NewEvent::new("client.secret_deleted", "client", client)])
 }

@@ -81,6 +81,14 @@ pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
     Ok(())
 }
 
+/// Notes that what is shown of a client has changed beside its row.
+pub fn changed(conn: &mut Conn, id: Uuid, now: DateTime<Utc>) -> AppResult<()> {
+    diesel::update(clients::table.filter(clients::id.eq(Id(id))))
+        .set((clients::version.eq(clients::version + 1), clients::updated_at.eq(At(now))))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// The secrets that count, oldest first.
 pub fn secrets(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> AppResult<Vec<SecretRow>> {
     let live = client_secrets::expires_at.is_null().or(client_secrets::expires_at.gt(At(now)).assume_not_null());

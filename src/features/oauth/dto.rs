@@ -68,29 +68,27 @@ pub struct OAuthError {
     pub error: &'static str,
     /// For people.
     pub description: String,
+    /// The HTTP status.
+    pub status: u16,
 }
 
 impl OAuthError {
     /// An error of this name.
     pub fn new(error: &'static str, description: impl Into<String>) -> Self {
-        Self { error, description: description.into() }
+        // Who is refused as a client is told 401, whose request is wrong 400 (RFC 6749 §5.2).
+        Self { error, description: description.into(), status: if error == "invalid_client" { 401 } else { 400 } }
     }
 
     /// The client itself is refused; it does not learn by which of its mistakes.
     pub fn client(description: &str) -> Self {
         Self::new("invalid_client", description)
     }
-
-    /// Whether the client was refused (401) and not its request (400).
-    pub fn is_unauthorized(&self) -> bool {
-        self.error == "invalid_client"
-    }
 }
 
 /// Outside: the server's own failure. Inside: the client's.
 pub type OAuthResult<T> = Result<Result<T, OAuthError>, crate::error::AppError>;
 
-/// The parameters of a form, each at most once.
+/// The parameters of a form, each at most once but those that name services.
 #[derive(Debug, Default)]
 pub struct Form(pub Vec<(String, String)>);
 
@@ -98,6 +96,11 @@ impl Form {
     /// A parameter; an empty one counts as absent (RFC 6749 §3.2).
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// All values of a parameter.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, value)| n == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 }
 

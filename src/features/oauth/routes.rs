@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, http::header, post, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +14,16 @@ use crate::auth::Anyone;
 use crate::auth::caller::RequestId;
 use crate::auth::jose::ALGORITHMS;
 use crate::domain::permission::Scope;
+use crate::http::body;
+
+/// Bytes that a form may have.
+const FORM_LIMIT: usize = 64 * 1024;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 fn refuse(error: &OAuthError) -> HttpResponse {
-    let mut response = if error.is_unauthorized() { HttpResponse::Unauthorized() } else { HttpResponse::BadRequest() };
-    if error.is_unauthorized() {
+    let mut response = HttpResponse::build(StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST));
+    if error.status == 401 {
         response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"cairn\""));
     }
     response
@@ -26,14 +31,21 @@ fn refuse(error: &OAuthError) -> HttpResponse {
         .json(json!({"error": error.error, "error_description": error.description}))
 }
 
-fn read_form(body: &[u8]) -> Result<Form, OAuthError> {
-    let pairs = std::str::from_utf8(body)
+/// The form, unless it is longer than any that is meant.
+async fn read_form(request: &HttpRequest, payload: web::Payload) -> Result<Form, OAuthError> {
+    let body = body::read(request, &mut payload.into_inner(), FORM_LIMIT).await.map_err(|error| OAuthError {
+        status: error.code().status(),
+        ..OAuthError::new("invalid_request", error.detail())
+    })?;
+    let pairs = std::str::from_utf8(&body)
         .ok()
         .and_then(|text| web::Query::<Vec<(String, String)>>::from_query(text).ok())
         .ok_or_else(|| OAuthError::new("invalid_request", "The body must be a form."))?
         .into_inner();
     let mut seen = HashSet::new();
-    if pairs.iter().any(|(name, _)| !seen.insert(name.as_str())) {
+    // RFC 8693 §2.1 and RFC 8707 §2 let a request name more than one service.
+    let once = |name: &str| !["audience", "resource"].contains(&name);
+    if pairs.iter().any(|(name, _)| once(name) && !seen.insert(name.as_str())) {
         return Err(OAuthError::new("invalid_request", "A parameter is given twice."));
     }
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
@@ -101,7 +113,9 @@ fn nobody() -> HttpResponse {
 ///
 /// OAuth 2 client credentials (RFC 6749 §4.4). The client proves itself by `client_secret_basic`, `client_secret_post` or
 /// `private_key_jwt` (RFC 7523: RS256, PS256, ES256 or EdDSA, also as Ed25519, by a registered key; `iss` and `sub` the client, `aud` the issuer or one of
-/// these endpoints, `exp` at most an hour away, `jti` used once). `scope` narrows the token.
+/// these endpoints, `exp` at most an hour away, `jti` used once; `kid` may be left out where one key alone fits). `scope` narrows the
+/// token. `audience` (RFC 8693) and `resource` (RFC 8707), each as often as wanted, may name this server: the issuer, its `/v1`, for
+/// `resource` any address below the issuer. Tokens for other services are not given out: `invalid_target`.
 ///
 /// With `grant_type=urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693) the client gets a token that acts as one user, within
 /// the scopes it asks for and has, and that names the client in `act`. `subject_token` tells the user:
@@ -112,14 +126,15 @@ fn nobody() -> HttpResponse {
 ///
 /// What the user does so stands in the audit log with both names. Administration is never done so.
 #[utoipa::path(tag = "machine auth", operation_id = "create_token",
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "grant_type, scope (optional); client_id and client_secret (client_secret_post), or client_assertion and client_assertion_type (private_key_jwt); subject_token and subject_token_type (token exchange)",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "grant_type, scope, audience and resource (optional); client_id and client_secret (client_secret_post), or client_assertion and client_assertion_type (private_key_jwt); subject_token and subject_token_type (token exchange)",
         example = "grant_type=client_credentials&scope=users%3Aread"),
     responses((status = 200, description = "The token.", body = AccessToken),
-        (status = 400, description = "RFC 6749 §5.2: invalid_request, invalid_scope, invalid_grant, unauthorized_client, unsupported_grant_type.", body = Object),
-        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object)))]
+        (status = 400, description = "RFC 6749 §5.2: invalid_request, invalid_scope, invalid_grant, unauthorized_client, unsupported_grant_type; RFC 8707 §2: invalid_target.", body = Object),
+        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object),
+        (status = 413, description = "The form is larger than 64 KiB: invalid_request.", body = Object)))]
 #[post("/oauth/token")]
-pub async fn create_token(state: Anyone, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let form = match read_form(&body) {
+pub async fn create_token(state: Anyone, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let form = match read_form(&request, payload).await {
         Ok(form) => form,
         Err(error) => return refuse(&error),
     };
@@ -137,16 +152,19 @@ pub async fn create_token(state: Anyone, request: HttpRequest, body: web::Bytes)
 
 /// Look at a token
 ///
-/// Tells an authenticated client whether a token counts just now, and what it says (RFC 7662).
+/// Tells an authenticated client whether a token counts just now, and what it says (RFC 7662). A client may look at the tokens that it
+/// got itself, those by which it acts as a user among them. For the tokens of people and of other clients it needs the scope
+/// `tokens:read`; without it such a token is answered like one that does not count: `{"active": false}` (RFC 7662 §2.2).
 #[utoipa::path(tag = "machine auth", operation_id = "introspect_token",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "token; the client proves itself as at the token endpoint",
         example = "token=eyJ0eXAiOiJhdCtqd3Qi"),
     responses((status = 200, description = "What is known of it.", body = Introspection),
         (status = 400, description = "RFC 6749 §5.2: invalid_request.", body = Object),
-        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object)))]
+        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object),
+        (status = 413, description = "The form is larger than 64 KiB: invalid_request.", body = Object)))]
 #[post("/oauth/introspect")]
-pub async fn introspect_token(state: Anyone, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let form = match read_form(&body) {
+pub async fn introspect_token(state: Anyone, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let form = match read_form(&request, payload).await {
         Ok(form) => form,
         Err(error) => return refuse(&error),
     };
@@ -174,10 +192,11 @@ pub async fn introspect_token(state: Anyone, request: HttpRequest, body: web::By
         example = "token=eyJ0eXAiOiJhdCtqd3Qi"),
     responses((status = 200, description = "It does not count any more."),
         (status = 400, description = "RFC 6749 §5.2: invalid_request, unauthorized_client.", body = Object),
-        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object)))]
+        (status = 401, description = "RFC 6749 §5.2: invalid_client.", body = Object),
+        (status = 413, description = "The form is larger than 64 KiB: invalid_request.", body = Object)))]
 #[post("/oauth/revoke")]
-pub async fn revoke_token(state: Anyone, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let form = match read_form(&body) {
+pub async fn revoke_token(state: Anyone, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let form = match read_form(&request, payload).await {
         Ok(form) => form,
         Err(error) => return refuse(&error),
     };

@@ -36,6 +36,20 @@ pub fn join(scopes: &[Scope]) -> String {
     scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// A service that the token is asked for and that is not this one (RFC 8707 §2, RFC 8693 §2.2.2).
+fn foreign_target<'a>(state: &State, form: &'a Form) -> Option<&'a str> {
+    let base = state.public_url.as_str();
+    let here = |uri: &str| uri.trim_end_matches('/') == base;
+    let api = |uri: &str| uri == state.tokens.audience();
+    let mut audiences = form.all("audience").filter(|uri| !here(uri) && !api(uri));
+    let below = |uri: &str| {
+        let rest = uri.strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+        rest.is_some_and(|rest| !rest.contains('#') && !rest.split('/').any(|part| part == ".."))
+    };
+    let mut resources = form.all("resource").filter(|uri| !here(uri) && !below(uri));
+    audiences.next().or_else(|| resources.next())
+}
+
 /// A context in which a client acts at the token endpoint.
 pub fn acting(state: &State, client: &Client, request_id: Option<String>) -> Ctx {
     let actor = Actor::Client { id: client.id, scopes: client.scopes.clone() };
@@ -65,6 +79,12 @@ pub async fn token(
         Ok(client) => client,
         Err(error) => return Ok(Err(error)),
     };
+    if let Some(foreign) = foreign_target(state, form) {
+        return Ok(Err(OAuthError::new(
+            "invalid_target",
+            format!("{foreign} is not this server; it gives out no tokens for others."),
+        )));
+    }
     let ctx = acting(state, &client, request_id);
     if exchanging {
         return exchange::exchange(state, &client, form, ctx).await;
@@ -87,24 +107,33 @@ pub async fn token(
     Ok(Ok(AccessToken { access_token, token_type: "Bearer", expires_in, scope, issued_token_type: None }))
 }
 
-/// Tells an authenticated client what a token is worth.
+/// Tells an authenticated client what a token is worth, if it is its own or the client may look at all.
 ///
 /// # Errors
 /// `invalid_client` inside.
 pub async fn introspect(state: &State, credentials: Credentials, token: &str) -> OAuthResult<Introspection> {
-    if let Err(error) = authenticate(state, credentials).await? {
-        return Ok(Err(error));
-    }
+    let client = match authenticate(state, credentials).await? {
+        Ok(client) => client,
+        Err(error) => return Ok(Err(error)),
+    };
+    let all = client.scopes.contains(&Scope::TokensRead);
     if token.contains('.') {
         return match caller::authenticate(state, token, None).await {
             Err(error) if error.code() == Code::Unauthenticated => Ok(Ok(Introspection::default())),
             Err(error) => Err(error),
             // A token of an outside issuer counts, but its claims are not ours to tell.
             Ok(ctx) => match state.tokens.verify(token, ctx.now, &state.db).await {
-                Err(_) => Ok(Ok(Introspection { active: true, sub: ctx.actor.id(), ..Introspection::default() })),
+                Err(_) if all => {
+                    Ok(Ok(Introspection { active: true, sub: ctx.actor.id(), ..Introspection::default() }))
+                }
+                Err(_) => Ok(Ok(Introspection::default())),
+                Ok(claims) if !all && claims.client_id != client.id.to_string() => Ok(Ok(Introspection::default())),
                 Ok(claims) => Ok(Ok(describe(std::sync::Arc::unwrap_or_clone(claims), &ctx))),
             },
         };
+    }
+    if !all {
+        return Ok(Ok(Introspection::default()));
     }
     let (now, token) = (state.clock.now(), hash(token));
     let found = state.db.read(move |conn| store::refresh_token(conn, &token, now)).await?;

@@ -12,7 +12,7 @@ use super::view::{self, Shown};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::permission::Act;
 use crate::domain::scim::ErrorType;
-use crate::domain::scim::patch::{GroupChange, Operation, group_changes};
+use crate::domain::scim::patch::{GroupChange, Operation, group_changes, is_nested, nested};
 use crate::domain::scim::project::Projection;
 use crate::domain::scim::schemas::GROUPS;
 use crate::error::{AppError, AppResult, Faults};
@@ -71,8 +71,8 @@ fn listed(resource: &Map<String, Value>) -> AppResult<BTreeSet<Uuid>> {
     let mut all = BTreeSet::new();
     for member in resource.get("members").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| member.get(name).and_then(Value::as_str);
-        if text("type").is_some_and(|kind| !kind.eq_ignore_ascii_case("User")) {
-            return Err(fault(ErrorType::InvalidValue, "members: only users are members; groups lie below units."));
+        if is_nested(member) {
+            return checked(Err(nested()));
         }
         let named = text("value").or_else(|| text("$ref").and_then(|uri| uri.rsplit('/').next()));
         let id = named.ok_or_else(|| fault(ErrorType::InvalidValue, "members: every member needs a value."))?;
@@ -172,7 +172,11 @@ pub fn create(
 fn require_present(conn: &mut Conn, people: &[Uuid]) -> AppResult<()> {
     let there: BTreeSet<Uuid> = store::present(conn, people)?.into_iter().collect();
     let unknown: Vec<Uuid> = people.iter().filter(|id| !there.contains(id)).copied().collect();
-    if unknown.is_empty() { Ok(()) } else { Err(unknown_members(&unknown)) }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let some = unknown.get(..unknown.len().min(100)).unwrap_or_default();
+    if store::by_ids(conn, some)?.is_empty() { Err(unknown_members(&unknown)) } else { checked(Err(nested())) }
 }
 
 fn to_change(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<GroupRow> {

@@ -30,6 +30,7 @@ fn base(state: &State) -> String {
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {
     config
+        .service(routes::search::list_scim_resources)
         .service(routes::search::search_scim_resources)
         .service(routes::search::search_scim_users)
         .service(routes::search::search_scim_groups)

@@ -8,6 +8,7 @@ mod reading;
 mod routes;
 mod service;
 mod store;
+mod table;
 
 use crate::http::routes::Routes;
 

@@ -1,4 +1,4 @@
-//! The list as it comes: JSON, NDJSON or CSV, in any encoding, into employees. Row by row: beside the body itself nothing is kept but
+//! The list as it comes: JSON, NDJSON or (in `table`) CSV, in any encoding, into employees. Row by row: beside the body itself nothing is kept but
 //! what the employees need.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::dto::SyncQuery;
-use crate::domain::sync::cells::{FIELDS, read};
+use super::table::table;
+use crate::domain::sync::cells::read;
 use crate::domain::sync::{Employee, Given, Options, RowFault};
 use crate::error::{AppError, AppResult, Code, Faults};
 use crate::http::body::from_value;
@@ -185,7 +186,7 @@ fn options(query: &SyncQuery) -> AppResult<Options> {
     })
 }
 
-fn limit(rows: usize) -> AppResult<()> {
+pub(super) fn limit(rows: usize) -> AppResult<()> {
     if rows > MAX_ROWS {
         return Err(AppError::field("/employees", "too_many", format!("A list has at most {MAX_ROWS} employees.")));
     }
@@ -204,11 +205,7 @@ fn decode<'a>(body: &'a [u8], query: &SyncQuery) -> AppResult<std::borrow::Cow<'
 
 /// One employee as a JSON object.
 fn object(row: i64, text: &str, options: &Options) -> Employee {
-    let at_fault = |code: &str, detail: String| Employee {
-        row,
-        faults: vec![RowFault::new("", code, detail)],
-        ..Employee::default()
-    };
+    let at_fault = |code: &str, detail: String| Employee::unreadable(row, RowFault::new("", code, detail));
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return at_fault("malformed", format!("This is not JSON: {error}."));
     }
@@ -276,136 +273,9 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Which field each column of the header is.
-fn columns(header: &csv::StringRecord, query: &SyncQuery) -> AppResult<Vec<Option<String>>> {
-    let mut faults = Faults::new();
-    let known =
-        |field: &str| FIELDS.contains(&field) || field.strip_prefix("attributes.").is_some_and(|n| !n.is_empty());
-    let mut fields: Vec<Option<String>> = vec![None; header.len()];
-    match query.mapping.as_deref() {
-        None => {
-            for (slot, name) in fields.iter_mut().zip(header) {
-                let name = name.trim();
-                faults.ensure(
-                    known(name),
-                    "/header",
-                    "unknown_column",
-                    &format!("`{name}` is no field; name the columns with `mapping`."),
-                );
-                *slot = Some(name.to_owned());
-            }
-        }
-        Some(mapping) => {
-            for pair in mapping.split(',').filter(|pair| !pair.trim().is_empty()) {
-                let (field, column) = pair.split_once(':').unwrap_or((pair, pair));
-                let (field, column) = (field.trim(), column.trim());
-                faults.ensure(known(field), "?mapping", "unknown_field", &format!("`{field}` is no field."));
-                match header.iter().position(|name| name.trim() == column).and_then(|at| fields.get_mut(at)) {
-                    Some(slot) => *slot = Some(field.to_owned()),
-                    None => faults.add("?mapping", "unknown_column", format!("The header has no column `{column}`.")),
-                }
-            }
-        }
-    }
-    let mut seen: Vec<&str> = Vec::new();
-    for field in fields.iter().flatten() {
-        faults.ensure(
-            !seen.contains(&field.as_str()),
-            "/header",
-            "duplicate_column",
-            &format!("`{field}` stands there twice."),
-        );
-        seen.push(field);
-    }
-    faults.finish()?;
-    Ok(fields)
-}
-
-/// Counts the lines of a text from its beginning on, however they end.
-struct Lines<'a> {
-    rest: &'a [u8],
-    passed: u64,
-    line: i64,
-}
-
-impl<'a> Lines<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { rest: text.as_bytes(), passed: 0, line: 1 }
-    }
-
-    /// The line on which the record begins that the reader found at this byte: the reader has not passed blank lines, nor the second
-    /// half of the end of the line before, yet.
-    fn at(&mut self, byte: u64) -> i64 {
-        while let Some((first, rest)) = self.rest.split_first() {
-            let ends = matches!(first, b'\r' | b'\n');
-            if self.passed >= byte && !ends {
-                break;
-            }
-            if ends && !(*first == b'\r' && rest.first() == Some(&b'\n')) {
-                self.line = self.line.saturating_add(1);
-            }
-            self.rest = rest;
-            self.passed = self.passed.saturating_add(1);
-        }
-        self.line
-    }
-}
-
-/// A table with a header.
-fn table(text: &str, query: &SyncQuery, options: &Options) -> AppResult<Vec<Employee>> {
-    let delimiter = match query.delimiter.as_deref() {
-        None => b',',
-        Some("tab") => b'\t',
-        Some(text) => match text.as_bytes() {
-            [one] if one.is_ascii() && !one.is_ascii_alphanumeric() && *one != b'"' => *one,
-            _ => return Err(AppError::field("?delimiter", "invalid", "One character, or `tab`.")),
-        },
-    };
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(text.as_bytes());
-    let unreadable = |error: csv::Error| AppError::new(Code::Malformed, format!("The table cannot be read: {error}."));
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let fields = columns(&header, query)?;
-    let mut rows = Vec::new();
-    let mut record = csv::StringRecord::new();
-    let mut lines = Lines::of(text);
-    while reader.read_record(&mut record).map_err(unreadable)? {
-        let line = lines.at(record.position().map_or(0, csv::Position::byte));
-        let mut cells = BTreeMap::new();
-        for (field, cell) in fields.iter().zip(&record) {
-            if let Some(field) = field {
-                let given = if cell.trim().is_empty() { Given::Empty } else { Given::Value(Value::from(cell)) };
-                cells.insert(field.clone(), given);
-            }
-        }
-        let mut employee = read(line, &cells, options);
-        if record.len() != header.len() {
-            let detail = format!("The row has {} cells, the header {}.", record.len(), header.len());
-            employee.faults.push(RowFault::new("", "wrong_width", detail));
-        }
-        rows.push(employee);
-        limit(rows.len())?;
-    }
-    Ok(rows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn lines(text: &str) -> Vec<i64> {
-        let (rows, _) = employees(Format::Csv, text.as_bytes(), &SyncQuery::default()).unwrap();
-        rows.iter().map(|row| row.row).collect()
-    }
-
-    #[test]
-    fn a_row_is_named_by_its_line_however_lines_end() {
-        for end in ["\n", "\r\n", "\r"] {
-            let text = ["external_id,given_name", "a,A", "", "", "b,\"B", "B\"", "c,C", ""].join(end);
-            assert_eq!(lines(&text), [2, 5, 7], "{end:?}");
-            assert_eq!(lines(&format!("\u{FEFF}{end}{text}")), [3, 6, 8], "{end:?} before the header");
-        }
-    }
 
     #[test]
     fn what_stands_twice_or_is_no_boolean_is_named() {

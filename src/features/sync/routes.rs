@@ -18,7 +18,7 @@ const LIST_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Plan a sync of all employees
 ///
-/// Send the whole list, as JSON, NDJSON or CSV (at most 32 MiB and 200,000 employees). Nothing changes yet: the plan says what would, row by row with before and after, names every fault with its row, and is `blocked` when a guard objects: too many would leave (10 % when not said otherwise), too many rows are at fault, a column went empty, the list is empty, or rows cannot be told. Users are matched by external id, then employee number, then e-mail. People may swap their e-mails or employee numbers. Whoever is missing leaves (nothing is deleted); whoever comes back is active again. Rows that a machine client sends about admins, and rows about erased people, are `conflict` from the start. Scope: `users:write`. Role: admin.
+/// Send the whole list, as JSON, NDJSON or CSV (at most 32 MiB and 200,000 employees). Nothing changes yet: the plan says what would, row by row with before and after, names every fault with its row, and is `blocked` when a guard objects: too many would leave (10 % when not said otherwise), too many rows are at fault, a column went empty, the list is empty, or rows cannot be told. Users are matched by external id, then employee number, then e-mail. People may swap their e-mails or employee numbers. Whoever is active and missing leaves (nothing is deleted); whoever is suspended stays so, and counts for no guard; whoever comes back is active again. Rows that a machine client sends about admins, and rows about erased people, are `conflict` from the start. Scope: `users:write`. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "create_sync_plan", params(SyncQuery),
     request_body(content((SyncIn = "application/json"), (super::dto::EmployeeIn = "application/x-ndjson"), (String = "text/csv"))),
     responses((status = 201, description = "The plan.", body = PlanOut, headers(("Location" = String), ("ETag" = String)))),
@@ -65,7 +65,7 @@ pub async fn get_sync_plan(
 
 /// List a sync plan's rows
 ///
-/// Every change with before and after, every row at fault with its faults, and once applied how each fared. Rows that change nothing are counted only. Scope: `users:write`. Role: admin.
+/// Every change with before and after, every row at fault with its faults, and once applied how each fared. Rows that change nothing are counted only. The order is the one in which they are applied and stays the same: first those who hand on an e-mail or employee number, together with whoever gets it; then `create` (managers before those who report to them), `update`, `reactivate`, `deactivate`, `error`; within each of these by their place in the list, and those who are not in it last. Scope: `users:write`. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "list_sync_plan_rows", params(("plan_id" = Uuid, Path), RowQuery),
     responses((status = 200, description = "A page of rows, in the order in which they are applied.", body = Page<PlanRowOut>)),
     security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]

@@ -113,7 +113,7 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
         Actor::Client { id, .. } => Some(*id),
         _ => None,
     };
-    let (plan, options) = state
+    let (plan, employees, people, options) = state
         .db
         .read_slow(move |conn| {
             if let Some(client) = client
@@ -124,12 +124,12 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
             }
             let people = store::people(conn, client.is_some())?;
             let plan = sync::plan(&employees, &people, &options, || now.new_id());
-            Ok((plan, options))
+            Ok((plan, employees, people, options))
         })
         .await?;
-    let Plan { rows, counts, guards } = plan;
-    let conflicts = i32::try_from(rows.iter().filter(|row| row.conflicts()).count()).map_err(AppError::internal)?;
-    let to_apply = rows.iter().filter(|row| row.action != Action::Error).count();
+    let Plan { steps, counts, guards } = plan;
+    let conflicts = i32::try_from(steps.iter().filter(|step| step.conflicts()).count()).map_err(AppError::internal)?;
+    let to_apply = steps.iter().filter(|step| step.action != Action::Error).count();
     let row = PlanRow {
         id: ctx.new_id(),
         state: "making".into(),
@@ -149,16 +149,18 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
     };
     let (plan_row, id) = (row.clone(), row.id);
     state.db.write(move |conn| store::insert_plan(conn, &plan_row)).await?;
-    let mut rest = (0..).zip(rows).peekable();
+    let mut rest = (0..).zip(steps).peekable();
     while rest.peek().is_some() {
-        // Turned into what is stored a piece at a time: all of a long list would be as large again.
-        let piece = rest.by_ref().take(PIECE).map(|(seq, row)| stored(ctx, seq, row)).collect::<AppResult<Vec<_>>>()?;
+        // Turned into rows, and into what is stored, a piece at a time: all of a long list would be as large again, twice.
+        let row =
+            |(seq, step): (i32, sync::Step)| stored(ctx, seq, step.conflicts(), sync::whole(step, &employees, &people));
+        let piece = rest.by_ref().take(PIECE).map(row).collect::<AppResult<Vec<_>>>()?;
         state.db.write(move |conn| store::insert_rows(conn, id, &piece)).await?;
     }
     Ok(Made { row })
 }
 
-fn stored(ctx: &Ctx, seq: i32, row: PlannedRow) -> AppResult<StoredRow> {
+fn stored(ctx: &Ctx, seq: i32, conflicts: bool, row: PlannedRow) -> AppResult<StoredRow> {
     Ok(StoredRow {
         id: ctx.new_id(),
         seq,
@@ -167,7 +169,7 @@ fn stored(ctx: &Ctx, seq: i32, row: PlannedRow) -> AppResult<StoredRow> {
         action: row.action.as_str().to_owned(),
         state: match row.action {
             Action::Error => "error",
-            _ if row.conflicts() => "conflict",
+            _ if conflicts => "conflict",
             _ => "pending",
         }
         .to_owned(),

@@ -22,6 +22,8 @@ struct Known {
     by_email: HashMap<String, usize>,
     by_external: HashMap<String, usize>,
     by_number: HashMap<String, usize>,
+    /// Of whom which item speaks most clearly, by position in [`Known::keys`].
+    claims: HashMap<usize, usize>,
 }
 
 impl Known {
@@ -30,6 +32,7 @@ impl Known {
             by_email: HashMap::with_capacity(rows.len()),
             by_external: HashMap::with_capacity(rows.len()),
             by_number: HashMap::new(),
+            claims: HashMap::new(),
             rows: Vec::new(),
         };
         for (ix, row) in rows.iter().enumerate() {
@@ -41,20 +44,35 @@ impl Known {
         known
     }
 
-    /// Who has the item's external id, else its employee number, else its e-mail.
-    fn owner(&self, item: &UserIn) -> Option<&UserRow> {
+    /// Who has the item's external id, who its employee number, who its e-mail.
+    fn keys(&self, item: &UserIn) -> [Option<usize>; 3] {
         let external = item.external_id.as_ref().and_then(|id| self.by_external.get(id));
-        let number = || item.employee_number.as_ref().and_then(|number| self.by_number.get(number));
-        let email = || self.by_email.get(&item.email.to_lowercase());
-        external.or_else(number).or_else(email).and_then(|ix| self.rows.get(*ix))
+        let number = item.employee_number.as_ref().and_then(|number| self.by_number.get(number));
+        [external, number, self.by_email.get(&item.email.to_lowercase())].map(|ix| ix.copied())
+    }
+
+    /// The first of them, and by which key.
+    fn first(&self, item: &UserIn) -> Option<(usize, usize)> {
+        self.keys(item).into_iter().enumerate().find_map(|(key, ix)| Some((ix?, key)))
+    }
+
+    /// Notes of whom these items speak. Where one names somebody by a clearer key than another does, the other is about whoever gets
+    /// what that somebody gives up.
+    fn claim(&mut self, items: &[(usize, UserIn)]) {
+        for (ix, key) in items.iter().filter_map(|(_, item)| self.first(item)).collect::<Vec<_>>() {
+            self.claims.entry(ix).and_modify(|best| *best = key.min(*best)).or_insert(key);
+        }
+    }
+
+    /// Whom the item is about: who has its external id, else its employee number, else its e-mail.
+    fn owner(&self, item: &UserIn) -> Option<&UserRow> {
+        let (ix, key) = self.first(item)?;
+        self.rows.get(ix).filter(|_| self.claims.get(&ix).is_none_or(|best| key <= *best))
     }
 
     /// Everybody who has one of the item's keys, except one.
     fn others(&self, item: &UserIn, except: Option<Uuid>) -> Vec<Identity> {
-        let external = item.external_id.as_ref().and_then(|id| self.by_external.get(id));
-        let number = item.employee_number.as_ref().and_then(|number| self.by_number.get(number));
-        let found: BTreeSet<usize> =
-            external.into_iter().chain(number).chain(self.by_email.get(&item.email.to_lowercase())).copied().collect();
+        let found: BTreeSet<usize> = self.keys(item).into_iter().flatten().collect();
         found
             .into_iter()
             .filter_map(|ix| self.rows.get(ix))
@@ -253,12 +271,15 @@ pub fn write(
     let mut items = read_items::<UserIn>(input.users, &mut verdicts);
     refuse_twins(&mut items, &mut verdicts);
     settle(conn, &mut items)?;
-    let known = Known::new(store::find_with_any(
+    let mut known = Known::new(store::find_with_any(
         conn,
         items.iter().map(|(_, item)| item.email.to_lowercase()).collect(),
         items.iter().filter_map(|(_, item)| item.external_id.clone()).collect(),
         items.iter().filter_map(|(_, item)| item.employee_number.clone()).collect(),
     )?);
+    if input.mode == Mode::Upsert {
+        known.claim(&items);
+    }
     let rights = Rights::load(conn, ctx, &known, &items)?;
     let named: Vec<Uuid> =
         items.iter().filter_map(|(_, item)| unit_of(item)).collect::<BTreeSet<_>>().into_iter().collect();

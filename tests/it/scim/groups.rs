@@ -53,6 +53,24 @@ both! {
         idp.get(&group(&id)).scim_error(404, None);
     }
 
+    /// Groups within groups are refused, and told as that.
+    fn groups_hold_no_groups(app) {
+        let idp = provider(app);
+        let (id, inner) = (make_group(&idp, "One", &[]), make_group(&idp, "Two", &[]));
+        for member in [json!({"value": inner}), json!({"value": inner, "type": "Group"}), json!({"value": inner, "$ref": format!("{BASE}/Groups/{inner}")})] {
+            let body = json!({"schemas": [GROUP], "displayName": "One", "members": [member]});
+            let answers = [
+                idp.post("/scim/v2/Groups", body.clone()),
+                idp.put(&group(&id), body),
+                patch(&idp, &group(&id), json!([{"op": "add", "path": "members", "value": [member]}])),
+            ];
+            for answer in answers {
+                assert!(answer["detail"].as_str().unwrap().contains("groups are not kept in groups"), "{}", answer.text());
+                answer.scim_error(400, Some("invalidValue"));
+            }
+        }
+    }
+
     fn wrong_groups_are_refused(app) {
         let idp = provider(app);
         let id = make_group(&idp, "One", &[]);

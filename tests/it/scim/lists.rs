@@ -65,6 +65,18 @@ fn by_cursor(idp: &Client, list: &str, count: usize) -> Vec<String> {
 }
 
 both! {
+    /// The root lists users and groups (RFC 7644 §3.4.2.1).
+    fn the_root_lists_everything(app) {
+        let idp = provider(app);
+        let [ada, ..] = crowd(&idp);
+        let crew = make_group(&idp, "Crew", &[&ada]);
+        let all = idp.get("/scim/v2/").expect(200);
+        assert_eq!((&all["totalResults"], ids(&all).contains(&ada), ids(&all).contains(&crew)), (&json!(5), true, true));
+        let some = idp.get(&format!("/scim/v2/?filter={}&attributes=displayName", escaped("displayName sw \"C\""))).expect(200);
+        assert_eq!(some["totalResults"], 2, "{}", some.text());
+        idp.get("/scim/v2/?filter=nonsense").scim_error(400, Some("invalidFilter"));
+    }
+
     /// Each operator, on what an index answers and on what is looked at.
     fn filters(app) {
         let idp = provider(app);

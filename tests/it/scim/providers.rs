@@ -1,9 +1,26 @@
 //! What Okta and Microsoft Entra send, in the order in which they send it.
 
-use super::{ENTERPRISE, GROUP, USER, escaped, filtered, group, patch, provider, user};
+use super::{ENTERPRISE, GROUP, USER, escaped, filtered, group, make, patch, provider, user};
 use crate::support::json;
 
 both! {
+    /// Entra writes a work address to those who have none; a type that no schema knows is an error.
+    fn a_filter_that_fits_nothing(app) {
+        let idp = provider(app);
+        let id = make(&idp, "ada", json!({"displayName": "Ada"}));
+        for (op, kind) in [("Add", "work"), ("Replace", "home")] {
+            let path = format!("emails[type eq \"{kind}\"].value");
+            let done = patch(&idp, &user(&id), json!([{"op": op, "path": path, "value": format!("{kind}@example.org")}])).expect(200);
+            assert!(done["emails"].as_array().unwrap().contains(&json!({"type": kind, "value": format!("{kind}@example.org")})), "{}", done.text());
+        }
+        for op in ["add", "replace", "remove"] {
+            let fax = json!([{"op": op, "path": "emails[type eq \"fax\"].value", "value": "fax@example.org"}]);
+            patch(&idp, &user(&id), fax).scim_error(400, Some("noTarget"));
+        }
+        patch(&idp, &user(&id), json!([{"op": "replace", "path": "emails[value eq \"none@example.org\"].type", "value": "home"}])).scim_error(400, Some("noTarget"));
+        assert_eq!(idp.get(&user(&id)).expect(200)["emails"].as_array().unwrap().len(), 2);
+    }
+
     /// Okta looks whether there is such a user, makes them, updates by PUT and by PATCH without a path, pushes groups, and
     /// deactivates instead of deleting.
     fn okta(app) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Draft, list};
-use crate::domain::sync::{Action, Given, Guard, Options, Person, PlannedRow};
+use crate::domain::sync::{Action, Given, Guard, Options, Person, Profile, Step};
 
 /// `part` is more than `percent` of `whole`.
 fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
@@ -13,14 +13,20 @@ fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
     part > 0 && number(part) * 100.0 > percent * number(whole)
 }
 
-pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow], options: &Options) -> Vec<Guard> {
+pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], steps: &[Step], options: &Options) -> Vec<Guard> {
     let mut guards = Vec::new();
     let mut add = |code: &str, detail: String| guards.push(Guard { code: code.to_owned(), detail });
     if drafts.is_empty() {
         add("empty_list", "The list has no rows.".into());
     }
-    let active = people.iter().filter(|p| p.profile.state != "left" && p.profile.external_id.is_some()).count();
-    let leaving = rows.iter().filter(|row| row.action == Action::Deactivate && !row.conflicts()).count();
+    // Suspended people are on neither side: they do not work here now, and their leaving takes nothing from anybody.
+    let is_active = |profile: &Profile| profile.state == "active";
+    let profile_of = |step: &Step| step.person.and_then(|ix| people.get(ix)).map(|person| &person.profile);
+    let active = people.iter().filter(|p| is_active(&p.profile) && p.profile.external_id.is_some()).count();
+    let leaving = steps
+        .iter()
+        .filter(|row| row.action == Action::Deactivate && !row.conflicts() && profile_of(row).is_some_and(is_active))
+        .count();
     if exceeds(leaving, active.max(1), options.max_deactivate_percent) {
         add(
             "too_many_deactivations",
@@ -30,7 +36,7 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
             ),
         );
     }
-    let errors = rows.iter().filter(|row| row.action == Action::Error).count();
+    let errors = steps.iter().filter(|row| row.action == Action::Error).count();
     if exceeds(errors, drafts.len(), options.max_error_percent) {
         add(
             "too_many_errors",
@@ -44,10 +50,12 @@ pub(super) fn guards(drafts: &[Draft<'_>], people: &[Person], rows: &[PlannedRow
     const KEYS: [&str; 3] = ["external_id", "employee_number", "email"];
     let unknown: Vec<i64> = drafts
         .iter()
-        .filter(|d| d.person.is_none() && d.faults.iter().any(|fault| KEYS.contains(&fault.column.as_str())))
+        .filter(|d| {
+            d.person.is_none() && (d.employee.unreadable || d.faults.iter().any(|f| KEYS.contains(&f.column.as_str())))
+        })
         .map(|d| d.employee.row)
         .collect();
-    if !unknown.is_empty() && rows.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
+    if !unknown.is_empty() && steps.iter().any(|row| row.action == Action::Deactivate && row.row.is_none()) {
         add(
             "unidentified_rows",
             format!(

@@ -1,14 +1,17 @@
-//! The plan: matching, managers, changes.
+//! The plan: matching, managers; in `rows` changes.
 
 mod guards;
 mod order;
+mod rows;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Action, Employee, Given, Options, Person, Plan, PlannedRow, Profile, RowFault};
+use super::{Employee, Given, Options, Person, Plan, RowFault};
 use crate::domain::organisation::manager_cycles;
+
+pub use rows::whole;
 
 /// People by what a list may call them.
 struct Index<'a> {
@@ -39,7 +42,7 @@ impl<'a> Index<'a> {
 
     /// By external id, then employee number, then e-mail. A row with an external id of its own is not about somebody whose external id
     /// stands in another row: it is about who gets what that one gives up.
-    fn find(&self, employee: &Employee, listed: &HashSet<Uuid>) -> Option<&'a Person> {
+    fn find(&self, employee: &Employee, listed: &HashSet<Uuid>) -> Option<usize> {
         let external = employee.external_id.value().and_then(|id| self.external.get(id.as_str()));
         let number = || employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
         let email = || employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
@@ -47,7 +50,7 @@ impl<'a> Index<'a> {
             employee.external_id.value().is_none()
                 || self.people.get(**ix).is_none_or(|person| !listed.contains(&person.id))
         };
-        external.or_else(|| number().filter(free)).or_else(|| email().filter(free)).and_then(|ix| self.people.get(*ix))
+        external.or_else(|| number().filter(free)).or_else(|| email().filter(free)).copied()
     }
 
     /// Whether the e-mail that a row gives to somebody is another's name over SCIM.
@@ -95,6 +98,8 @@ fn gives_up(employee: &Employee, person: &Person, column: &str) -> bool {
 struct Draft<'a> {
     employee: &'a Employee,
     person: Option<&'a Person>,
+    /// Where the person stands among those who are known.
+    place: Option<usize>,
     id: Uuid,
     manager: Given<Uuid>,
     faults: Vec<RowFault>,
@@ -131,9 +136,10 @@ pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut ne
     let mut drafts: Vec<Draft<'_>> = employees
         .iter()
         .map(|employee| {
-            let person = index.find(employee, &listed);
+            let place = index.find(employee, &listed);
+            let person = place.and_then(|place| people.get(place));
             let id = person.map_or_else(&mut new_id, |person| person.id);
-            Draft { employee, person, id, manager: Given::Absent, faults: employee.faults.clone() }
+            Draft { employee, person, place, id, manager: Given::Absent, faults: employee.faults.clone() }
         })
         .collect();
     let mentioned: HashSet<Uuid> = drafts.iter().filter_map(|draft| draft.person.map(|p| p.id)).collect();
@@ -143,7 +149,7 @@ pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut ne
     identify(&mut drafts, &index);
     circles_of_faulty(&mut drafts, &index);
     managers(&mut drafts, &index);
-    finish(&drafts, people, &mentioned, options)
+    rows::finish(drafts, people, &mentioned, options)
 }
 
 /// Rows that cannot be told, that lack what a new user needs, or that take what another has.
@@ -156,7 +162,8 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
     }
     let rows_of: HashMap<Uuid, &Employee> =
         drafts.iter().filter_map(|draft| draft.person.map(|person| (person.id, draft.employee))).collect();
-    for draft in drafts {
+    // What cannot be read lacks nothing that it could be told to lack.
+    for draft in drafts.iter_mut().filter(|draft| !draft.employee.unreadable) {
         let employee = draft.employee;
         match draft.person {
             Some(person) => {
@@ -210,15 +217,15 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
 /// Resolves managers in any order of rows, and refuses those that do not exist, that cannot be made, or that go round in a circle; and
 /// whoever was to get the e-mail or number of somebody whose own row is at fault.
 fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
-    let in_list: HashMap<String, Uuid> =
-        drafts.iter().filter_map(|d| Some((d.employee.external_id.value()?.clone(), d.id))).collect();
+    let in_list: HashMap<&str, Uuid> =
+        drafts.iter().filter_map(|d| Some((d.employee.external_id.value()?.as_str(), d.id))).collect();
     for draft in drafts.iter_mut() {
         draft.manager = match &draft.employee.manager {
             Given::Absent => Given::Absent,
             Given::Empty => Given::Empty,
             Given::Value(external) => {
                 let known = || index.external.get(external.as_str()).and_then(|ix| index.people.get(*ix)).map(|p| p.id);
-                match in_list.get(external).copied().or_else(known) {
+                match in_list.get(external.as_str()).copied().or_else(known) {
                     Some(id) => Given::Value(id),
                     None => {
                         let detail = format!("There is no employee with the external id {external}.");
@@ -311,120 +318,4 @@ fn circles_of_faulty(drafts: &mut [Draft<'_>], index: &Index<'_>) {
             draft.faults.push(RowFault::new("manager_external_id", "manager_cycle", detail));
         }
     }
-}
-
-fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
-    match given {
-        Given::Absent => old.cloned(),
-        Given::Empty => None,
-        Given::Value(new) => Some(new.clone()),
-    }
-}
-
-/// The profile after the row.
-fn after(draft: &Draft<'_>) -> Profile {
-    let (employee, before) = (draft.employee, draft.person.map(|person| &person.profile));
-    let text = |given: &Given<String>, old: Option<&String>| over(given, old).unwrap_or_default();
-    let mut attributes = before.map(|profile| profile.attributes.clone()).unwrap_or_default();
-    for (name, given) in &employee.attributes {
-        match given {
-            Given::Absent => {}
-            Given::Empty => drop(attributes.remove(name)),
-            Given::Value(value) => drop(attributes.insert(name.clone(), value.clone())),
-        }
-    }
-    let works = employee.active != Some(false);
-    let state = match before.map(|profile| profile.state.as_str()) {
-        _ if !works => "left",
-        // A suspension is not HR's to lift.
-        Some("suspended") => "suspended",
-        _ => "active",
-    };
-    Profile {
-        external_id: match &employee.external_id {
-            Given::Value(id) => Some(id.clone()),
-            _ => before.and_then(|profile| profile.external_id.clone()),
-        },
-        employee_number: over(&employee.employee_number, before.and_then(|p| p.employee_number.as_ref())),
-        email: text(&employee.email, before.map(|p| &p.email)),
-        given_name: text(&employee.given_name, before.map(|p| &p.given_name)),
-        family_name: text(&employee.family_name, before.map(|p| &p.family_name)),
-        attributes,
-        manager_id: match &draft.manager {
-            Given::Absent => before.and_then(|profile| profile.manager_id),
-            Given::Empty => None,
-            Given::Value(id) => Some(*id),
-        },
-        state: state.to_owned(),
-    }
-}
-
-/// Why a row will not be applied though it is in order.
-fn locked(person: Option<&Person>) -> Vec<RowFault> {
-    let lock = person.and_then(|person| person.locked);
-    lock.map(|lock| RowFault::new("", "conflict", lock.reason())).into_iter().collect()
-}
-
-fn finish(drafts: &[Draft<'_>], people: &[Person], mentioned: &HashSet<Uuid>, options: &Options) -> Plan {
-    let mut rows: Vec<PlannedRow> = Vec::new();
-    let mut counts: BTreeMap<Action, u64> = Action::ALL.into_iter().map(|action| (action, 0)).collect();
-    let mut count = |action: Action| {
-        if let Some(n) = counts.get_mut(&action) {
-            *n = n.saturating_add(1);
-        }
-    };
-    for draft in drafts {
-        let before = draft.person.map(|person| person.profile.clone());
-        let row = PlannedRow {
-            row: Some(draft.employee.row),
-            action: Action::Error,
-            user: draft.person.map(|person| person.id),
-            version: draft.person.map(|person| person.version),
-            before,
-            after: None,
-            piece: 0,
-            faults: draft.faults.clone(),
-        };
-        if !draft.faults.is_empty() {
-            count(Action::Error);
-            rows.push(row);
-            continue;
-        }
-        let after = after(draft);
-        let action = match row.before.as_ref() {
-            // Somebody who left before Cairn ever knew them is of no use.
-            None if after.state == "left" => Action::Unchanged,
-            None => Action::Create,
-            Some(before) if before == &after => Action::Unchanged,
-            Some(before) if before.state != "left" && after.state == "left" => Action::Deactivate,
-            Some(before) if before.state == "left" && after.state != "left" => Action::Reactivate,
-            Some(_) => Action::Update,
-        };
-        count(action);
-        if action != Action::Unchanged {
-            let faults = locked(draft.person);
-            rows.push(PlannedRow { action, user: Some(draft.id), after: Some(after), faults, ..row });
-        }
-    }
-    if options.deactivate_missing {
-        let missing = people.iter().filter(|person| {
-            person.profile.state != "left" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
-        });
-        for person in missing {
-            count(Action::Deactivate);
-            rows.push(PlannedRow {
-                row: None,
-                action: Action::Deactivate,
-                user: Some(person.id),
-                version: Some(person.version),
-                before: Some(person.profile.clone()),
-                after: Some(Profile { state: "left".into(), ..person.profile.clone() }),
-                piece: 0,
-                faults: locked(Some(person)),
-            });
-        }
-    }
-    let guards = guards::guards(drafts, people, &rows, options);
-    order::order(&mut rows);
-    Plan { rows, counts, guards }
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use crate::domain::sync::{Action, PlannedRow, Profile};
+use super::rows::over;
+use crate::domain::sync::{Action, Employee, Person, Step};
 
 /// Rows that one transaction applies, unless more of them hand on keys to each other.
 pub const ROWS_OF_A_PIECE: usize = 200;
 
 /// Managers are made before those who report to them. Who hands on an e-mail or an employee number to somebody else, perhaps in a
 /// circle, is in one piece with them: no other order of the two would do.
-pub(super) fn order(rows: &mut [PlannedRow]) {
-    let knots = knots(rows);
+pub(super) fn order(rows: &mut [Step], employees: &[&Employee], people: &[Person]) {
+    let knots = knots(rows, employees, people);
     let levels = levels(rows);
     let mut places: Vec<_> = rows
         .iter()
@@ -41,7 +42,7 @@ pub(super) fn order(rows: &mut [PlannedRow]) {
 }
 
 /// Puts the rows into this order, in place.
-fn arrange(rows: &mut [PlannedRow], order: &[usize]) {
+fn arrange(rows: &mut [Step], order: &[usize]) {
     let mut to: Vec<usize> = vec![0; order.len()];
     for (place, from) in order.iter().enumerate() {
         if let Some(slot) = to.get_mut(*from) {
@@ -57,7 +58,7 @@ fn arrange(rows: &mut [PlannedRow], order: &[usize]) {
 }
 
 /// How far below the first new manager each new user stands.
-fn levels(rows: &[PlannedRow]) -> HashMap<Uuid, usize> {
+fn levels(rows: &[Step]) -> HashMap<Uuid, usize> {
     let above = new_managers(rows);
     let mut levels: HashMap<Uuid, usize> = HashMap::with_capacity(above.len());
     for start in above.keys() {
@@ -78,27 +79,45 @@ fn levels(rows: &[PlannedRow]) -> HashMap<Uuid, usize> {
 }
 
 /// Each new user with their manager.
-fn new_managers(rows: &[PlannedRow]) -> HashMap<Uuid, Option<Uuid>> {
+fn new_managers(rows: &[Step]) -> HashMap<Uuid, Option<Uuid>> {
     rows.iter()
         .filter(|row| row.action == Action::Create)
-        .filter_map(|row| Some((row.user?, row.after.as_ref()?.manager_id)))
+        .filter_map(|row| Some((row.user?, row.manager.value().copied())))
         .collect()
 }
 
 /// What nobody else may have at the same time.
-fn keys(profile: &Profile) -> impl Iterator<Item = (&'static str, String)> {
-    let number = profile.employee_number.clone().map(|number| ("employee_number", number));
-    [Some(("email", profile.email.to_lowercase())), number].into_iter().flatten()
+type Keys = Vec<(&'static str, String)>;
+
+fn keys(email: &str, number: Option<&String>) -> Keys {
+    let number = number.cloned().map(|number| ("employee_number", number));
+    [Some(("email", email.to_lowercase())), number].into_iter().flatten().collect()
+}
+
+/// What whom a row is about has of these, and what they will have.
+fn keys_of(step: &Step, employees: &[&Employee], people: &[Person]) -> (Option<Keys>, Option<Keys>) {
+    let before = step.person.and_then(|ix| people.get(ix)).map(|person| &person.profile);
+    let had = before.map(|profile| keys(&profile.email, profile.employee_number.as_ref()));
+    let employee = step.employee.and_then(|ix| employees.get(ix));
+    let has = match (step.action, employee) {
+        (Action::Error, _) => None,
+        (_, None) => had.clone(),
+        (_, Some(employee)) => {
+            let email = over(&employee.email, before.map(|profile| &profile.email));
+            let number = over(&employee.employee_number, before.and_then(|profile| profile.employee_number.as_ref()));
+            Some(keys(&email.unwrap_or_default(), number.as_ref()))
+        }
+    };
+    (had, has)
 }
 
 /// For each row that hands on a key, or gets one that was handed on, the first row that it is tied to so; with the new managers of
 /// each, since they are made before.
-fn knots(rows: &[PlannedRow]) -> Vec<Option<usize>> {
+fn knots(rows: &[Step], employees: &[&Employee], people: &[Person]) -> Vec<Option<usize>> {
     let mut holders: HashMap<(&'static str, String), usize> = HashMap::new();
     for (ix, row) in rows.iter().enumerate() {
-        if let (Some(before), Some(after)) = (&row.before, &row.after) {
-            let kept: Vec<_> = keys(after).collect();
-            holders.extend(keys(before).filter(|key| !kept.contains(key)).map(|key| (key, ix)));
+        if let (Some(had), Some(has)) = keys_of(row, employees, people) {
+            holders.extend(had.into_iter().filter(|key| !has.contains(key)).map(|key| (key, ix)));
         }
     }
     if holders.is_empty() {
@@ -108,8 +127,8 @@ fn knots(rows: &[PlannedRow]) -> Vec<Option<usize>> {
         rows.iter().enumerate().filter_map(|(ix, row)| row.user.map(|user| (user, ix))).collect();
     let mut ties = Ties::default();
     for (ix, row) in rows.iter().enumerate() {
-        for key in row.after.iter().flat_map(keys) {
-            if let Some(holder) = holders.get(&key) {
+        for key in keys_of(row, employees, people).1.iter().flatten() {
+            if let Some(holder) = holders.get(key) {
                 ties.tie(ix, *holder);
             }
         }
@@ -117,7 +136,7 @@ fn knots(rows: &[PlannedRow]) -> Vec<Option<usize>> {
     let above = new_managers(rows);
     let mut waiting: Vec<usize> = ties.first.keys().copied().collect();
     while let Some(ix) = waiting.pop() {
-        let manager = rows.get(ix).and_then(|row| row.after.as_ref()?.manager_id).filter(|id| above.contains_key(id));
+        let manager = rows.get(ix).and_then(|row| row.manager.value().copied()).filter(|id| above.contains_key(id));
         if let Some(manager) = manager.and_then(|id| by_user.get(&id).copied()) {
             if !ties.first.contains_key(&manager) {
                 waiting.push(manager);

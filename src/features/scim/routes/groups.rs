@@ -31,7 +31,7 @@ pub async fn list_scim_groups(caller: Caller<need::Scim>, state: Anyone, query: 
 
 /// Create a group over SCIM
 ///
-/// A static group. Courses assigned to it follow for its members in the same transaction. Scope: `scim`. Role: admin.
+/// A static group. Its members are users: groups within groups are refused (`invalidValue`). Courses assigned to it follow for its members in the same transaction. Scope: `scim`. Role: admin.
 #[utoipa::path(tag = "scim", operation_id = "create_scim_group", params(ShownQuery),
     request_body(content((ScimGroupIn = "application/scim+json"), (ScimGroupIn = "application/json"))),
     responses((status = 201, description = "The new group.", body = ScimGroup, content_type = "application/scim+json", headers(("Location" = String), ("ETag" = String)))),
@@ -52,7 +52,7 @@ pub async fn create_scim_group(
 
 /// Read a group over SCIM
 ///
-/// With its members, which `excludedAttributes=members` saves. Scope: `scim`. Role: admin.
+/// With its members, which `excludedAttributes=members` saves. The ETag changes with the group and with who its members are, not when a member is called otherwise: it is weak. Scope: `scim`. Role: admin.
 #[utoipa::path(tag = "scim", operation_id = "get_scim_group", params(("group_id" = Uuid, Path, description = "The group's id."), ShownQuery),
     responses((status = 200, description = "The group.", body = ScimGroup, content_type = "application/scim+json", headers(("ETag" = String)))),
     security(("user" = []), ("client" = ["scim"]), ("bearer" = [])))]

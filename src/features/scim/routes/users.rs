@@ -18,7 +18,7 @@ use crate::http::{Answer, Bytes, Conditions, Query, Retry};
 
 /// List users over SCIM
 ///
-/// All users who have not left, in the order of making unless sorted. Filters on userName, externalId, emails, employeeNumber, manager, groups, active, id and the instants of meta are answered by an index. Pages by `startIndex` or by `cursor` (RFC 9865). Scope: `scim`. Role: admin.
+/// All users who have not left, in the order of making unless sorted. Filters on userName, externalId, emails, groups, active, id, the instants of meta, and of the enterprise extension employeeNumber and manager are answered by an index. Attributes of the extension are named with its URI in front, as RFC 7644 §3.10 has it: `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "Sales"`. Pages by `startIndex` or by `cursor` (RFC 9865). Scope: `scim`. Role: admin.
 #[utoipa::path(tag = "scim", operation_id = "list_scim_users", params(ListQuery),
     responses((status = 200, description = "A page of users.", body = ScimUserList, content_type = "application/scim+json")),
     security(("user" = []), ("client" = ["scim"]), ("bearer" = [])))]
@@ -94,7 +94,7 @@ pub async fn replace_scim_user(
 
 /// Change a user over SCIM
 ///
-/// Understands what Okta and Microsoft Entra send. `active: false` suspends the user and ends the sessions at once. Machine clients do not change admins. Scope: `scim`. Role: admin.
+/// Understands what Okta and Microsoft Entra send. A path with a filter that no element fits is `noTarget` (RFC 7644 §3.5.2.3), but for what Entra means so: `add` and `replace` at `emails[type eq "work"].value`, where the type is one that the schema names or the list has no usual types, and at `roles[primary eq "True"].value`, make the element. `active: false` suspends the user and ends the sessions at once. Machine clients do not change admins. Scope: `scim`. Role: admin.
 #[utoipa::path(tag = "scim", operation_id = "update_scim_user", params(("user_id" = Uuid, Path, description = "The user's id."), ShownQuery),
     request_body(content((ScimPatch = "application/scim+json"), (ScimPatch = "application/json"))),
     responses((status = 200, description = "The user as it is now.", body = ScimUser, content_type = "application/scim+json", headers(("ETag" = String)))),

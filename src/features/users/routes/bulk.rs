@@ -14,7 +14,7 @@ use crate::http::{Answer, Body, Query, Retry, commit};
 
 /// Write many users
 ///
-/// Up to 1,000 users, each with a verdict of its own; what is wrong with one does not keep the others out. With mode `upsert` a user who exists already is changed: fields that are left out stay, attributes are merged. With `?dry_run=true` nothing is written. Scope: `users:write`. Role: admin, also of a unit.
+/// Up to 1,000 users, each with a verdict of its own; what is wrong with one does not keep the others out. With mode `upsert` a user who exists already is changed: fields that are left out stay, attributes are merged; whoever is meant is found by external id, else employee number, else e-mail. An e-mail or employee number that one item gives up may be taken by another, also of a new user; when the first is refused, so is the second. With `?dry_run=true` nothing is written. Scope: `users:write`. Role: admin, also of a unit.
 #[utoipa::path(tag = "people", operation_id = "write_users_in_bulk", params(BulkQuery), request_body = UserBulkIn,
     responses((status = 200, description = "The verdicts, in the order of the items.", body = BulkOut)),
     security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]

@@ -1,0 +1,148 @@
+//! What each row does, and the row itself when somebody asks for it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use uuid::Uuid;
+
+use super::{Draft, guards, order};
+use crate::domain::sync::{Action, Employee, Given, Options, Person, Plan, PlannedRow, Profile, RowFault, Step};
+
+pub(super) fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
+    match given {
+        Given::Absent => old.cloned(),
+        Given::Empty => None,
+        Given::Value(new) => Some(new.clone()),
+    }
+}
+
+/// The profile after the row.
+fn after(employee: &Employee, person: Option<&Person>, manager: &Given<Uuid>) -> Profile {
+    let before = person.map(|person| &person.profile);
+    let text = |given: &Given<String>, old: Option<&String>| over(given, old).unwrap_or_default();
+    let mut attributes = before.map(|profile| profile.attributes.clone()).unwrap_or_default();
+    for (name, given) in &employee.attributes {
+        match given {
+            Given::Absent => {}
+            Given::Empty => drop(attributes.remove(name)),
+            Given::Value(value) => drop(attributes.insert(name.clone(), value.clone())),
+        }
+    }
+    let works = employee.active != Some(false);
+    let state = match before.map(|profile| profile.state.as_str()) {
+        _ if !works => "left",
+        // A suspension is not HR's to lift.
+        Some("suspended") => "suspended",
+        _ => "active",
+    };
+    Profile {
+        external_id: match &employee.external_id {
+            Given::Value(id) => Some(id.clone()),
+            _ => before.and_then(|profile| profile.external_id.clone()),
+        },
+        employee_number: over(&employee.employee_number, before.and_then(|p| p.employee_number.as_ref())),
+        email: text(&employee.email, before.map(|p| &p.email)),
+        given_name: text(&employee.given_name, before.map(|p| &p.given_name)),
+        family_name: text(&employee.family_name, before.map(|p| &p.family_name)),
+        attributes,
+        manager_id: match manager {
+            Given::Absent => before.and_then(|profile| profile.manager_id),
+            Given::Empty => None,
+            Given::Value(id) => Some(*id),
+        },
+        state: state.to_owned(),
+    }
+}
+
+/// Why a row will not be applied though it is in order.
+fn locked(person: Option<&Person>) -> Vec<RowFault> {
+    let lock = person.and_then(|person| person.locked);
+    lock.map(|lock| RowFault::new("", "conflict", lock.reason())).into_iter().collect()
+}
+
+pub(super) fn finish(drafts: Vec<Draft<'_>>, people: &[Person], mentioned: &HashSet<Uuid>, options: &Options) -> Plan {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut counts: BTreeMap<Action, u64> = Action::ALL.into_iter().map(|action| (action, 0)).collect();
+    let mut count = |action: Action| {
+        if let Some(n) = counts.get_mut(&action) {
+            *n = n.saturating_add(1);
+        }
+    };
+    for (ix, draft) in drafts.iter().enumerate() {
+        let before = draft.person.map(|person| &person.profile);
+        let action = if draft.faults.is_empty() {
+            let after = after(draft.employee, draft.person, &draft.manager);
+            match before {
+                // Somebody who left before Cairn ever knew them is of no use.
+                None if after.state == "left" => Action::Unchanged,
+                None => Action::Create,
+                Some(before) if before == &after => Action::Unchanged,
+                Some(before) if before.state != "left" && after.state == "left" => Action::Deactivate,
+                Some(before) if before.state == "left" && after.state != "left" => Action::Reactivate,
+                Some(_) => Action::Update,
+            }
+        } else {
+            Action::Error
+        };
+        count(action);
+        let faults = match action {
+            Action::Unchanged => continue,
+            Action::Error => draft.faults.clone(),
+            _ => locked(draft.person),
+        };
+        let user = Some(draft.id).filter(|_| draft.person.is_some() || action != Action::Error);
+        steps.push(Step {
+            row: Some(draft.employee.row),
+            action,
+            user,
+            piece: 0,
+            faults,
+            employee: Some(ix),
+            person: draft.place,
+            manager: draft.manager.clone(),
+        });
+    }
+    if options.deactivate_missing {
+        let missing = people.iter().enumerate().filter(|(_, person)| {
+            person.profile.state == "active" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
+        });
+        for (ix, person) in missing {
+            count(Action::Deactivate);
+            steps.push(Step {
+                row: None,
+                action: Action::Deactivate,
+                user: Some(person.id),
+                piece: 0,
+                faults: locked(Some(person)),
+                employee: None,
+                person: Some(ix),
+                manager: Given::Absent,
+            });
+        }
+    }
+    let guards = guards::guards(&drafts, people, &steps, options);
+    let employees: Vec<&Employee> = drafts.into_iter().map(|draft| draft.employee).collect();
+    order::order(&mut steps, &employees, people);
+    Plan { steps, counts, guards }
+}
+
+/// The row with all that there is to see of it; from the list and the people of whom the plan was made.
+#[must_use]
+pub fn whole(step: Step, employees: &[Employee], people: &[Person]) -> PlannedRow {
+    let person = step.person.and_then(|ix| people.get(ix));
+    let employee = step.employee.and_then(|ix| employees.get(ix));
+    let after = match (step.action, employee) {
+        (Action::Error, _) => None,
+        (_, Some(employee)) => Some(after(employee, person, &step.manager)),
+        (_, None) => person.map(|person| Profile { state: "left".into(), ..person.profile.clone() }),
+    };
+    PlannedRow {
+        row: step.row,
+        action: step.action,
+        user: step.user,
+        version: person.map(|person| person.version),
+        before: person.map(|person| person.profile.clone()),
+        after,
+        piece: step.piece,
+        faults: step.faults,
+    }
+}
