@@ -186,7 +186,6 @@ scopes! {
     ChangesRead "changes:read" "Read the feed of changes.";
     ChangesWrite "changes:write" "Keep one's place in the feed of changes.";
     Scim "scim" "Provision users and groups over SCIM 2.0.";
-    TokensRead "tokens:read" "Look at the tokens of people and of other clients (introspection).";
     ActAs "act_as" "Exchange tokens to act as one user, within the client's other scopes.";
 }
 

@@ -152,9 +152,8 @@ pub async fn create_token(state: Anyone, request: HttpRequest, payload: web::Pay
 
 /// Look at a token
 ///
-/// Tells an authenticated client whether a token counts just now, and what it says (RFC 7662). A client may look at the tokens that it
-/// got itself, those by which it acts as a user among them. For the tokens of people and of other clients it needs the scope
-/// `tokens:read`; without it such a token is answered like one that does not count: `{"active": false}` (RFC 7662 §2.2).
+/// Tells an authenticated client whether a token counts just now, and what it says (RFC 7662). Any client may ask of any token, as
+/// services do that are handed one: who holds a token could use it anyway.
 #[utoipa::path(tag = "machine auth", operation_id = "introspect_token",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "token; the client proves itself as at the token endpoint",
         example = "token=eyJ0eXAiOiJhdCtqd3Qi"),
