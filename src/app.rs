@@ -68,6 +68,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
         JobKind { name: groups::moving::JOB, every_seconds: None, run: groups::follow_move },
         JobKind { name: "tell_who_is_behind", every_seconds: every(300), run: competencies::tell_due },
+        JobKind { name: enrollments::SEATS_JOB, every_seconds: None, run: enrollments::seat_waiting },
         JobKind { name: enrollments::JOB, every_seconds: None, run: enrollments::settle_person },
         JobKind { name: competencies::JOB, every_seconds: None, run: competencies::reckon_all },
         JobKind { name: "forget_expired_tokens", every_seconds: every(3600), run: oauth::forget_expired },

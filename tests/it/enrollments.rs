@@ -100,9 +100,41 @@ both! {
         places.dedup();
         assert_eq!(places.len(), before, "no place in the line is given twice");
 
+        let since = |rows: &[Value]| rows.iter().map(|e| e["created_at"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let line = all("waitlisted");
+        assert!(since(&line).is_sorted(), "ids and times are in the order of the line");
+        assert!(since(&all("active")).into_iter().max() <= since(&line).into_iter().min(), "who came later waits");
         let seated = all("active")[0]["id"].as_str().unwrap().to_owned();
         admin.post(&format!("/v1/enrollments/{seated}/withdraw"), json!({})).expect(200);
         assert_eq!((all("active").len(), all("waitlisted").len()), (10, 989), "a freed seat goes to the first in line");
+        assert_eq!(admin.get(&format!("/v1/enrollments/{}", line[0]["id"].as_str().unwrap())).expect(200)["status"], "active");
+    }
+
+    /// Who leaves the line while a seat is given to them has left all the same, and the seat goes on.
+    fn leaving_the_line_and_being_seated_at_once(app) {
+        let id = course(app, json!({"seats": 6}));
+        let admin = app.admin();
+        for _ in 0..6 {
+            let enrollments: Vec<String> = crate::support::factory::learners(app, 24).iter().map(|p| p.enroll(&id)).collect();
+            let (leaving, staying) = enrollments.split_at(12);
+            std::thread::scope(|scope| {
+                for enrollment in leaving {
+                    scope.spawn(|| app.admin().post(&format!("/v1/enrollments/{enrollment}/withdraw"), json!({})).expect(200));
+                }
+            });
+            for _ in 0..200 {
+                app.work();
+                if admin.all(&format!("/v1/courses/{id}/enrollments?status=active&limit=200")).len() == 6 {
+                    break;
+                }
+            }
+            let status = |e: &String| admin.get(&format!("/v1/enrollments/{e}")).expect(200)["status"].as_str().unwrap().to_owned();
+            assert!(leaving.iter().all(|e| status(e) == "withdrawn"), "an acknowledged withdrawal stays");
+            let now: Vec<String> = staying.iter().map(status).collect();
+            assert_eq!(now.iter().filter(|s| *s == "active").count(), 6, "{now:?}");
+            assert!(now[..6].iter().all(|s| s == "active"), "in the order of the line: {now:?}");
+            staying.iter().for_each(|e| drop(admin.post(&format!("/v1/enrollments/{e}/withdraw"), json!({})).expect(200)));
+        }
     }
 
     fn a_freed_seat_promotes_the_first_in_line(app) {

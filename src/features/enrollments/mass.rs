@@ -275,7 +275,7 @@ pub fn withdraw_groups(conn: &mut Conn, ctx: &Ctx, pairs: &BTreeSet<(Uuid, Uuid)
         })
         .collect();
     events::append(conn, ctx, log)?;
-    let freed: BTreeSet<Uuid> =
-        found.iter().filter(|(.., status)| status == "active").map(|(_, course, ..)| *course).collect();
-    promote_waiting(conn, ctx, &freed.into_iter().collect::<Vec<_>>())
+    // Whoever only waited when they were looked up may hold a seat by now.
+    let left: BTreeSet<Uuid> = found.iter().map(|(_, course, ..)| *course).collect();
+    promote_waiting(conn, ctx, &left.into_iter().collect::<Vec<_>>())
 }

@@ -23,7 +23,7 @@ use crate::http::routes::Routes;
 pub use learning::{choose, grant, record, refused};
 pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_groups};
 pub use reading::next;
-pub use seats::{expire_due, promote_waiting};
+pub use seats::{JOB as SEATS_JOB, expire_due, promote_waiting, seat_waiting};
 pub use service::{approve, enroll, reject, withdraw};
 pub use settling::{CONSUMER, JOB, Moved, refresh, settle_person};
 pub use store::{EnrollmentRow, completed_by_staff, learns};

@@ -13,6 +13,7 @@ use crate::db::Conn;
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
 use crate::features::courses;
+use crate::jobs::queue;
 use crate::state::{Ctx, State};
 
 /// Waiting learners of one course who get seats at a time, where seats are not limited any more.
@@ -39,6 +40,19 @@ pub fn promote_waiting(conn: &mut Conn, ctx: &Ctx, of: &[Uuid]) -> AppResult<()>
     Ok(())
 }
 
+/// The job that goes on where somebody in the line was busy.
+pub const JOB: &str = "seat_waiting";
+
+/// Seats whoever waits for a seat of a course that is free.
+///
+/// # Errors
+/// Database errors.
+pub fn seat_waiting(state: &State, payload: &Value) -> AppResult<()> {
+    let course = payload.get("course_id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
+    let ctx = state.system();
+    state.db.write_here(move |conn| promote_waiting(conn, &ctx, course.as_slice()))
+}
+
 /// Seats whoever can be seated; answers their enrollments.
 fn seat(conn: &mut Conn, ctx: &Ctx, of: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
     store::lock_courses(conn, of)?;
@@ -63,7 +77,12 @@ fn seat(conn: &mut Conn, ctx: &Ctx, of: &[Uuid]) -> AppResult<Vec<EnrollmentRow>
     }
     let with_seats: Vec<Uuid> = left.keys().copied().collect();
     let most = left.values().copied().max().unwrap_or(0);
-    let mut lucky = store::first_waiting(conn, &with_seats, most)?;
+    let (mut lucky, busy) = store::first_waiting(conn, &with_seats, most)?;
+    for course in busy {
+        // Whoever leaves the line seats the next; a moment later it is seen whether that happened.
+        let key = format!("{JOB}:{course}");
+        queue::enqueue(conn, JOB, Some(&key), json!({"course_id": course}), ctx.now, ctx.now)?;
+    }
     lucky.retain(|row| match left.get_mut(&row.course_id) {
         Some(free) if *free > 0 => {
             *free = free.saturating_sub(1);

@@ -1,5 +1,6 @@
 //! Use cases about an enrollment's life: enrolment, approval, withdrawal.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::dto::{EnrollIn, EnrollmentOut, EnrollmentQuery, Status};
@@ -100,7 +101,13 @@ fn admit(
 ///
 /// # Errors
 /// 403 by the course's policy; 404; 409 when a live enrollment exists or the course was never published.
-pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppResult<EnrollmentOut> {
+pub fn enroll(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    which: &Ref,
+    input: &EnrollIn,
+    now: &dyn Fn() -> DateTime<Utc>,
+) -> AppResult<EnrollmentOut> {
     let course = courses::find(conn, ctx, which, Act::EnrollOthers)?;
     let user = match input.user_id.as_deref() {
         None => ctx
@@ -128,9 +135,13 @@ pub fn enroll(conn: &mut Conn, ctx: &Ctx, which: &Ref, input: &EnrollIn) -> AppR
         "archived" => return Err(closed("The course is archived and takes no new enrollments.")),
         _ => return Err(AppError::new(Code::WrongState, "The course has not been published yet.")),
     }
+    let mut ctx = ctx.clone();
     if course.seats.is_some() {
         lock_row(conn, LockTable::Courses, course.id)?;
+        // Who waits for the lock is told the time of their turn, so that times and ids are in the order of the line.
+        ctx.now = now().max(ctx.now);
     }
+    let ctx = &ctx;
     let newest = store::newest(conn, course.id, user)?;
     if let Some((id, live, _)) =
         newest.as_ref().filter(|(_, status, _)| matches!(status.as_str(), "active" | "pending" | "waitlisted"))
@@ -330,13 +341,11 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -
     if !matches!(row.status.as_str(), "active" | "pending" | "waitlisted") {
         return Err(wrong_state(&row, "active, pending or waitlisted"));
     }
-    let held_a_seat = row.status == Status::Active.as_str();
     row.status = Status::Withdrawn.as_str().to_owned();
     row.ended_at = Some(ctx.now);
     row.waitlist_seq = None;
     store_change(conn, ctx, &mut row, "enrollment.withdrawn")?;
-    if held_a_seat {
-        promote_waiting(conn, ctx, &[row.course_id])?;
-    }
+    // Also by who only waited: a seat that was just freed was perhaps theirs, and passes on.
+    promote_waiting(conn, ctx, &[row.course_id])?;
     out(row)
 }

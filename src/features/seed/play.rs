@@ -178,7 +178,7 @@ impl<'a> Stage<'a> {
         let course = self.demo.courses.iter().find(|c| c.course.external_id.as_deref() == Some(scene.course));
         input.user_id = Some(id.to_string());
         input.access_code = course.and_then(|c| c.course.access_code.clone());
-        let made = enrollments::enroll(conn, ctx, &Ref::External(scene.course.into()), &input)?;
+        let made = enrollments::enroll(conn, ctx, &Ref::External(scene.course.into()), &input, &|| ctx.now)?;
         self.enrollments.insert((whom, scene.course), made.id);
         Ok(())
     }

@@ -26,8 +26,9 @@ pub async fn create_enrollment(
     course_id: web::Path<Ref>,
     body: Body<EnrollIn>,
 ) -> AppResult<Answer> {
+    let clock = state.clone();
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
-        let enrollment = service::enroll(conn, ctx, &course_id, &body.input)?;
+        let enrollment = service::enroll(conn, ctx, &course_id, &body.input, &|| clock.clock.now())?;
         Ok(Answer::created(&format!("/v1/enrollments/{}", enrollment.id), &enrollment)?.etag(enrollment.version))
     })
     .await

@@ -1,5 +1,7 @@
 //! SQL about many enrollments at once, 500 rows in one statement.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
@@ -12,12 +14,14 @@ use crate::db::types::{At, Id};
 use crate::error::AppResult;
 use crate::per_backend;
 
-/// The first `n` in line in each of these courses, in order.
-pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<Vec<EnrollmentRow>> {
+/// The first `n` in line in each of these courses, in order and locked, and the courses whose line holds somebody whom another
+/// transaction is busy with. Nobody behind such a one is among them, and nobody is waited for: who holds an enrollment may wait for its
+/// course.
+pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<(Vec<EnrollmentRow>, BTreeSet<Uuid>)> {
     use diesel::dsl::sql;
     use diesel::sql_types::Bool;
     if of.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     // Ids are written out: a list of any length cannot be bound within a fragment.
     let list: Vec<String> = of.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
@@ -26,11 +30,28 @@ pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<Vec<En
          FROM enrollments WHERE status = 'waitlisted' AND course_id IN ({})) AS line WHERE place <= {n})",
         list.join(", ")
     ));
-    Ok(enrollments::table
-        .filter(first)
-        .order((enrollments::course_id, enrollments::waitlist_seq))
-        .select(EnrollmentRow::as_select())
-        .load(conn)?)
+    let line = enrollments::table.filter(first).order((enrollments::course_id, enrollments::waitlist_seq));
+    let mut busy = BTreeSet::new();
+    let rows = match conn {
+        Conn::Sqlite(c) => line.select(EnrollmentRow::as_select()).load(c)?,
+        Conn::Pg(c) => {
+            let seen: Vec<(Uuid, Uuid)> = line.select((enrollments::id, enrollments::course_id)).load(c)?;
+            let ids: Vec<Uuid> = seen.iter().map(|(id, _)| *id).collect();
+            // As they are now: whoever has left since then waits no more.
+            let free = lock_free(conn, &ids)?.into_iter().filter(|row| row.status == "waitlisted");
+            let mut free: HashMap<Uuid, EnrollmentRow> = free.map(|row| (row.id, row)).collect();
+            let mut rows = Vec::new();
+            for (id, course) in seen {
+                match free.remove(&id) {
+                    Some(row) if !busy.contains(&course) => rows.push(row),
+                    Some(_) => {}
+                    None => drop(busy.insert(course)),
+                }
+            }
+            rows
+        }
+    };
+    Ok((rows, busy))
 }
 
 pub fn find_many(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<EnrollmentRow>> {
