@@ -4,6 +4,7 @@
 //! Days, weeks, months and seasons are those of UTC.
 
 pub mod badge;
+pub mod deeds;
 pub mod draw;
 pub mod image;
 pub mod league;

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use super::PIECE;
@@ -66,6 +68,13 @@ pub fn of_game(conn: &mut Conn, game: Uuid) -> AppResult<Vec<MatchRow>> {
         .order((matches::round, matches::slot))
         .select(MatchRow::as_select())
         .load(conn)?)
+}
+
+/// Whether a team has a match, played or to be played.
+pub fn any_of_team(conn: &mut Conn, team: Uuid) -> AppResult<bool> {
+    let its = matches::home_team_id.eq(Id(team)).or(matches::away_team_id.eq(Id(team)));
+    let found = matches::table.filter(its).select(matches::id).first::<Uuid>(conn);
+    Ok(found.optional()?.is_some())
 }
 
 /// Games with matches that are over by then and not yet decided.
