@@ -150,8 +150,8 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, conditions: &C
     if boards::team_has_points(conn, team)? {
         return Err(AppError::new(Code::WrongState, "Points were earned for this team; it belongs to the record now."));
     }
-    if matches::any_of_team(conn, team)? {
-        let detail = "The team stands in the schedule of matches. A schedule that has not begun can be drawn up anew without it.";
+    if matches::has_team(conn, game.id(), team)? {
+        let detail = "The team stands in the schedule of matches; draw that up without it first, before it begins.";
         return Err(AppError::new(Code::WrongState, detail));
     }
     store::delete(conn, team)?;

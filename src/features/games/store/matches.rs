@@ -70,13 +70,6 @@ pub fn of_game(conn: &mut Conn, game: Uuid) -> AppResult<Vec<MatchRow>> {
         .load(conn)?)
 }
 
-/// Whether a team has a match, played or to be played.
-pub fn any_of_team(conn: &mut Conn, team: Uuid) -> AppResult<bool> {
-    let its = matches::home_team_id.eq(Id(team)).or(matches::away_team_id.eq(Id(team)));
-    let found = matches::table.filter(its).select(matches::id).first::<Uuid>(conn);
-    Ok(found.optional()?.is_some())
-}
-
 /// Games with matches that are over by then and not yet decided.
 pub fn due(conn: &mut Conn, by: DateTime<Utc>) -> AppResult<Vec<Uuid>> {
     Ok(matches::table
@@ -107,6 +100,14 @@ pub fn save(conn: &mut Conn, rows: &[MatchRow]) -> AppResult<()> {
             .execute(c))?;
     }
     Ok(())
+}
+
+/// Whether a team stands in the schedule of a game.
+pub fn has_team(conn: &mut Conn, game: Uuid, team: Uuid) -> AppResult<bool> {
+    let these = matches::table
+        .filter(matches::game_id.eq(Id(game)))
+        .filter(matches::home_team_id.eq(Id(team)).or(matches::away_team_id.eq(Id(team))));
+    Ok(these.select(matches::id).first::<Uuid>(conn).optional()?.is_some())
 }
 
 /// Calls off the matches of a game that would end after an instant.
