@@ -101,31 +101,45 @@ impl<N: Need> FromRequest for Caller<N> {
                 }
             };
             limits::count(&request, &state, &ctx)?;
-            let scopes = match (&ctx.actor, &ctx.via) {
-                (Actor::Client { scopes, .. }, _) | (_, Some(Delegation { scopes, .. })) => Some(scopes),
-                _ => None,
-            };
-            if let Some(scopes) = scopes {
-                match N::SCOPE {
-                    Some(needed) if scopes.contains(&needed) => {}
-                    // What only people do for themselves, the services judge.
-                    None if ctx.via.is_some() => {}
-                    Some(needed) => {
-                        return Err(AppError::new(
-                            Code::Forbidden,
-                            format!("The client needs the scope {}.", needed.as_str()),
-                        )
-                        .with("missing", serde_json::json!({"scope": needed.as_str()})));
-                    }
-                    None => return Err(AppError::new(Code::Forbidden, "Only a logged-in user can do this.")),
-                }
-            }
+            require_scope(N::SCOPE, &ctx)?;
             Ok(Self(ctx, PhantomData))
         })
     }
 }
 
-fn bearer(request: &HttpRequest) -> AppResult<String> {
+impl<N: Need> Caller<N> {
+    /// Whoever is behind the token now, for an answer that goes on: a log-out, a suspension, a role or scope taken away and the
+    /// end of the token end it too.
+    ///
+    /// # Errors
+    /// 401; 403 when a client lacks the scope by now.
+    pub async fn again(state: &State, token: &str, request_id: Option<String>) -> AppResult<Ctx> {
+        let ctx = authenticate(state, token, request_id).await?;
+        require_scope(N::SCOPE, &ctx)?;
+        Ok(ctx)
+    }
+}
+
+fn require_scope(needed: Option<Scope>, ctx: &Ctx) -> AppResult<()> {
+    let scopes = match (&ctx.actor, &ctx.via) {
+        (Actor::Client { scopes, .. }, _) | (_, Some(Delegation { scopes, .. })) => scopes,
+        _ => return Ok(()),
+    };
+    match needed {
+        Some(needed) if scopes.contains(&needed) => Ok(()),
+        // What only people do for themselves, the services judge.
+        None if ctx.via.is_some() => Ok(()),
+        Some(needed) => Err(AppError::new(Code::Forbidden, format!("The client needs the scope {}.", needed.as_str()))
+            .with("missing", serde_json::json!({"scope": needed.as_str()}))),
+        None => Err(AppError::new(Code::Forbidden, "Only a logged-in user can do this.")),
+    }
+}
+
+/// The access token of a request.
+///
+/// # Errors
+/// 401.
+pub fn bearer(request: &HttpRequest) -> AppResult<String> {
     let value = request.headers().get(header::AUTHORIZATION).ok_or_else(|| {
         AppError::new(
             Code::Unauthenticated,

@@ -98,6 +98,30 @@ both! {
         ada.get(&format!("/v1/games/{}/live", uuid::Uuid::nil())).problem(404, "not_found");
     }
 
+    fn a_live_stream_ends_with_the_right_to_it(app) {
+        let unit = app.admin().post("/v1/groups", json!({"name": "Acme", "kind": "unit"})).expect(201).id();
+        let of_unit = game(app, json!({"scope": {"kind": "group", "id": unit}}));
+        let watch = |who: &Client, game: &str, end: &dyn Fn()| {
+            let mut response = who.stream(&format!("/v1/games/{game}/live"));
+            let mut stream = BufReader::new(response.body_mut().as_reader());
+            next_event(&mut stream).expect("the standings at once");
+            end();
+            assert_eq!(next_event(&mut stream), None);
+        };
+        let site = game(app, json!({}));
+        let ada = app.user("ada");
+        watch(&ada, &site, &|| drop(app.admin().patch(&format!("/v1/users/{}", ada.id()), json!({"state": "suspended"})).expect(200)));
+        let bob = app.user("bob");
+        let member = format!("/v1/groups/{unit}/members/{}", bob.id());
+        app.admin().put(&member, json!({})).expect(204);
+        watch(&bob, &of_unit, &|| drop(app.admin().delete(&member).expect(204)));
+        let cat = app.user("cat");
+        let role = json!({"role": "instructor", "scope": {"kind": "unit", "id": unit}});
+        let roles = format!("/v1/users/{}/roles", cat.id());
+        let role = app.admin().post(&roles, role).expect(201).id();
+        watch(&cat, &of_unit, &|| drop(app.admin().delete(&format!("{roles}/{role}")).expect(204)));
+    }
+
     fn days_in_a_row_pay_when_they_are_complete(app) {
         let course = course(app);
         let game = game(app, json!({"point_rules": [

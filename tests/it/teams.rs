@@ -144,6 +144,43 @@ both! {
         assert_eq!(wrong.faults(), ["/user_ids/0"]);
     }
 
+    fn a_draw_counts_those_who_stay(app) {
+        let game = game(app, json!({"mode": "teams", "team_size_limit": 3}));
+        let (old, _) = team(app, &game, "Old");
+        let people = learners(app, 12);
+        for who in &people[..3] {
+            put(app, &game, &old, who);
+        }
+        let new: Vec<&str> = people[3..].iter().map(Client::id).collect();
+        let draw = |teams: u32, balance: &str| {
+            app.admin().post(&format!("/v1/games/{game}/teams/draw"), json!({"teams": teams, "balance": balance, "user_ids": new, "seed": 1}))
+        };
+        for balance in ["size", "points"] {
+            assert_eq!(draw(3, balance).faults(), ["/teams"]);
+            let drawn = draw(4, balance).expect(200);
+            let sizes: Vec<(i64, usize)> = drawn["teams"].as_array().unwrap().iter()
+                .map(|team| (team["size"].as_i64().unwrap(), team["user_ids"].as_array().unwrap().len())).collect();
+            assert_eq!(sizes, [(3, 0), (3, 3), (3, 3), (3, 3)], "{balance}");
+        }
+        app.admin().patch(&format!("/v1/games/{game}"), json!({"team_size_limit": null})).expect(200);
+        let drawn = draw(3, "size").expect(200);
+        assert_eq!(drawn["teams"].as_array().unwrap().iter().map(|team| team["size"].as_i64().unwrap()).collect::<Vec<_>>(), [4, 4, 4]);
+    }
+
+    fn a_team_of_the_schedule_stays(app) {
+        let game = game(app, json!({"mode": "teams"}));
+        let ids: Vec<String> = ["A", "B", "C"].iter().map(|name| team(app, &game, name).0).collect();
+        let path = format!("/v1/games/{game}/matches");
+        let later = json!({"format": "knock_out", "round_seconds": 3600, "starts_at": "2199-01-01T00:00:00Z", "team_ids": ids});
+        app.admin().post(&path, later).expect(200);
+        let delete = |id: &str| app.admin().delete(&format!("/v1/games/{game}/teams/{id}"));
+        delete(&ids[0]).problem(409, "wrong_state");
+        // What has not begun can be drawn up anew without it.
+        app.admin().post(&path, json!({"format": "knock_out", "round_seconds": 3600, "team_ids": ids[1..]})).expect(200);
+        delete(&ids[0]).expect(204);
+        delete(&ids[1]).problem(409, "wrong_state");
+    }
+
     fn rounds_are_won_by_the_points_of_the_round(app) {
         let game = game(app, json!({"mode": "teams", "team_score": "sum"}));
         let people = learners(app, 3);

@@ -87,6 +87,16 @@ pub fn earns_points(name: &str) -> bool {
     ALL.contains(&(name, Points))
 }
 
+/// The names of all events that are about a person.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(name, _)| *name)
+}
+
+/// The names of those that points can be given for.
+pub fn names_for_points() -> impl Iterator<Item = &'static str> {
+    ALL.iter().filter(|(_, usable)| *usable == Points).map(|(name, _)| *name)
+}
+
 fn schema_of(names: impl Iterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::String)

@@ -23,78 +23,120 @@ fn bits(seed: i64) -> u64 {
     u64::from_be_bytes(seed.to_be_bytes())
 }
 
-/// Deals players out to teams by chance alone. The answer has one list per team.
+/// The team of each seat, in the order in which seats are filled: always those that have fewest, so that sizes are as even as
+/// those who stay allow. A snake goes through every other round backwards.
+fn seats(held: &[Vec<Player>], count: usize, snake: bool) -> Vec<usize> {
+    let mut sizes: Vec<usize> = held.iter().map(Vec::len).collect();
+    let mut seats = Vec::with_capacity(count);
+    let mut backwards = false;
+    while seats.len() < count {
+        let Some(least) = sizes.iter().min().copied() else { break };
+        let mut round: Vec<usize> = (0..sizes.len()).filter(|team| sizes.get(*team) == Some(&least)).collect();
+        if backwards {
+            round.reverse();
+        }
+        round.truncate(count.saturating_sub(seats.len()));
+        for team in &round {
+            if let Some(size) = sizes.get_mut(*team) {
+                *size = size.saturating_add(1);
+            }
+        }
+        seats.extend(round);
+        backwards = snake && !backwards;
+    }
+    seats
+}
+
+fn deal(players: Vec<Player>, held: &[Vec<Player>], snake: bool) -> Vec<Vec<Player>> {
+    let mut drawn = vec![Vec::new(); held.len()];
+    for (team, player) in seats(held, players.len(), snake).into_iter().zip(players) {
+        if let Some(team) = drawn.get_mut(team) {
+            team.push(player);
+        }
+    }
+    drawn
+}
+
+/// Deals players out to teams by chance alone. `held` has a list for each team of those who are in it and stay; the answer has
+/// one of those who are new.
 #[must_use]
-pub fn by_size(mut players: Vec<Player>, teams: usize, seed: i64) -> Vec<Vec<Player>> {
+pub fn by_size(mut players: Vec<Player>, held: &[Vec<Player>], seed: i64) -> Vec<Vec<Player>> {
     // In order of id first, so that the order in which they were loaded does not matter.
     players.sort_unstable_by_key(|player| player.id);
     shuffle(&mut players, bits(seed));
-    let mut drawn = vec![Vec::new(); teams.max(1)];
-    for (n, player) in players.into_iter().enumerate() {
-        let at = n % drawn.len();
-        if let Some(team) = drawn.get_mut(at) {
-            team.push(player);
-        }
-    }
-    drawn
+    deal(players, held, false)
 }
 
-/// Deals players out so that teams are equally strong: strongest first in a snake, then swaps between the strongest team
-/// and others for as long as they bring the means closer together.
+/// As [`by_size`], so that teams are equally strong: strongest first in a snake, then swaps between the strongest team and
+/// others for as long as they bring the means closer together.
 #[must_use]
-pub fn by_points(mut players: Vec<Player>, teams: usize, seed: i64) -> Vec<Vec<Player>> {
+pub fn by_points(mut players: Vec<Player>, held: &[Vec<Player>], seed: i64) -> Vec<Vec<Player>> {
     players.sort_unstable_by_key(|player| player.id);
     shuffle(&mut players, bits(seed));
     players.sort_by_key(|player| std::cmp::Reverse(player.points));
-    let count = teams.max(1);
-    let mut drawn: Vec<Vec<Player>> = vec![Vec::new(); count];
-    for (n, player) in players.into_iter().enumerate() {
-        let (round, place) = (n / count, n % count);
-        let at = if round % 2 == 0 { place } else { count.saturating_sub(1).saturating_sub(place) };
-        if let Some(team) = drawn.get_mut(at) {
-            team.push(player);
-        }
-    }
-    improve(&mut drawn);
+    let mut drawn = deal(players, held, true);
+    improve(&mut drawn, held);
     // Which team is which is left to chance too, so that another seed is another draw though no two have equal points.
-    shuffle(&mut drawn, bits(seed).rotate_left(32));
+    let mut free: Vec<&mut Vec<Player>> =
+        drawn.iter_mut().zip(held).filter(|(_, held)| held.is_empty()).map(|(team, _)| team).collect();
+    let mut taken: Vec<Vec<Player>> = free.iter_mut().map(|team| std::mem::take(*team)).collect();
+    shuffle(&mut taken, bits(seed).rotate_left(32));
+    for (slot, team) in free.into_iter().zip(taken) {
+        *slot = team;
+    }
     drawn
 }
 
+/// What those who stay add to a team: points, heads.
+type Base = (i128, i128);
+
+fn base(held: &[Player]) -> Base {
+    (held.iter().map(|player| i128::from(player.points)).sum(), i128::try_from(held.len()).unwrap_or(0))
+}
+
+/// Heads of a team; a team of nobody is divided by as if by one.
+fn heads(team: &[Player], base: Base) -> i128 {
+    i128::try_from(team.len()).unwrap_or(1).saturating_add(base.1).max(1)
+}
+
 /// The mean of a team, times [`SCALE`].
-fn strength(team: &[Player]) -> i128 {
+fn strength(team: &[Player], base: Base) -> i128 {
     let sum: i128 = team.iter().map(|player| i128::from(player.points)).sum();
-    let heads = i128::try_from(team.len()).unwrap_or(1).max(1);
-    sum.saturating_mul(SCALE) / heads
+    sum.saturating_add(base.0).saturating_mul(SCALE) / heads(team, base)
 }
 
 /// The greatest mean minus the least, in millionths of a point.
 #[must_use]
 pub fn spread(teams: &[Vec<Player>]) -> i128 {
-    let means = teams.iter().filter(|team| !team.is_empty()).map(|team| strength(team));
+    let means = teams.iter().filter(|team| !team.is_empty()).map(|team| strength(team, (0, 0)));
     means.clone().max().unwrap_or(0).saturating_sub(means.min().unwrap_or(0))
 }
 
-fn improve(teams: &mut [Vec<Player>]) {
+fn improve(teams: &mut [Vec<Player>], held: &[Vec<Player>]) {
+    let bases: Vec<Base> = held.iter().map(|team| base(team)).collect();
+    let base_of = |team: usize| bases.get(team).copied().unwrap_or_default();
     for team in teams.iter_mut() {
         team.sort_by_key(|player| (player.points, player.id));
     }
-    let mut means: Vec<i128> = teams.iter().map(|team| strength(team)).collect();
+    let mut means: Vec<i128> = teams.iter().zip(&bases).map(|(team, base)| strength(team, *base)).collect();
     for _ in 0..MAX_SWAPS {
-        let mut order: Vec<usize> = (0..teams.len()).filter(|t| teams.get(*t).is_some_and(|x| !x.is_empty())).collect();
+        let peopled = |t: &usize| base_of(*t).1 > 0 || teams.get(*t).is_some_and(|team| !team.is_empty());
+        let mut order: Vec<usize> = (0..teams.len()).filter(peopled).collect();
         order.sort_by_key(|t| (means.get(*t).copied(), *t));
         // The extremes decide the spread: move either of them towards any team at the other side.
         let (Some(low), Some(high)) = (order.first().copied(), order.last().copied()) else { return };
         let pairs = order.iter().map(|t| (high, *t)).chain(order.iter().rev().map(|t| (*t, low)));
-        let swap = pairs
-            .filter(|(strong, weak)| means.get(*strong) > means.get(*weak))
-            .find_map(|(strong, weak)| best_swap(teams, &means, strong, weak).map(|(i, j)| (strong, i, weak, j)));
+        let swap = pairs.filter(|(strong, weak)| means.get(*strong) > means.get(*weak)).find_map(|(strong, weak)| {
+            let gap = means.get(strong)?.saturating_sub(*means.get(weak)?);
+            let sides = [(teams.get(strong)?, base_of(strong)), (teams.get(weak)?, base_of(weak))];
+            best_swap(sides, gap).map(|(i, j)| (strong, i, weak, j))
+        });
         let Some((strong, i, weak, j)) = swap else { return };
         exchange(teams, (strong, i), (weak, j));
         for t in [strong, weak] {
             if let (Some(team), Some(mean)) = (teams.get_mut(t), means.get_mut(t)) {
                 team.sort_by_key(|player| (player.points, player.id));
-                *mean = strength(team);
+                *mean = strength(team, base_of(t));
             }
         }
     }
@@ -110,13 +152,11 @@ fn exchange(teams: &mut [Vec<Player>], a: (usize, usize), b: (usize, usize)) {
     }
 }
 
-/// The swap between two teams that brings their means closest together, if any brings them closer. Both are sorted by points.
-fn best_swap(teams: &[Vec<Player>], means: &[i128], strong: usize, weak: usize) -> Option<(usize, usize)> {
-    let (a, b) = (teams.get(strong)?, teams.get(weak)?);
-    let gap = means.get(strong)?.saturating_sub(*means.get(weak)?);
-    let heads = |team: &Vec<Player>| i128::try_from(team.len()).unwrap_or(1).max(1);
+/// The swap between a strong and a weak team that brings their means, which are a gap apart, closest together, if any brings
+/// them closer. Both are sorted by points.
+fn best_swap([(a, base_a), (b, base_b)]: [(&Vec<Player>, Base); 2], gap: i128) -> Option<(usize, usize)> {
     // A swap of a difference d lowers one mean by d/|a| and raises the other by d/|b|.
-    let effect = |d: i128| d.saturating_mul(SCALE) / heads(a) + d.saturating_mul(SCALE) / heads(b);
+    let effect = |d: i128| d.saturating_mul(SCALE) / heads(a, base_a) + d.saturating_mul(SCALE) / heads(b, base_b);
     let mut best: Option<(i128, usize, usize)> = None;
     let mut j = 0_usize;
     for (i, player) in a.iter().enumerate() {
@@ -166,22 +206,54 @@ mod tests {
         (len.clone().min().unwrap(), len.max().unwrap())
     }
 
+    fn nobody(teams: usize) -> Vec<Vec<Player>> {
+        vec![Vec::new(); teams]
+    }
+
+    /// Teams with those who stay and those who are new.
+    fn whole(held: &[Vec<Player>], drawn: &[Vec<Player>]) -> Vec<Vec<Player>> {
+        held.iter().zip(drawn).map(|(held, new)| [held.as_slice(), new.as_slice()].concat()).collect()
+    }
+
+    #[test]
+    fn those_who_stay_count() {
+        let mut players = crowd(12, 4);
+        let stay = players.split_off(9);
+        let held = vec![stay, Vec::new(), Vec::new()];
+        for draw in [by_size, by_points] {
+            let drawn = draw(players.clone(), &held, 3);
+            assert_eq!(whole(&held, &drawn).iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4]);
+        }
+        // One team is full beyond what is even: it gets nobody, and the others share.
+        let held = vec![crowd(6, 4), Vec::new(), crowd(1, 8)];
+        let new = by_size(crowd(5, 9), &held, 3);
+        assert_eq!(new.iter().map(Vec::len).collect::<Vec<_>>(), [0, 3, 2]);
+    }
+
+    #[test]
+    fn strength_of_those_who_stay_is_made_up_for() {
+        let player = |id: u128, points| Player { id: Uuid::from_u128(id), points };
+        let held = vec![vec![player(1, 100)], vec![player(2, 0)]];
+        let drawn = by_points(vec![player(3, 90), player(4, 10)], &held, 1);
+        assert_eq!(drawn, [[player(4, 10)], [player(3, 90)]]);
+    }
+
     #[test]
     fn ten_thousand_into_a_hundred() {
         let players = crowd(10_000, 1);
-        let teams = by_points(players.clone(), 100, 7);
+        let teams = by_points(players.clone(), &nobody(100), 7);
         assert_eq!(sizes(&teams), (100, 100));
         let snake_alone = 1_000_000;
         // All means lie within a hundredth of a point of each other, where single players differ by up to 998.
         assert!(spread(&teams) <= 10_000, "{}", spread(&teams));
-        assert!(spread(&by_size(players, 100, 7)) > snake_alone);
+        assert!(spread(&by_size(players, &nobody(100), 7)) > snake_alone);
     }
 
     #[test]
     fn uneven_numbers_and_too_few_players() {
-        assert_eq!(sizes(&by_points(crowd(1003, 3), 100, 1)), (10, 11));
-        assert_eq!(sizes(&by_size(crowd(3, 3), 5, 1)), (0, 1));
-        assert_eq!(by_points(Vec::new(), 4, 1).len(), 4);
+        assert_eq!(sizes(&by_points(crowd(1003, 3), &nobody(100), 1)), (10, 11));
+        assert_eq!(sizes(&by_size(crowd(3, 3), &nobody(5), 1)), (0, 1));
+        assert_eq!(by_points(Vec::new(), &nobody(4), 1).len(), 4);
     }
 
     proptest! {
@@ -192,8 +264,8 @@ mod tests {
             let mut mixed = players.clone();
             shuffle(&mut mixed, order);
             for draw in [by_size, by_points] {
-                let drawn = draw(players.clone(), teams, seed);
-                prop_assert_eq!(&draw(mixed.clone(), teams, seed), &drawn);
+                let drawn = draw(players.clone(), &nobody(teams), seed);
+                prop_assert_eq!(&draw(mixed.clone(), &nobody(teams), seed), &drawn);
                 let (least, most) = sizes(&drawn);
                 prop_assert!(most - least <= 1);
                 let mut all: Vec<Uuid> = drawn.iter().flatten().map(|p| p.id).collect();
@@ -205,7 +277,7 @@ mod tests {
         #[test]
         fn swapping_never_makes_teams_less_even(n in 2u64..300, teams in 2usize..12, seed: i64) {
             let players = crowd(n, 9);
-            let drawn = by_points(players.clone(), teams, seed);
+            let drawn = by_points(players.clone(), &nobody(teams), seed);
             let mut snake: Vec<Player> = players;
             snake.sort_unstable_by_key(|p| p.id);
             shuffle(&mut snake, bits(seed));

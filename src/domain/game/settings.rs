@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::deeds::{self, PointEvent};
@@ -111,7 +113,7 @@ pub struct PointRule {
     /// Names the rule in the ledger, unique in its game; made from the event when absent. What a player has had of a rule is
     /// kept under its key, so keep the key when you change the rule.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, max_length = 100, pattern = r"^[A-Za-z0-9._-]*$")]
     pub key: String,
     /// Name of the event, such as `module.completed`.
     #[schema(value_type = PointEvent)]
@@ -152,6 +154,7 @@ pub struct PointRule {
 #[schema(as = GameLevel, example = json!({"name": "Explorer", "points": 100}))]
 pub struct Level {
     /// For people; unique in its game.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     /// Points needed.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -178,9 +181,11 @@ pub struct Guard {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"period": "week", "tiers": ["Bronze", "Silver", "Gold"], "group_size": 20, "promote": 5, "relegate": 5}))]
 pub struct LeagueRules {
-    /// `week` or `month`.
+    /// How long a period lasts.
+    #[schema(value_type = LeaguePeriod)]
     pub period: super::period::Period,
-    /// Names of the tiers, lowest first.
+    /// Names of the tiers, lowest first; each once.
+    #[schema(value_type = Vec<TierName>, min_items = 1, max_items = 20)]
     pub tiers: Vec<String>,
     /// Players in a group, about.
     #[schema(minimum = 2, maximum = 1000)]
@@ -192,6 +197,34 @@ pub struct LeagueRules {
     #[schema(minimum = 0, maximum = 1000)]
     pub relegate: u32,
 }
+
+/// How long the period of a league lasts, in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum LeaguePeriod {
+    /// A week, Monday to Sunday.
+    Week,
+    /// A calendar month.
+    Month,
+}
+
+/// The name of a tier, in the document.
+pub struct TierName;
+
+impl PartialSchema for TierName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("The name of a tier."))
+            .min_length(Some(1))
+            .max_length(Some(100))
+            .pattern(Some(r"^[^\x00]*[^\s\x00][^\x00]*$"))
+            .examples(["Bronze"])
+            .into()
+    }
+}
+
+impl ToSchema for TierName {}
 
 /// What a leaderboard or prize is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -210,6 +243,7 @@ pub enum View {
 #[schema(example = json!({"title": "Gold", "view": "players", "from": 1, "to": 1}))]
 pub struct Prize {
     /// For people.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub title: String,
     /// Whether ranks of players or of teams count; all members of a winning team get it.
     #[serde(default)]
@@ -439,6 +473,10 @@ impl LeagueRules {
         if !(1..=20).contains(&self.tiers.len()) || !self.tiers.iter().all(named) {
             faults.push((at("tiers"), "length", "There are 1 to 20 tiers with names of 1 to 100 characters.".into()));
         }
+        let mut names = HashSet::new();
+        for (n, _) in self.tiers.iter().enumerate().filter(|(_, name)| !names.insert(name.as_str())) {
+            faults.push((at(&format!("tiers/{n}")), "duplicate_name", "Another tier has this name.".into()));
+        }
         if !(2..=1000).contains(&self.group_size) {
             faults.push((at("group_size"), "out_of_range", "A group has 2 to 1,000 players.".into()));
         }
@@ -457,10 +495,11 @@ impl PointRule {
         if matches!(self.event.split_once('.'), Some(("points" | "level" | "game", _))) {
             add("event", "feeds_itself", "Points cannot be given for points, levels or games.");
         } else if !deeds::earns_points(&self.event) {
+            let known = deeds::names_for_points().collect::<Vec<_>>().join(", ");
             add(
                 "event",
                 "unknown_event",
-                "This is not an event that points can be given for, such as module.completed.",
+                &format!("Points cannot be given for `{}`; they can for {known}.", self.event),
             );
         }
         if !(1..=MAX_POINTS).contains(&self.points) {

@@ -29,6 +29,14 @@ pub fn find_for_sync(conn: &mut Conn, wanted: &[(Uuid, &Profile)]) -> AppResult<
     )
 }
 
+/// The users with these external ids, by those.
+///
+/// # Errors
+/// Database errors.
+pub fn named(conn: &mut Conn, externals: &[String]) -> AppResult<HashMap<String, Uuid>> {
+    Ok(store::named(conn, externals)?.into_iter().collect())
+}
+
 /// Which of these users exist.
 ///
 /// # Errors

@@ -13,7 +13,8 @@ use crate::http::routes::Routes;
 
 pub use roles::keep_an_admin;
 pub use service::{
-    any_but_one, create, ensure_admin, find, find_for, first_admin, id_of, is_below, names, reach_for, relate,
+    any_but_one, create, ensure_admin, find, find_for, first_admin, has_reports, id_of, is_below, names, reach_for,
+    relate,
 };
 
 pub use store::UserRow;

@@ -94,6 +94,14 @@ pub fn is_below(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<bool> {
     }
 }
 
+/// Whether anybody reports to this user.
+///
+/// # Errors
+/// Database errors.
+pub fn has_reports(conn: &mut Conn, manager: Uuid) -> AppResult<bool> {
+    store::has_reports(conn, manager)
+}
+
 /// Fills in how the actor stands to a user: as a manager somewhere above, and by roles for units that the user belongs to.
 ///
 /// # Errors

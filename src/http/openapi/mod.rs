@@ -21,8 +21,8 @@ use super::scim;
 use crate::domain::permission::Scope;
 use crate::error::{Code, Fault};
 
-/// An error, as every error looks (RFC 9457). Further members depend on the code: `missing` on 403, `reasons`, `actions` and
-/// `opens_at` on locked modules.
+/// An error, as every error looks (RFC 9457). Further members depend on what happened: those below that may be absent, and `reasons`,
+/// `actions` and `opens_at` on locked modules.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "type": "urn:cairn:problem:validation_failed", "title": "The input is not valid", "status": 422,
@@ -45,6 +45,20 @@ pub struct Problem {
     /// Every fault of the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<Fault>>,
+    /// On 403: the `scope` that a client lacks, or the `roles` any of which would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub missing: Option<Value>,
+    /// Of a ledger entry that was taken back already: the points left of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<i64>,
+    /// Of a game that has not begun: when it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub starts_at: Option<String>,
+    /// Of a game that is over: `closed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub game_status: Option<String>,
 }
 
 /// The committed document is what a server serves and judges by: a test holds it to be what the code says ([`make`]), and a server
@@ -253,7 +267,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     for (status, response) in responses.iter_mut() {
         if status.starts_with('2') {
             response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
-            if response.to_string().contains("#/components/schemas/Page_") {
+            let text = response.to_string();
+            // A leaderboard is a page with more to it.
+            if ["Page_", "LeaderboardOut\""].iter().any(|name| text.contains(&format!("#/components/schemas/{name}"))) {
                 response["headers"]["Link"] = json!({"$ref": "#/components/headers/Link"});
             }
         } else if status.starts_with(['4', '5']) && response.get("content").is_none() && !oauth {

@@ -52,7 +52,7 @@ fn flag(world: &World) {
                 flags::id.eq(Id(id)),
                 flags::game_id.eq(Id(game)),
                 flags::user_id.eq(Id(user)),
-                flags::kind.eq("fast_completion"),
+                flags::kind.eq("too_fast"),
                 flags::detail.eq("Ten modules in a minute."),
                 flags::state.eq("open"),
                 flags::at.eq(At(now)),

@@ -184,6 +184,34 @@ impl Input for RevokeBadgeIn {
     }
 }
 
+/// What gave a badge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AwardSource {
+    /// The event of `award_on`.
+    Event,
+    /// The criteria are met.
+    Criteria,
+    /// It went with a prize.
+    Prize,
+    /// An automation rule.
+    Rule,
+    /// Somebody, by hand.
+    Hand,
+}
+
+/// Whether a badge that was awarded is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AwardState {
+    /// It is.
+    Held,
+    /// It is, but its cause was corrected, and somebody is asked.
+    Review,
+    /// It was taken back.
+    Revoked,
+}
+
 /// A badge that somebody was awarded.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
@@ -201,7 +229,8 @@ pub struct BadgeAwardOut {
     pub game_id: Uuid,
     /// Who holds it.
     pub user_id: Uuid,
-    /// `event`, `criteria`, `prize`, `rule` or `hand`.
+    /// What gave it.
+    #[schema(value_type = AwardSource)]
     pub source: String,
     /// Why, for people.
     pub reason: String,
@@ -213,7 +242,8 @@ pub struct BadgeAwardOut {
     pub awarded_by: Option<Uuid>,
     /// When.
     pub awarded_at: DateTime<Utc>,
-    /// `held`, `review` (its cause was corrected and somebody is asked) or `revoked`.
+    /// Whether it is held.
+    #[schema(value_type = AwardState)]
     pub state: String,
     /// When it was taken back.
     #[schema(required)]

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::game::View;
 use crate::domain::game::period::Period;
+use crate::http::Ref;
 
 /// Around whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -33,10 +34,12 @@ pub struct BoardQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only players enrolled in this course, ranked among themselves.
-    pub course_id: Option<Uuid>,
-    /// Only players in this group, ranked among themselves.
-    pub group_id: Option<Uuid>,
+    /// Only players enrolled in this course (an id or `ext:<external_id>`), ranked among themselves.
+    #[param(value_type = Option<String>)]
+    pub course_id: Option<Ref>,
+    /// Only players in this group (an id or `ext:<external_id>`), ranked among themselves.
+    #[param(value_type = Option<String>)]
+    pub group_id: Option<Ref>,
     /// Only the present members of this team, ranked among themselves.
     pub team_id: Option<Uuid>,
 }
@@ -126,7 +129,8 @@ pub struct LeaderboardOut {
 /// What the live stream sends.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LiveOut {
-    /// `open` or `closed`; the stream ends after `closed`.
+    /// Where the game is in its life; the stream ends after `closed`.
+    #[schema(value_type = super::GameStatus)]
     pub status: String,
     /// The first 20 players.
     pub players: LeaderboardOut,

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::PlayerOut;
 use crate::domain::game::period::Period;
+use crate::domain::game::settings::LeaguePeriod;
 use crate::error::Faults;
-use crate::http::shapes::{Shape, Title};
+use crate::http::shapes::{Shape, Title, UserRef};
 use crate::http::{Input, Patch};
 
 /// A new team.
@@ -145,14 +146,15 @@ pub struct DrawIn {
     /// The same seed and players give the same teams; a new one is drawn when absent.
     #[serde(default)]
     pub seed: Option<i64>,
-    /// Who is dealt out; all when absent: those who learn in the course of the game, the members of its group, or of a game of
-    /// the site all who have played.
+    /// Who is dealt out, by id or `ext:<external_id>`, each once; all when absent: those who learn in the course of the game, the
+    /// members of its group, or of a game of the site all who have played.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 10000)]
-    pub user_ids: Option<Vec<Uuid>>,
-    /// How strong each is, for `points`; the points in this game when absent.
+    #[schema(value_type = Option<Vec<UserRef>>, min_items = 1, max_items = 10000)]
+    pub user_ids: Option<Vec<String>>,
+    /// How strong each user (an id or `ext:<external_id>`) is, with `balance: points`; who is not named counts 0. The points in
+    /// this game when absent.
     #[serde(default)]
-    pub strengths: Option<HashMap<Uuid, i64>>,
+    pub strengths: Option<HashMap<String, i64>>,
 }
 
 impl Input for DrawIn {
@@ -160,6 +162,14 @@ impl Input for DrawIn {
         faults.ensure((1..=1000).contains(&self.teams), "/teams", "out_of_range", "Draw 1 to 1,000 teams.");
         let few = self.user_ids.as_ref().is_none_or(|ids| (1..=10_000).contains(&ids.len()));
         faults.ensure(few, "/user_ids", "length", "List 1 to 10,000 users.");
+        for (n, text) in self.user_ids.iter().flatten().enumerate() {
+            UserRef::check(text, &format!("/user_ids/{n}"), faults);
+        }
+        for text in self.strengths.iter().flat_map(HashMap::keys) {
+            UserRef::check(text, &format!("/strengths/{}", crate::http::schema::escape(text)), faults);
+        }
+        let used = self.strengths.is_none() || self.balance == Some(Balance::Points);
+        faults.ensure(used, "/strengths", "not_with_size", "Strengths only matter with `balance: points`.");
     }
 }
 
@@ -170,11 +180,11 @@ pub struct DrawnTeam {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// Members.
+    /// Members, with those who were in it and were not dealt out.
     pub size: usize,
     /// Their strength in all.
     pub points: i64,
-    /// Who.
+    /// Who was dealt out into it.
     pub user_ids: Vec<Uuid>,
 }
 
@@ -250,6 +260,20 @@ pub struct MatchTeam {
     pub score: Option<f64>,
 }
 
+/// Where a match is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchState {
+    /// It is to be decided.
+    Scheduled,
+    /// It is decided.
+    Over,
+    /// A team goes on without playing.
+    Bye,
+    /// The game ended before the round did.
+    Cancelled,
+}
+
 /// A match.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MatchOut {
@@ -269,7 +293,8 @@ pub struct MatchOut {
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
-    /// `scheduled`, `over`, `bye` when a team goes on without playing, or `cancelled` when the game ended before the round.
+    /// Where it is in its life.
+    #[schema(value_type = MatchState)]
     pub state: String,
     /// Who won; null for a draw and before the end.
     #[schema(required)]
@@ -295,6 +320,18 @@ pub struct LeagueQuery {
     pub at: Option<DateTime<Utc>>,
 }
 
+/// What becomes of a place in a league.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeagueZone {
+    /// The player rises a tier.
+    Promote,
+    /// The player stays.
+    Stay,
+    /// The player falls a tier.
+    Relegate,
+}
+
 /// A place in a league's group.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LeagueItem {
@@ -302,7 +339,8 @@ pub struct LeagueItem {
     pub rank: usize,
     /// Points of this period.
     pub points: i64,
-    /// `promote`, `stay` or `relegate`: what would follow if the period ended now.
+    /// What would follow if the period ended now.
+    #[schema(value_type = LeagueZone)]
     pub zone: &'static str,
     /// The player.
     pub user: PlayerOut,
@@ -311,7 +349,8 @@ pub struct LeagueItem {
 /// A group of a league.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LeagueOut {
-    /// `week` or `month`.
+    /// How long a period lasts.
+    #[schema(value_type = LeaguePeriod)]
     pub period: Period,
     /// Which one, such as `week:2026-11-23`.
     pub bucket: String,
@@ -324,7 +363,7 @@ pub struct LeagueOut {
     /// When the period ends.
     #[schema(required)]
     pub ends_at: Option<DateTime<Utc>>,
-    /// The players, best first.
+    /// The players, best first. Who hides keeps a rank but is left out for others than those who run the game.
     pub items: Vec<LeagueItem>,
 }
 

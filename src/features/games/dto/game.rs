@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::BoardItem;
 use crate::domain::game::{
-    Display, GameScope, Guard, LeagueRules, Level, Mode, PointRule, Prize, Revocation, TeamScore,
+    Display, GameScope, Guard, LeagueRules, Level, Mode, PointRule, Prize, Revocation, ScopeKind, TeamScore,
 };
 use crate::error::Faults;
-use crate::http::shapes::{Shape, Summary, Title};
-use crate::http::{Input, Patch};
+use crate::http::shapes::{Shape, Summary, Title, UserRef};
+use crate::http::{Input, Patch, Ref};
 
 /// A new game.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -32,7 +32,7 @@ pub struct GameIn {
     pub description: Option<String>,
     /// Whose deeds count; everybody's when absent.
     #[serde(default)]
-    pub scope: Option<GameScope>,
+    pub scope: Option<ScopeIn>,
     /// What happens from here on counts; from now on when absent.
     #[serde(default)]
     pub starts_at: Option<DateTime<Utc>>,
@@ -82,8 +82,23 @@ pub struct GameIn {
     pub season_days: Option<u32>,
 }
 
+/// Whose deeds count, as it is sent.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GameScopeIn, example = json!({"kind": "course", "id": "ext:onboarding"}))]
+pub struct ScopeIn {
+    /// The whole site, one course or one group.
+    pub kind: ScopeKind,
+    /// Which course or group, by id or `ext:<external_id>`; absent for the site.
+    #[serde(default)]
+    #[schema(value_type = Option<UserRef>)]
+    pub id: Option<String>,
+}
+
 impl Input for GameIn {
     fn check(&self, faults: &mut Faults) {
+        let scope = self.scope.as_ref().and_then(|scope| scope.id.as_ref());
+        UserRef::check_option(scope, "/scope/id", faults);
         Title::check(&self.title, "/title", faults);
         Summary::check_option(self.description.as_ref(), "/description", faults);
     }
@@ -134,6 +149,10 @@ pub struct GamePatch {
     #[serde(default)]
     #[schema(value_type = Vec<Level>, required = false)]
     pub levels: Patch<Vec<Level>>,
+    /// How players are shown who did not say; to `hidden` and back only before points were given.
+    #[serde(default)]
+    #[schema(value_type = Display, required = false)]
+    pub display: Patch<Display>,
     /// New guard, or null.
     #[serde(default)]
     #[schema(value_type = Option<Guard>)]
@@ -163,6 +182,7 @@ impl Input for GamePatch {
             (self.open_teams == Patch::Null, "/open_teams"),
             (self.point_rules == Patch::Null, "/point_rules"),
             (self.levels == Patch::Null, "/levels"),
+            (self.display == Patch::Null, "/display"),
             (self.revocation == Patch::Null, "/revocation"),
             (self.prizes == Patch::Null, "/prizes"),
         ];
@@ -193,7 +213,8 @@ pub struct GameOut {
     pub description: String,
     /// Whose deeds count.
     pub scope: GameScope,
-    /// `open` or `closed`.
+    /// Where it is in its life.
+    #[schema(value_type = GameStatus)]
     pub status: String,
     /// Who competes.
     pub mode: Mode,
@@ -277,10 +298,12 @@ pub struct GameQuery {
     pub status: Option<GameStatus>,
     /// Only games of this mode.
     pub mode: Option<Mode>,
-    /// Only games of this course.
-    pub course_id: Option<Uuid>,
-    /// Only games of this group.
-    pub group_id: Option<Uuid>,
+    /// Only games of this course: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub course_id: Option<Ref>,
+    /// Only games of this group: an id or `ext:<external_id>`.
+    #[param(value_type = Option<String>)]
+    pub group_id: Option<Ref>,
     /// Only games changed at or after this instant (RFC 3339).
     pub updated_since: Option<DateTime<Utc>>,
 }

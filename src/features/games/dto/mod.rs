@@ -14,7 +14,7 @@ pub use competition::{
 };
 pub use game::{
     FinalPlace, GameIn, GameOut, GamePatch, GameQuery, GameReport, GameStatus, PageQuery, PrizeGiven, ReplayChange,
-    ReplayIn, ReplayOut, ReplayQuery,
+    ReplayIn, ReplayOut, ReplayQuery, ScopeIn,
 };
 pub use player::{
     CorrectionIn, EntryKind, EntryOut, FlagOut, FlagQuery, FlagResolution, FlagState, GameDisplay, LedgerQuery,

@@ -9,7 +9,7 @@ use crate::domain::game::Display;
 use crate::domain::game::settings::MAX_POINTS;
 use crate::error::Faults;
 use crate::features::games::service::badges::check_reason;
-use crate::http::{Input, Patch};
+use crate::http::{Input, Patch, Ref};
 
 /// Where a ledger entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -50,8 +50,9 @@ pub struct LedgerQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only entries of this user. Players see their own only.
-    pub user_id: Option<Uuid>,
+    /// Only entries of this user: an id or `ext:<external_id>`. Players see their own only.
+    #[param(value_type = Option<String>)]
+    pub user_id: Option<Ref>,
     /// Only entries that count for this team.
     pub team_id: Option<Uuid>,
     /// Only entries that come from here.
@@ -78,7 +79,8 @@ pub struct EntryOut {
     pub team_id: Option<Uuid>,
     /// How many; negative ones take away.
     pub points: i64,
-    /// `rule`, `award`, `correction`, `reversal` or `replay`.
+    /// Where it comes from.
+    #[schema(value_type = EntryKind)]
     pub kind: String,
     /// Key of the point rule.
     #[schema(required)]
@@ -178,7 +180,8 @@ pub struct UserGamePoints {
     pub game_id: Uuid,
     /// Its title.
     pub title: String,
-    /// `open` or `closed`.
+    /// Where the game is in its life.
+    #[schema(value_type = super::GameStatus)]
     pub status: String,
     /// Points in it.
     pub points: i64,
@@ -279,6 +282,18 @@ pub struct FlagQuery {
     pub state: Option<FlagState>,
 }
 
+/// What a flag is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FlagKind {
+    /// More points within an hour than the guard allows.
+    TooManyPoints,
+    /// More ledger entries within a minute than the guard allows.
+    TooFast,
+    /// What points or a badge were given for was corrected or taken back.
+    CauseCorrected,
+}
+
 /// Something that somebody should look at.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
@@ -291,9 +306,10 @@ pub struct FlagOut {
     pub id: Uuid,
     /// Whom it is about.
     pub user_id: Uuid,
-    /// `too_many_points`, `too_fast` or `cause_corrected`.
-    pub kind: String,
     /// What was seen.
+    #[schema(value_type = FlagKind)]
+    pub kind: String,
+    /// The same, for people.
     pub detail: String,
     /// The ledger entry that it is about.
     #[schema(required)]
@@ -301,7 +317,8 @@ pub struct FlagOut {
     /// The badge award that it is about.
     #[schema(required)]
     pub award_id: Option<Uuid>,
-    /// `open`, `dismissed` or `confirmed`.
+    /// What became of it.
+    #[schema(value_type = FlagState)]
     pub state: String,
     /// What whoever resolved it noted.
     #[schema(required)]

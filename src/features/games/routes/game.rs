@@ -50,7 +50,7 @@ pub async fn list_games(
 ) -> AppResult<Answer> {
     let page = query::page(query.0.limit, query.0.after.as_deref())?;
     let ctx = caller.0;
-    let rows = state.db.read(move |conn| game::list(conn, &ctx, &query.0, &page)).await?;
+    let rows = state.db.read(move |conn| game::list(conn, &ctx, query.0, &page)).await?;
     Answer::page(rows, &request)
 }
 
@@ -186,6 +186,7 @@ pub async fn replay_game(
 pub async fn get_leaderboard(
     caller: Caller<need::GamesRead>,
     state: Anyone,
+    request: HttpRequest,
     path: web::Path<Uuid>,
     query: Query<BoardQuery>,
 ) -> AppResult<Answer> {
@@ -193,7 +194,11 @@ pub async fn get_leaderboard(
     let quick = leaderboard::is_at_hand(*path, &query.0);
     let read = move |conn: &mut Conn| leaderboard::get(conn, &ctx, *path, &query.0);
     let out = if quick { state.db.read(read).await? } else { state.db.read_slow(read).await? };
-    Answer::ok(&out)
+    let answer = Answer::ok(&out)?;
+    Ok(match &out.next {
+        None => answer,
+        Some(cursor) => answer.header("link", &Answer::next_link(&request, cursor)),
+    })
 }
 
 /// Read a league

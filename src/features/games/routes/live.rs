@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use uuid::Uuid;
 
-use crate::auth::caller::need;
+use crate::auth::caller::{bearer, need};
 use crate::auth::{Anyone, Caller};
 use crate::error::{AppError, AppResult};
 use crate::features::games::dto::LiveOut;
 use crate::features::games::service::leaderboard;
-use crate::state::{Ctx, State};
+use crate::state::State;
 
 /// Time between two looks at the standings.
 const EVERY: Duration = Duration::from_secs(1);
@@ -22,7 +22,9 @@ const MOST: u32 = 3_600;
 
 struct Watch {
     state: State,
-    ctx: Ctx,
+    /// Whoever watches is asked for anew at each look, so that the stream does not outlive the right to it.
+    token: String,
+    request_id: Option<String>,
     game: Uuid,
     looks: u32,
     sent: Option<String>,
@@ -40,8 +42,11 @@ async fn next(mut watch: Watch) -> Option<(Result<web::Bytes, AppError>, Watch)>
             actix_web::rt::time::sleep(EVERY).await;
         }
         watch.looks = watch.looks.saturating_add(1);
-        watch.ctx.now = watch.state.clock.now();
-        let (ctx, game) = (watch.ctx.clone(), watch.game);
+        let known = Caller::<need::GamesRead>::again(&watch.state, &watch.token, watch.request_id.clone()).await;
+        let (ctx, game) = match known {
+            Ok(ctx) => (ctx, watch.game),
+            Err(_) => return None,
+        };
         let look = watch.state.db.read(move |conn| leaderboard::live(conn, &ctx, game)).await;
         let text = match look.and_then(|live: LiveOut| {
             watch.over = live.status != "open";
@@ -69,7 +74,8 @@ async fn next(mut watch: Watch) -> Option<(Result<web::Bytes, AppError>, Watch)>
 /// Watch the standings live
 ///
 /// Server-sent events: `standings` with the first 20 players and teams, at once and whenever they change, looked at each
-/// second. Ends when the game is closed, and after an hour. Scope: `games:read`.
+/// second. Ends when the game is closed, when the token ends or the caller may not see the game any more, and after an hour; connect
+/// again with a fresh token. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "watch_game", params(("game_id" = Uuid, Path)),
     responses((status = 200, description = "A stream of events; each `data` is a LiveOut.", body = LiveOut, content_type = "text/event-stream")),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]
@@ -77,13 +83,15 @@ async fn next(mut watch: Watch) -> Option<(Result<web::Bytes, AppError>, Watch)>
 pub async fn watch_game(
     caller: Caller<need::GamesRead>,
     state: Anyone,
+    request: HttpRequest,
     path: web::Path<Uuid>,
 ) -> AppResult<HttpResponse> {
+    let token = bearer(&request)?;
     let (ctx, game) = (caller.0, *path);
     // Whoever may not see it gets an answer, not a stream.
-    let first = ctx.clone();
-    state.db.read_slow(move |conn| leaderboard::live(conn, &first, game)).await?;
-    let watch = Watch { state: state.get_ref().clone(), ctx, game, looks: 0, sent: None, over: false };
+    let request_id = ctx.request_id.clone();
+    state.db.read_slow(move |conn| leaderboard::live(conn, &ctx, game)).await?;
+    let watch = Watch { state: state.get_ref().clone(), token, request_id, game, looks: 0, sent: None, over: false };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))

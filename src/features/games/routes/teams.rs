@@ -9,7 +9,7 @@ use crate::error::AppResult;
 use crate::features::games::dto::{
     DrawIn, DrawOut, JoinIn, MatchList, MemberOut, MembershipOut, PageQuery, ScheduleIn, TeamIn, TeamOut, TeamPatch,
 };
-use crate::features::games::service::{matches, teams};
+use crate::features::games::service::{draw, matches, teams};
 use crate::http::answer::Page;
 use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
 
@@ -56,7 +56,7 @@ pub async fn list_teams(
 
 /// Draw teams
 ///
-/// Deals players out evenly: sizes differ by at most one, and with `balance: points` strength by as little as swapping players can do. The same seed and players give the same teams. Scope: `games:write`. Role: admin, author or instructor.
+/// Deals players out evenly: sizes differ by at most one, and with `balance: points` strength by as little as swapping players can do. Whoever is in one of the teams and not dealt out stays and counts: then sizes are as even as those who stay allow, and no team grows beyond the limit of the game. The same seed, players and teams give the same teams. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "draw_teams", params(("game_id" = Uuid, Path)), request_body = DrawIn,
     responses((status = 200, description = "The teams.", body = DrawOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -69,7 +69,7 @@ pub async fn draw_teams(
     body: Body<DrawIn>,
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
-        let out = teams::draw_teams(conn, ctx, *path, body.input)?;
+        let out = draw::draw_teams(conn, ctx, *path, &body.input)?;
         Answer::ok(&out)
     })
     .await
@@ -139,7 +139,7 @@ pub async fn update_team(
 
 /// Delete a team
 ///
-/// Only while nothing was earned for it. Scope: `games:write`. Role: admin, author or instructor.
+/// Only while nothing was earned for it and it stands in no match. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "delete_team", params(("game_id" = Uuid, Path), ("team_id" = Uuid, Path)),
     responses((status = 204, description = "Gone.")),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -160,7 +160,7 @@ pub async fn delete_team(
 
 /// List a team's members
 ///
-/// In order of joining. Scope: `games:read`.
+/// In order of joining. Who hides is shown to those who run the game and to themselves only. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "list_team_members", params(("game_id" = Uuid, Path), ("team_id" = Uuid, Path), PageQuery),
     responses((status = 200, description = "A page of members.", body = Page<MemberOut>)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]

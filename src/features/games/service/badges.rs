@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::booking::Booked;
 use super::criteria::{by_criteria, to_those_who_qualify};
-use super::{Badge, Game, find, find_locked, refuse, targets, touch};
+use super::{Badge, Game, find, find_locked, reach, refuse, targets, touch};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::domain::game::badge::Criteria;
+use crate::domain::game::settings::Fault;
 use crate::domain::game::{Revocation, deeds, image};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code, Faults};
@@ -172,19 +174,46 @@ fn check(conn: &mut Conn, game: &Game, badge: &Badge) -> AppResult<()> {
     let mut faults = badge.design.faults();
     if let Some(criteria) = &badge.criteria {
         faults.extend(criteria.faults(&game.settings, &others));
+        faults.extend(needs_itself(game, badge, criteria));
     }
     if let Some(name) = &badge.row.award_on {
         if !deeds::is_deed(name) {
-            let detail = "This is not an event that is about a person, such as quiz.passed.";
-            faults.push(("/award_on".into(), "unknown_event", detail.into()));
+            let known = deeds::names().collect::<Vec<_>>().join(", ");
+            let detail = format!("`{name}` is not an event that is about a person; there are {known}.");
+            faults.push(("/award_on".into(), "unknown_event", detail));
         }
     } else if badge.award_where.is_some() {
         faults.push(("/award_where".into(), "needs_event", "A condition goes with `award_on`.".into()));
     }
     if let Some(only) = &badge.award_where {
-        faults.extend(targets::faults(conn, &[("/award_where".to_owned(), only)])?);
+        faults.extend(targets::faults(conn, &targets::Within::of(game), &[("/award_where".to_owned(), only)])?);
     }
     refuse(faults)
+}
+
+/// A fault for each badge that a badge needs and that needs it in turn, so that nobody could earn either. One that an event earns
+/// besides can be had without.
+fn needs_itself(game: &Game, badge: &Badge, criteria: &Criteria) -> Vec<Fault> {
+    if badge.row.award_on.is_some() {
+        return Vec::new();
+    }
+    let needs = |id: Uuid| {
+        let other = game.badges.iter().find(|other| other.row.id == id && other.row.award_on.is_none());
+        other.and_then(|other| other.criteria.as_ref()).map(|criteria| criteria.badges.clone()).unwrap_or_default()
+    };
+    let mut faults = Vec::new();
+    for (n, first) in criteria.badges.iter().enumerate().filter(|(_, first)| **first != badge.row.id) {
+        let (mut seen, mut open) = (HashSet::from([*first]), vec![*first]);
+        while let Some(id) = open.pop() {
+            open.extend(needs(id).into_iter().filter(|next| *next != badge.row.id && seen.insert(*next)));
+            if needs(id).contains(&badge.row.id) {
+                let detail = "This badge needs the one that is to need it, so nobody could earn either.";
+                faults.push((format!("/criteria/badges/{n}"), "needs_itself", detail.to_owned()));
+                break;
+            }
+        }
+    }
+    faults
 }
 
 /// Makes a badge. Whoever has what its criteria ask gets it at once.
@@ -341,7 +370,7 @@ pub(super) fn award_out(row: AwardRow) -> BadgeAwardOut {
 pub fn award(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: AwardBadgeIn) -> AppResult<BadgeAwardOut> {
     let (game, badge) = of_actor(conn, ctx, id, Act::RefereeGame, true)?;
     game.require_open(ctx.now)?;
-    let user = super::points::named_user(conn, &input.user_id)?;
+    let user = reach::named_player(conn, ctx, &game, Act::RefereeGame, &input.user_id)?;
     let reason = input.reason.unwrap_or_else(|| "Given by hand.".to_owned());
     let grants = vec![Grant { badge: badge.row.id, user, source: "hand", reason, event: None }];
     let new = grant(conn, ctx, &game, grants)?.pop();
@@ -369,6 +398,9 @@ pub fn award_by_rule(
 ) -> AppResult<bool> {
     let (game, badge) = of_actor(conn, ctx, id, Act::RefereeGame, true)?;
     game.require_open(ctx.now)?;
+    if users::find(conn, &Ref::Id(user))?.state == "left" {
+        return Err(AppError::new(Code::WrongState, "The user has left, so there are no more badges."));
+    }
     let grants = vec![Grant { badge: badge.row.id, user, source: "rule", reason: reason.to_owned(), event }];
     let new = !grant(conn, ctx, &game, grants)?.is_empty();
     if new {

@@ -6,15 +6,17 @@ use super::{Game, criteria, find, find_locked, refuse, sees_all, sight, targets}
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::game::{GameScope, Mode, ScopeKind, Settings};
+use crate::domain::game::settings::Fault;
+use crate::domain::game::{Display, GameScope, Mode, ScopeKind, Settings, View};
 use crate::domain::permission::{Act, Relation, Roles};
-use crate::error::{AppError, AppResult, Code, Faults};
+use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
-use crate::features::games::dto::{GameIn, GameOut, GamePatch, GameQuery};
+use crate::features::courses::service as courses;
+use crate::features::games::dto::{GameIn, GameOut, GamePatch, GameQuery, ScopeIn};
 use crate::features::games::store::games::{self as store, GameRow};
 use crate::features::games::store::{groups, ledger};
 use crate::features::groups::service as units;
-use crate::http::{Conditions, Patch};
+use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
 
 /// Those of these users (in order) who are within the game's scope.
@@ -63,10 +65,14 @@ pub(super) fn out(ctx: &Ctx, game: &Game) -> AppResult<GameOut> {
     })
 }
 
-/// Refuses settings that are wrong in themselves or name what does not exist.
-fn check(conn: &mut Conn, settings: &Settings, row: &GameRow, badges: &[Uuid]) -> AppResult<()> {
+/// What is wrong with settings in themselves, or names what does not exist.
+fn check(conn: &mut Conn, settings: &Settings, row: &GameRow, badges: &[Uuid]) -> AppResult<Vec<Fault>> {
     let mut faults = settings.faults();
     for (n, prize) in settings.prizes.iter().enumerate() {
+        if prize.view == View::Teams && row.mode == Mode::Individual.as_str() {
+            let detail = "No team can win it: this game is played alone.";
+            faults.push((format!("/prizes/{n}/view"), "needs_teams", detail.into()));
+        }
         if prize.badge_id.is_some_and(|id| !badges.contains(&id)) {
             faults.push((format!("/prizes/{n}/badge_id"), "unknown_badge", "The game has no badge of this id.".into()));
         }
@@ -80,25 +86,29 @@ fn check(conn: &mut Conn, settings: &Settings, row: &GameRow, badges: &[Uuid]) -
         .enumerate()
         .filter_map(|(n, rule)| Some((format!("/point_rules/{n}/where"), rule.only_where.as_ref()?)))
         .collect();
-    faults.extend(targets::faults(conn, &conditions)?);
-    refuse(faults)
+    let within =
+        targets::Within { game: row.id, settings, course: row.scope_id.filter(|_| row.scope_kind == "course") };
+    faults.extend(targets::faults(conn, &within, &conditions)?);
+    Ok(faults)
 }
 
-fn check_scope(conn: &mut Conn, scope: GameScope) -> AppResult<()> {
-    let mut faults = Faults::new();
-    match (scope.kind, scope.id) {
-        (ScopeKind::Site, None) => {}
-        (ScopeKind::Site, Some(_)) => faults.add("/scope/id", "not_expected", "The site has no id."),
-        (_, None) => faults.add("/scope/id", "required", "Say which course or group."),
-        (ScopeKind::Course, Some(id)) if store::existing_courses(conn, &[id])?.is_empty() => {
-            faults.add("/scope/id", "unknown_course", "There is no such course.");
+/// The course or group that a scope names, if there is one, and the fault if there should be.
+fn settle_scope(conn: &mut Conn, input: &ScopeIn) -> AppResult<(GameScope, Vec<Fault>)> {
+    let named = input.id.as_deref().and_then(Ref::parse);
+    let (id, fault) = match (input.kind, named) {
+        (ScopeKind::Site, None) => (None, None),
+        (ScopeKind::Site, Some(_)) => (None, Some(("not_expected", "The site has no id."))),
+        (_, None) => (None, Some(("required", "Say which course or group."))),
+        (ScopeKind::Course, Some(which)) => {
+            (courses::id_of(conn, &which)?, Some(("unknown_course", "There is no such course.")))
         }
-        (ScopeKind::Group, Some(id)) if groups::existing(conn, &[id])?.is_empty() => {
-            faults.add("/scope/id", "unknown_group", "There is no such group.");
+        (ScopeKind::Group, Some(which)) => {
+            (units::id_of(conn, &which)?, Some(("unknown_group", "There is no such group.")))
         }
-        _ => {}
-    }
-    faults.finish()
+    };
+    let fault = fault.filter(|_| id.is_none());
+    let faults = fault.map(|(code, detail)| ("/scope/id".to_owned(), code, detail.to_owned()));
+    Ok((GameScope { kind: input.kind, id }, faults.into_iter().collect()))
 }
 
 /// Makes a game; it counts from `starts_at` on.
@@ -106,7 +116,7 @@ fn check_scope(conn: &mut Conn, scope: GameScope) -> AppResult<()> {
 /// # Errors
 /// 403, 422.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: GameIn) -> AppResult<GameOut> {
-    let scope = input.scope.unwrap_or_default();
+    let (scope, mut faults) = settle_scope(conn, &input.scope.unwrap_or_default())?;
     let course = scope.id.filter(|_| scope.kind == ScopeKind::Course);
     let unit_roles = match scope.id.filter(|_| scope.kind == ScopeKind::Group) {
         Some(group) => units::relation(conn, ctx, group)?.unit_roles,
@@ -145,8 +155,8 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: GameIn) -> AppResult<GameOut> {
         created_at: ctx.now,
         updated_at: ctx.now,
     };
-    check(conn, &settings, &row, &[])?;
-    check_scope(conn, scope)?;
+    faults.extend(check(conn, &settings, &row, &[])?);
+    refuse(faults)?;
     settings.name_rules();
     row.settings = serde_json::to_string(&settings).map_err(AppError::internal)?;
     store::insert(conn, &row)?;
@@ -167,10 +177,12 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<GameOut> {
 ///
 /// # Errors
 /// Database errors.
-pub fn list(conn: &mut Conn, ctx: &Ctx, filter: &GameQuery, page: &PageRequest) -> AppResult<Rows<GameOut>> {
-    let course = filter.course_id;
+pub fn list(conn: &mut Conn, ctx: &Ctx, mut filter: GameQuery, page: &PageRequest) -> AppResult<Rows<GameOut>> {
+    Ref::settle(&mut filter.course_id, |which| courses::id_of(conn, which))?;
+    Ref::settle(&mut filter.group_id, |which| units::id_of(conn, which))?;
+    let course = filter.course_id.as_ref().and_then(Ref::id);
     ctx.require(Act::ReadGame, &Relation { course, ..Relation::default() })?;
-    let rows = store::list(conn, filter, sight::limits(ctx).as_ref(), page)?;
+    let rows = store::list(conn, &filter, sight::limits(ctx).as_ref(), page)?;
     let items = rows
         .items
         .into_iter()
@@ -214,6 +226,15 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions
         return Err(AppError::field("/ends_at", "in_the_past", detail));
     }
     game.row.ends_at = patch.ends_at.over(game.row.ends_at);
+    if let Patch::Value(display) = patch.display {
+        let hides = |display| display == Display::Hidden;
+        if hides(display) != hides(settings.display) && ledger::any(conn, id)? {
+            let detail =
+                "Points were given already; whether players stand in leaderboards who did not say stays as it is.";
+            return Err(AppError::new(Code::WrongState, detail));
+        }
+        settings.display = display;
+    }
     let levels = settings.levels.clone();
     settings.team_score = patch.team_score.over(Some(settings.team_score)).unwrap_or_default();
     settings.team_size_limit = patch.team_size_limit.over(settings.team_size_limit);
@@ -225,17 +246,9 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions
     settings.leagues = patch.leagues.over(settings.leagues.take());
     settings.prizes = patch.prizes.over(Some(std::mem::take(&mut settings.prizes))).unwrap_or_default();
     let badges: Vec<Uuid> = game.badges.iter().map(|badge| badge.row.id).collect();
-    check(conn, &game.settings, &game.row, &badges)?;
+    let mut faults = check(conn, &game.settings, &game.row, &badges)?;
     game.settings.name_rules();
-    // Badges may not be left asking for what is no more.
-    let mut faults = Vec::new();
-    for badge in &game.badges {
-        let others: Vec<Uuid> = badges.iter().filter(|id| **id != badge.row.id).copied().collect();
-        let left = badge.criteria.as_ref().map(|c| c.faults(&game.settings, &others)).unwrap_or_default();
-        faults.extend(left.into_iter().map(|(_, code, detail)| {
-            ("/point_rules".to_owned(), code, format!("The badge `{}` asks for it: {detail}", badge.row.title))
-        }));
-    }
+    faults.extend(asked_for(conn, &game, &badges)?);
     refuse(faults)?;
     game.row.settings = serde_json::to_string(&game.settings).map_err(AppError::internal)?;
     game.row.version = game.row.version.saturating_add(1);
@@ -247,6 +260,26 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: Uuid, patch: GamePatch, conditions
         criteria::to_those_who_qualify(conn, ctx, &game)?;
     }
     out(ctx, &game)
+}
+
+/// What badges would be left asking for though it is no more.
+fn asked_for(conn: &mut Conn, game: &Game, badges: &[Uuid]) -> AppResult<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for badge in &game.badges {
+        let others: Vec<Uuid> = badges.iter().filter(|id| **id != badge.row.id).copied().collect();
+        let left = badge.criteria.as_ref().map(|c| c.faults(&game.settings, &others)).unwrap_or_default();
+        faults.extend(left.into_iter().map(|(_, code, detail)| {
+            let at = if code == "unknown_level" { "/levels" } else { "/point_rules" };
+            (at.to_owned(), code, format!("The badge `{}` asks for it: {detail}", badge.row.title))
+        }));
+    }
+    let conditions: Vec<_> =
+        game.badges.iter().filter_map(|badge| Some((badge.row.title.clone(), badge.award_where.as_ref()?))).collect();
+    let gone = targets::faults(conn, &targets::Within::of(game), &conditions)?.into_iter();
+    faults.extend(gone.filter(|(_, code, _)| *code == "unknown_level").map(|(title, code, detail)| {
+        ("/levels".to_owned(), code, format!("The badge `{title}` asks for it: {detail}"))
+    }));
+    Ok(faults)
 }
 
 /// An event about a game.

@@ -18,9 +18,11 @@ use crate::domain::game::rank::Key;
 use crate::domain::game::team::{self, Standing};
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Faults};
+use crate::features::courses::service as courses;
 use crate::features::games::dto::{Around, BoardItem, BoardQuery, LeaderboardOut, TeamBrief};
 use crate::features::games::store::boards::{self, Part};
-use crate::features::games::store::{games, ranking, teams};
+use crate::features::games::store::{ranking, teams};
+use crate::features::groups::service as groups;
 use crate::state::Ctx;
 
 /// Players of a part of a board at most; a group beyond it is shown up to here.
@@ -93,15 +95,15 @@ fn part(conn: &mut Conn, ctx: &Ctx, game: &Game, query: &BoardQuery) -> AppResul
             .ok_or_else(|| AppError::field("?team_id", "unknown_team", "The game has no such team."))?;
         return Ok(Some(Part::Team(team)));
     }
-    if let Some(group) = query.group_id {
+    if let Some(group) = &query.group_id {
+        // One that does not exist is refused like one that is out of sight.
+        let group = groups::id_of(conn, group)?.unwrap_or_default();
         sight::require_members(conn, ctx, group)?;
         return Ok(Some(Part::Group(group)));
     }
-    if let Some(course) = query.course_id {
-        if games::existing_courses(conn, &[course])?.is_empty() {
-            return Err(AppError::field("?course_id", "unknown_course", "There is no such course."));
-        }
-        return Ok(Some(Part::Course(course)));
+    if let Some(course) = &query.course_id {
+        let unknown = || AppError::field("?course_id", "unknown_course", "There is no such course.");
+        return Ok(Some(Part::Course(courses::id_of(conn, course)?.ok_or_else(unknown)?)));
     }
     Ok(None)
 }

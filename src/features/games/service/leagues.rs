@@ -48,7 +48,8 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &LeagueQuery) -> AppResu
         return Err(AppError::field("?group", "unknown_group", "The period has no group of this number."));
     }
     let users: Vec<Uuid> = places.iter().map(|place| place.user).collect();
-    let mut shown = players::shown(conn, ctx, &game, &users)?;
+    // Who hides keeps the place in the group, so that the zones are true, but is shown to nobody else.
+    let mut shown = players::seen(conn, ctx, &game, &users)?;
     out.group = Some(group);
     out.tier = places.first().and_then(|place| rules.tiers.get(usize::try_from(place.tier).ok()?).cloned());
     let size = places.len();

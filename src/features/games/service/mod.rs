@@ -3,6 +3,7 @@
 pub mod badges;
 pub mod booking;
 pub mod criteria;
+pub mod draw;
 pub mod ending;
 pub mod game;
 pub mod leaderboard;
@@ -10,6 +11,7 @@ pub mod leagues;
 pub mod matches;
 pub mod players;
 pub mod points;
+pub mod reach;
 pub mod replay;
 pub mod scoring;
 pub mod sight;
@@ -171,7 +173,8 @@ impl Game {
         if !self.term().over(now) {
             return Ok(());
         }
-        Err(AppError::new(Code::WrongState, "The game is closed; its standings are final.").with("status", "closed"))
+        Err(AppError::new(Code::WrongState, "The game is closed; its standings are final.")
+            .with("game_status", "closed"))
     }
 
     /// Refuses points in a game that has not begun or is over.

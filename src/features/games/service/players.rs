@@ -87,15 +87,17 @@ fn relist(conn: &mut Conn, user: Uuid, only: Option<Uuid>) -> AppResult<()> {
     ranking::apply(conn, &moves)
 }
 
-/// How players are shown to the actor: real names to those who run the game and to oneself.
+/// The players whom the actor sees, as they are shown: who hides, only to those who run the game and to oneself.
 ///
 /// # Errors
 /// Database errors.
-pub fn shown(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<BTreeMap<Uuid, PlayerOut>> {
-    Ok(shown_or_hidden(conn, ctx, game, users)?.into_iter().map(|(user, (out, _))| (user, out)).collect())
+pub fn seen(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<BTreeMap<Uuid, PlayerOut>> {
+    let all = referee(ctx, game);
+    let shown = shown_or_hidden(conn, ctx, game, users)?.into_iter();
+    Ok(shown.filter(|(_, (out, hidden))| all || out.me || !hidden).map(|(user, (out, _))| (user, out)).collect())
 }
 
-/// As [`shown`], each with whether the player hides.
+/// How players are shown to the actor, real names to those who run the game and to oneself; each with whether the player hides.
 ///
 /// # Errors
 /// Database errors.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::booking::{self, New};
-use super::{Game, criteria, find, find_locked, read, sees_all};
+use super::{Game, criteria, find, find_locked, reach, read, sees_all};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::facts::{BadgeFact, GameFact, LearnerFacts};
@@ -15,28 +15,11 @@ use crate::domain::outline::FactNeeds;
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::features::games::dto::{CorrectionIn, EntryOut, LedgerQuery, LevelOut, UserGamePoints};
-use crate::features::games::store::ledger::{self, EntryRow, Filter};
+use crate::features::games::store::ledger::{self, EntryRow, Filter, Sight};
 use crate::features::games::store::{self, boards, players, teams};
 use crate::features::users;
 use crate::http::Ref;
 use crate::state::Ctx;
-
-/// The user that a body names, who may be given points: whoever left, or was erased, plays no more.
-fn named_player(conn: &mut Conn, text: &str) -> AppResult<Uuid> {
-    let user = named_user(conn, text)?;
-    if users::find(conn, &Ref::Id(user))?.state == "left" {
-        return Err(AppError::field("/user_id", "user_left", "The user has left, so there are no more points."));
-    }
-    Ok(user)
-}
-
-/// The user that a body names.
-pub(super) fn named_user(conn: &mut Conn, text: &str) -> AppResult<Uuid> {
-    let who = Ref::parse(text)
-        .ok_or_else(|| AppError::field("/user_id", "wrong_format", "This is neither an id nor ext:<external_id>."))?;
-    let unknown = |_| AppError::field("/user_id", "unknown_user", "There is no such user.");
-    Ok(users::find(conn, &who).map_err(unknown)?.id)
-}
 
 fn out(row: EntryRow) -> EntryOut {
     EntryOut {
@@ -56,7 +39,8 @@ fn out(row: EntryRow) -> EntryOut {
     }
 }
 
-/// A page of the ledger, oldest first: all of it for those who run the game, their own entries for players.
+/// A page of the ledger, oldest first: all of it for those who run the game; for others their own entries, those of the people
+/// below them and of the units that they look after.
 ///
 /// # Errors
 /// 403, 404.
@@ -69,18 +53,25 @@ pub fn list(
 ) -> AppResult<Rows<EntryOut>> {
     let game = find(conn, ctx, id, Act::ReadGame)?;
     let me = ctx.actor.user_id();
-    let mut user = query.user_id;
+    let mut asked = query.user_id.clone();
+    Ref::settle(&mut asked, |who| users::id_of(conn, who))?;
+    let mut user = asked.as_ref().and_then(Ref::id);
+    let mut sight = None;
     if !ctx.may(Act::ReadPoints, &game.relation()) {
-        let asked = user.or(me).ok_or_else(|| AppError::not_found("ledger"))?;
-        let own = me == Some(asked);
+        let me = me.ok_or_else(|| AppError::not_found("ledger"))?;
+        let own = user.is_none_or(|asked| asked == me);
         let mut relation = Relation { own, ..game.relation() };
-        if !own {
+        if let Some(asked) = user.filter(|_| !own) {
             users::relate(conn, ctx, asked, &mut relation)?;
         }
         ctx.require(Act::ReadPoints, &relation)?;
-        user = Some(asked);
+        if user.is_none() {
+            let units = ctx.actor.units_for(Act::ReadPoints);
+            let leads = !units.is_empty() || users::has_reports(conn, me)?;
+            (user, sight) = if leads { (None, Some(Sight { me, units })) } else { (Some(me), None) };
+        }
     }
-    let filter = Filter { user, team: query.team_id, kind: query.kind.map(|kind| kind.as_str().to_owned()) };
+    let filter = Filter { sight, user, team: query.team_id, kind: query.kind.map(|kind| kind.as_str().to_owned()) };
     Ok(ledger::list(conn, id, &filter, page)?.map(out))
 }
 
@@ -99,7 +90,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
             let unknown = || AppError::field("/corrects_id", "unknown_entry", "The game has no such entry.");
             let other = ledger::find(conn, id, other)?.ok_or_else(unknown)?;
             if let Some(user) = user
-                && named_user(conn, user)? != other.user_id
+                && reach::named(conn, ctx, &game, Act::RefereeGame, user)?.id != other.user_id
             {
                 return Err(AppError::field("/user_id", "other_user", "The entry belongs to somebody else."));
             }
@@ -118,7 +109,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
         (None, None) => return Err(AppError::field("/user_id", "required", "Say whose points are corrected.")),
         (None, Some(user)) => {
             let points = input.points.ok_or_else(|| AppError::field("/points", "required", "Say how many points."))?;
-            let user = named_player(conn, user)?;
+            let user = reach::named_player(conn, ctx, &game, Act::RefereeGame, user)?;
             let team = teams::current(conn, id, &[user])?.get(&user).copied();
             New {
                 user,

@@ -1,32 +1,24 @@
-//! Use cases about teams: made by hand, joined by a code, drawn evenly.
-
-use std::collections::HashMap;
+//! Use cases about teams: made by hand, joined by a code; `draw` deals players out.
 
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Game, find, find_locked, players, sees_all};
+use super::{Game, find, find_locked, players, reach, sees_all};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::game::draw::{self, Player};
-use crate::domain::game::settings::MAX_POINTS;
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
-use crate::features::games::dto::{
-    Balance, DrawIn, DrawOut, DrawnTeam, JoinIn, MemberOut, MembershipOut, TeamIn, TeamOut, TeamPatch,
-};
+use crate::features::games::dto::{JoinIn, MemberOut, MembershipOut, TeamIn, TeamOut, TeamPatch};
 use crate::features::games::store::teams::{self as store, TeamRow};
-use crate::features::games::store::{boards, groups, players as player_store};
+use crate::features::games::store::{boards, matches, players as player_store};
 use crate::features::users;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
 
 /// Teams of one game at most.
-const MAX_TEAMS: i64 = 1_000;
-/// Players in one draw at most.
-const MAX_DRAWN: usize = 100_000;
+pub(super) const MAX_TEAMS: i64 = 1_000;
 
 fn out(row: TeamRow, members: i64, code: bool) -> TeamOut {
     TeamOut {
@@ -42,13 +34,13 @@ fn out(row: TeamRow, members: i64, code: bool) -> TeamOut {
 }
 
 /// Eight letters and digits that are told apart easily.
-fn code() -> AppResult<String> {
+pub(super) fn code() -> AppResult<String> {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let bytes = clock::random::<8>()?;
     Ok(bytes.iter().map(|b| char::from(ALPHABET.get(usize::from(b % 32)).copied().unwrap_or(b'0'))).collect())
 }
 
-fn require_teams(game: &Game) -> AppResult<()> {
+pub(super) fn require_teams(game: &Game) -> AppResult<()> {
     if game.has_teams() {
         return Ok(());
     }
@@ -158,11 +150,15 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, conditions: &C
     if boards::team_has_points(conn, team)? {
         return Err(AppError::new(Code::WrongState, "Points were earned for this team; it belongs to the record now."));
     }
+    if matches::has_team(conn, game.id(), team)? {
+        let detail = "The team stands in the schedule of matches; draw that up without it first, before it begins.";
+        return Err(AppError::new(Code::WrongState, detail));
+    }
     store::delete(conn, team)?;
     events::append(conn, ctx, vec![event("team.deleted", &game, team)])
 }
 
-/// A page of a team's members.
+/// A page of a team's members. Who hides is shown to those who run the game and to themselves only.
 ///
 /// # Errors
 /// 404.
@@ -171,7 +167,7 @@ pub fn members(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, page: &PageRe
     team_of(conn, &game, team)?;
     let rows = store::members(conn, team, page)?;
     let users: Vec<Uuid> = rows.items.iter().map(|(_, user, _)| *user).collect();
-    let shown = players::shown(conn, ctx, &game, &users)?;
+    let shown = players::seen(conn, ctx, &game, &users)?;
     let items = rows
         .items
         .into_iter()
@@ -199,7 +195,7 @@ fn put_in(conn: &mut Conn, ctx: &Ctx, game: &Game, row: &TeamRow, user: Uuid) ->
 }
 
 /// Makes players of those who are not yet.
-fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<()> {
+pub(super) fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid]) -> AppResult<()> {
     let known = player_store::find(conn, game.id(), users)?;
     let fresh = player_store::Player { display: None, streak: Default::default(), joined_at: ctx.now };
     let new: Vec<_> = users.iter().filter(|user| !known.contains_key(user)).map(|user| (*user, fresh)).collect();
@@ -223,8 +219,11 @@ pub fn set_member(
     conditions.require(row.version)?;
     game.require_open(ctx.now)?;
     require_teams(&game)?;
-    let user = users::find(conn, who)?.id;
-    put_in(conn, ctx, &game, &row, user)
+    let user = reach::one(conn, ctx, &game, Act::WriteGame, who)?.ok_or_else(|| AppError::not_found("user"))?;
+    if user.state == "left" {
+        return Err(AppError::new(Code::WrongState, "The user has left and plays no more."));
+    }
+    put_in(conn, ctx, &game, &row, user.id)
 }
 
 /// Joins a team by its code, if the game lets players do so.
@@ -261,8 +260,8 @@ pub fn remove_member(
     let act = if ctx.actor.user_id().is_some() { Act::ReadGame } else { Act::WriteGame };
     let game = find_locked(conn, ctx, game, act)?;
     let row = team_of(conn, &game, team)?;
-    let user = users::find(conn, who)?.id;
-    let own = ctx.actor.user_id() == Some(user) && game.settings.open_teams;
+    let user = users::id_of(conn, who)?;
+    let own = user.is_some() && ctx.actor.user_id() == user && game.settings.open_teams;
     if !own {
         ctx.require(Act::WriteGame, &game.relation())?;
     } else {
@@ -270,137 +269,12 @@ pub fn remove_member(
     }
     conditions.require(row.version)?;
     game.require_open(ctx.now)?;
+    // Whom the caller does not see is no member, like whoever does not exist.
+    let user = user.ok_or_else(|| AppError::not_found("member"))?;
     if store::current(conn, game.id(), &[user])?.get(&user) != Some(&row.id) {
         return Err(AppError::not_found("member"));
     }
     store::leave(conn, game.id(), &[user], ctx.now)?;
     store::touch(conn, &[row.id], ctx.now)?;
     events::append(conn, ctx, vec![event("team.left", &game, team).user(user)])
-}
-
-/// Deals players out to teams evenly, from a seed that is answered and can be given again. Teams that are missing are made;
-/// those in the draw leave the teams they were in.
-///
-/// # Errors
-/// 403, 404, 409, 422.
-pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: DrawIn) -> AppResult<DrawOut> {
-    let game = find_locked(conn, ctx, game, Act::WriteGame)?;
-    game.require_open(ctx.now)?;
-    require_teams(&game)?;
-    let seed = input.seed.map_or_else(clock::random_number, Ok)?;
-    // What JavaScript can say exactly, so that the answer can be sent back as it is.
-    let seed = seed.rem_euclid(1 << 53);
-    let everyone = match &input.user_ids {
-        Some(ids) => known(conn, ids)?,
-        None => everyone(conn, &game)?,
-    };
-    let wanted = usize::try_from(input.teams).unwrap_or(1);
-    if let Some(limit) = game.settings.team_size_limit
-        && everyone.len().div_ceil(wanted.max(1)) > usize::try_from(limit).unwrap_or(usize::MAX)
-    {
-        return Err(AppError::field(
-            "/teams",
-            "too_few",
-            format!("With {limit} in a team at most, more teams are needed."),
-        ));
-    }
-    let points = boards::all_time(conn, game.id(), &everyone)?;
-    let strength = |id: &Uuid| match &input.strengths {
-        Some(given) => given.get(id).copied().unwrap_or(0).clamp(MAX_POINTS.saturating_neg(), MAX_POINTS),
-        None => points.get(id).copied().unwrap_or(0),
-    };
-    let crowd: Vec<Player> = everyone.iter().map(|id| Player { id: *id, points: strength(id) }).collect();
-    let drawn = match input.balance.unwrap_or_default() {
-        Balance::Size => draw::by_size(crowd, wanted, seed),
-        Balance::Points => draw::by_points(crowd, wanted, seed),
-    };
-    let rows = ensure_teams(conn, ctx, &game, wanted)?;
-    store::leave(conn, game.id(), &everyone, ctx.now)?;
-    let stays: Vec<(Uuid, Uuid, Uuid)> = rows
-        .iter()
-        .zip(&drawn)
-        .flat_map(|(row, team)| team.iter().map(|player| (ctx.new_id(), row.id, player.id)))
-        .collect();
-    store::join(conn, game.id(), &stays, ctx.now)?;
-    enter(conn, ctx, &game, &everyone)?;
-    let ids: Vec<Uuid> = store::names(conn, game.id())?.into_keys().collect();
-    store::touch(conn, &ids, ctx.now)?;
-    let data = json!({"game_id": game.id(), "seed": seed, "teams": wanted, "players": everyone.len()});
-    events::append(conn, ctx, vec![super::game::event("game.teams_drawn", &game).data(data)])?;
-    let spread = i64::try_from(draw::spread(&drawn)).unwrap_or(i64::MAX);
-    Ok(DrawOut {
-        seed,
-        players: everyone.len(),
-        // Millionths of a point, shown to four decimals.
-        strength_spread: crate::domain::game::team::from_millionths(spread),
-        teams: rows
-            .into_iter()
-            .zip(drawn)
-            .map(|(row, team)| DrawnTeam {
-                id: row.id,
-                name: row.name,
-                size: team.len(),
-                points: team.iter().map(|player| player.points).sum(),
-                user_ids: team.iter().map(|player| player.id).collect(),
-            })
-            .collect(),
-    })
-}
-
-/// The teams to draw into: those there are, oldest first, and new ones.
-fn ensure_teams(conn: &mut Conn, ctx: &Ctx, game: &Game, wanted: usize) -> AppResult<Vec<TeamRow>> {
-    let limit = i64::try_from(wanted).unwrap_or(MAX_TEAMS);
-    let mut rows = store::list(conn, game.id(), &PageRequest { limit, after: None })?.items;
-    let names: HashMap<String, Uuid> =
-        store::names(conn, game.id())?.into_iter().map(|(id, name)| (name.to_lowercase(), id)).collect();
-    let mut new = Vec::new();
-    let mut number = rows.len();
-    while rows.len().saturating_add(new.len()) < wanted {
-        number = number.saturating_add(1);
-        let name = format!("Team {number}");
-        if !names.contains_key(&name.to_lowercase()) {
-            new.push(TeamRow {
-                id: ctx.new_id(),
-                game_id: game.id(),
-                name,
-                code: Some(code()?),
-                version: 1,
-                created_at: ctx.now,
-                updated_at: ctx.now,
-            });
-        }
-    }
-    store::insert(conn, &new)?;
-    rows.extend(new);
-    Ok(rows)
-}
-
-/// These users, in order of id; all must exist.
-fn known(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Vec<Uuid>> {
-    let mut faults = crate::error::Faults::new();
-    let mut found = std::collections::HashSet::new();
-    for piece in ids.chunks(crate::features::games::store::PIECE) {
-        found.extend(player_store::names(conn, piece)?.into_keys());
-    }
-    for (n, id) in ids.iter().enumerate().filter(|(_, id)| !found.contains(*id)).take(100) {
-        faults.add(format!("/user_ids/{n}"), "unknown_user", format!("There is no user {id}."));
-    }
-    faults.finish()?;
-    let mut ids: Vec<Uuid> = found.into_iter().collect();
-    ids.sort_unstable();
-    Ok(ids)
-}
-
-/// Everybody who may play: the learners of its course, the members of its group; of a game of the site, all who have played.
-fn everyone(conn: &mut Conn, game: &Game) -> AppResult<Vec<Uuid>> {
-    let most = i64::try_from(MAX_DRAWN).unwrap_or(i64::MAX).saturating_add(1);
-    let all = match (game.course(), game.group()) {
-        (Some(course), _) => groups::learners(conn, game.id(), course, most)?,
-        (None, Some(group)) => groups::everybody(conn, group, most)?,
-        (None, None) => player_store::ids(conn, game.id(), None, most)?,
-    };
-    if all.len() > MAX_DRAWN {
-        return Err(AppError::new(Code::WrongState, format!("A draw takes at most {MAX_DRAWN} players.")));
-    }
-    Ok(all)
 }

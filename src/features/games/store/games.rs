@@ -8,11 +8,14 @@ use diesel::{
 use uuid::Uuid;
 
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{courses, game_players as players, games, group_members, group_paths};
+use crate::db::schema::{
+    course_revisions as revisions, courses, game_players as players, games, group_members, group_paths,
+};
 use crate::db::types::{At, Id};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::error::AppResult;
 use crate::features::games::dto::GameQuery;
+use crate::http::Ref;
 
 /// A row of `games`.
 #[derive(Debug, Clone, diesel::Queryable, Selectable)]
@@ -116,10 +119,10 @@ pub fn list(
     if let Some(mode) = filter.mode {
         query = query.filter(games::mode.eq(mode.as_str()));
     }
-    if let Some(course) = filter.course_id {
+    if let Some(course) = filter.course_id.as_ref().and_then(Ref::id) {
         query = query.filter(games::scope_kind.eq("course").and(games::scope_id.eq(Id(course))));
     }
-    if let Some(group) = filter.group_id {
+    if let Some(group) = filter.group_id.as_ref().and_then(Ref::id) {
         query = query.filter(games::scope_kind.eq("group").and(games::scope_id.eq(Id(group))));
     }
     if let Some(since) = filter.updated_since {
@@ -174,6 +177,23 @@ pub fn update(conn: &mut Conn, row: &GameRow) -> AppResult<()> {
 pub fn delete(conn: &mut Conn, id: Uuid) -> AppResult<()> {
     diesel::delete(games::table.filter(games::id.eq(Id(id)))).execute(conn)?;
     Ok(())
+}
+
+/// Outlines of a course as they stand in the database: the draft and the newest revision, or all older revisions.
+pub fn outlines(conn: &mut Conn, course: Uuid, older: bool) -> AppResult<Vec<String>> {
+    let all = revisions::table.filter(revisions::course_id.eq(Id(course))).select(revisions::outline);
+    let its = courses::table.filter(courses::id.eq(Id(course)));
+    let Some((draft, newest)) =
+        its.select((courses::draft, courses::latest_revision)).first::<(String, i32)>(conn).optional()?
+    else {
+        return Ok(Vec::new());
+    };
+    if older {
+        return Ok(all.filter(revisions::number.lt(newest)).load(conn)?);
+    }
+    let mut outlines: Vec<String> = all.filter(revisions::number.eq(newest)).load(conn)?;
+    outlines.push(draft);
+    Ok(outlines)
 }
 
 /// Which of these courses exist.

@@ -42,6 +42,19 @@ pub fn among(conn: &mut Conn, group: Uuid, users: Vec<Uuid>) -> AppResult<Vec<Uu
     Ok(users.into_iter().filter(|user| members.contains(user)).collect())
 }
 
+/// Those of these users who learn in a course, or have completed it.
+pub fn learning(conn: &mut Conn, course: Uuid, users: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    let mut found: Vec<Uuid> = Vec::new();
+    for some in users.chunks(500) {
+        let learners = enrollments::table
+            .filter(enrollments::course_id.eq(Id(course)))
+            .filter(enrollments::user_id.eq_any(some.iter().map(|id| Id(*id))))
+            .filter(enrollments::status.eq_any(["active", "completed"]));
+        found.extend(learners.select(enrollments::user_id).load::<Uuid>(conn)?);
+    }
+    Ok(found)
+}
+
 /// Everybody of a group, below it included, who has not left, in order of id.
 pub fn everybody(conn: &mut Conn, group: Uuid, most: i64) -> AppResult<Vec<Uuid>> {
     Ok(users::table

@@ -4,14 +4,18 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use super::PIECE;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_things as things};
+use crate::db::tree;
 use crate::db::types::{At, Id};
+use crate::db::units::people_of;
 use crate::domain::game::ledger::Entry;
 use crate::domain::game::points::Progress;
 use crate::domain::game::streak::Streak;
@@ -104,9 +108,17 @@ pub fn corrected(conn: &mut Conn, entries: &[Uuid]) -> AppResult<HashMap<Uuid, i
     Ok(all)
 }
 
+/// Somebody who does not see all: their own entries are seen, of people below them, and of those in the units.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    pub me: Uuid,
+    pub units: Vec<Uuid>,
+}
+
 /// What a list of the ledger is narrowed to.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
+    pub sight: Option<Sight>,
     pub user: Option<Uuid>,
     pub team: Option<Uuid>,
     pub kind: Option<String>,
@@ -121,6 +133,11 @@ pub fn list(conn: &mut Conn, game: Uuid, filter: &Filter, page: &PageRequest) ->
         .into_boxed();
     if let Some(after) = page.after {
         query = query.filter(ledger::id.gt(Id(after)));
+    }
+    if let Some(Sight { me, units }) = &filter.sight {
+        let mine = ledger::user_id.eq(Id(*me));
+        let below = tree::is_below("game_ledger.user_id", *me);
+        query = query.filter(mine.or(below).or(ledger::user_id.eq_any(people_of(units))));
     }
     if let Some(user) = filter.user {
         query = query.filter(ledger::user_id.eq(Id(user)));

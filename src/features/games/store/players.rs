@@ -98,6 +98,31 @@ pub fn ids(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) -> AppR
     Ok(query.load(conn)?)
 }
 
+/// Players who are active, in order of id, with a limit.
+pub fn active(conn: &mut Conn, game: Uuid, limit: i64) -> AppResult<Vec<Uuid>> {
+    let playing = players::table.filter(players::game_id.eq(Id(game))).select(players::user_id);
+    Ok(users::table
+        .filter(users::id.eq_any(playing))
+        .filter(users::state.eq("active"))
+        .order(users::id)
+        .limit(limit)
+        .select(users::id)
+        .load(conn)?)
+}
+
+/// Those of these users who exist, each with whether they have left.
+pub fn who_left(conn: &mut Conn, of: &[Uuid]) -> AppResult<HashMap<Uuid, bool>> {
+    let mut all = HashMap::new();
+    for piece in of.chunks(PIECE) {
+        let rows: Vec<(Uuid, String)> = users::table
+            .filter(users::id.eq_any(piece.iter().map(|id| Id(*id))))
+            .select((users::id, users::state))
+            .load(conn)?;
+        all.extend(rows.into_iter().map(|(user, state)| (user, state == "left")));
+    }
+    Ok(all)
+}
+
 /// What these users prefer in all games.
 pub fn preferences(conn: &mut Conn, of: &[Uuid]) -> AppResult<HashMap<Uuid, Display>> {
     let mut all = HashMap::new();
