@@ -18,7 +18,7 @@ use crate::features::games::dto::{
     Balance, DrawIn, DrawOut, DrawnTeam, JoinIn, MemberOut, MembershipOut, TeamIn, TeamOut, TeamPatch,
 };
 use crate::features::games::store::teams::{self as store, TeamRow};
-use crate::features::games::store::{boards, groups, players as player_store};
+use crate::features::games::store::{boards, groups, matches, players as player_store};
 use crate::features::users;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
@@ -157,6 +157,10 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, game: Uuid, team: Uuid, conditions: &C
     game.require_open(ctx.now)?;
     if boards::team_has_points(conn, team)? {
         return Err(AppError::new(Code::WrongState, "Points were earned for this team; it belongs to the record now."));
+    }
+    if matches::has_team(conn, game.id(), team)? {
+        let detail = "The team stands in the schedule of matches; draw that up without it first, before it begins.";
+        return Err(AppError::new(Code::WrongState, detail));
     }
     store::delete(conn, team)?;
     events::append(conn, ctx, vec![event("team.deleted", &game, team)])

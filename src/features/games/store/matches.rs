@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use super::PIECE;
@@ -98,6 +100,14 @@ pub fn save(conn: &mut Conn, rows: &[MatchRow]) -> AppResult<()> {
             .execute(c))?;
     }
     Ok(())
+}
+
+/// Whether a team stands in the schedule of a game.
+pub fn has_team(conn: &mut Conn, game: Uuid, team: Uuid) -> AppResult<bool> {
+    let these = matches::table
+        .filter(matches::game_id.eq(Id(game)))
+        .filter(matches::home_team_id.eq(Id(team)).or(matches::away_team_id.eq(Id(team))));
+    Ok(these.select(matches::id).first::<Uuid>(conn).optional()?.is_some())
 }
 
 /// Calls off the matches of a game that would end after an instant.
