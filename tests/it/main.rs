@@ -26,6 +26,7 @@ mod competencies_paths;
 mod demo;
 mod enrollments;
 mod games;
+mod games_ending;
 mod games_fair;
 mod games_running;
 mod groups;

@@ -203,7 +203,7 @@ pub enum View {
 pub struct Prize {
     /// For people.
     pub title: String,
-    /// Whether ranks of players or of teams count; all members of a winning team get it.
+    /// Whether ranks of players or of teams count; all members of a winning team get it, also those who hide.
     #[serde(default)]
     pub view: View,
     /// First rank that gets it.

@@ -7,6 +7,7 @@ use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::db::Conn;
 use crate::error::AppResult;
+use crate::events::dispatch;
 use crate::features::games::dto::{
     BoardQuery, GameIn, GameOut, GamePatch, GameQuery, GameReport, LeaderboardOut, LeagueDrawOut, LeagueOut,
     LeagueQuery, ReplayIn, ReplayOut, ReplayQuery,
@@ -130,8 +131,9 @@ pub async fn close_game(
     conditions: Conditions,
     path: web::Path<Uuid>,
 ) -> AppResult<Answer> {
+    let until = dispatch::settled(&state).await?;
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
-        let out = ending::close(conn, ctx, *path, &conditions)?;
+        let out = ending::close(conn, ctx, *path, &conditions, until)?;
         Answer::ok(&out)
     })
     .await

@@ -158,7 +158,8 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
 
 /// Resolves a flag. Dismissed, all stays, and a prize that waited for it is given. Confirmed, the points or badge that it is about
 /// are taken back; a flag about a player, raised by the guard, is about no entry, so it takes nothing back by itself, but the
-/// player gets no prize of the game: the place is the player's, the prize is nobody's.
+/// player gets no prize of the game: the place is the player's, the prize is nobody's. So it is with points of a game that is
+/// closed, whose standings are final.
 ///
 /// # Errors
 /// 403, 404, 409.
@@ -169,8 +170,12 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
         return Err(AppError::new(Code::WrongState, "The flag was resolved already."));
     }
     let confirmed = input.resolution == FlagResolution::Confirmed;
-    if let Some(entry) = row.entry_id.filter(|_| confirmed) {
+    // The standings of a game that is over are final, so the points stay; a prize for them does not.
+    let over = game.row.status != "open";
+    if confirmed && row.entry_id.is_some() && !over {
         game.require_open(ctx.now)?;
+    }
+    if let Some(entry) = row.entry_id.filter(|_| confirmed && !over) {
         let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
         let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
         if let Ok(points) = correction(entry.points, corrected, None) {
@@ -193,9 +198,8 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     row.resolved_by = ctx.actor.id();
     row.resolved_at = Some(ctx.now);
     store::resolve(conn, &row)?;
-    if !confirmed {
-        ending::release(conn, ctx, &game, row.user_id)?;
-    }
+    let refuse = confirmed && row.award_id.is_none() && (row.entry_id.is_none() || over);
+    ending::release(conn, ctx, &game, row.user_id, refuse)?;
     let data = serde_json::json!({"flag_id": row.id, "resolution": row.state});
     events::append(conn, ctx, vec![super::game::event("game.flag_resolved", &game).user(row.user_id).data(data)])?;
     Ok(flag_out(row))

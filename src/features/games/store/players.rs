@@ -239,6 +239,17 @@ pub fn suspects(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
         .load(conn)?)
 }
 
+/// Those of the [`suspects`] who get none for good.
+pub fn convicts(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+    Ok(flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .filter(flags::state.eq("confirmed"))
+        .filter(flags::entry_id.is_null().and(flags::award_id.is_null()))
+        .select(flags::user_id)
+        .distinct()
+        .load(conn)?)
+}
+
 /// A user's streaks, by game.
 pub fn streaks_of(conn: &mut Conn, user: Uuid) -> AppResult<HashMap<Uuid, Streak>> {
     let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> = players::table
