@@ -29,6 +29,7 @@ mod games;
 mod games_ending;
 mod games_fair;
 mod games_running;
+mod games_undone;
 mod groups;
 mod idempotency;
 mod input;

@@ -5,6 +5,7 @@
 
 pub mod badge;
 pub mod draw;
+pub mod history;
 pub mod image;
 pub mod league;
 pub mod ledger;

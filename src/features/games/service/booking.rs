@@ -44,8 +44,6 @@ pub struct New {
     pub dedup: Option<String>,
     /// The instant that it counts for.
     pub at: DateTime<Utc>,
-    /// When what it follows from happened, if that was before now.
-    pub decided_at: Option<DateTime<Utc>>,
 }
 
 /// What a booking came to, all time.
@@ -169,11 +167,12 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
         made_by: ctx.actor.id(),
         dedup_key: entry.dedup.clone(),
         at: entry.at,
-        created_at: entry.decided_at.unwrap_or(ctx.now),
+        created_at: ctx.now,
     }
 }
 
-/// Enters new players and counts days on which points were earned.
+/// Enters new players and counts days on which points were earned. Where what was earned before has changed, all days are counted
+/// anew.
 fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashMap<Uuid, Player>) -> AppResult<()> {
     let mut changed: BTreeMap<Uuid, Player> = BTreeMap::new();
     for entry in entries {
@@ -183,9 +182,39 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
             player.streak.count(entry.at.date_naive());
         }
     }
+    let late = |entry: &&New| {
+        let last = known.get(&entry.user).and_then(|player| player.streak.last);
+        match entry.kind {
+            "rule" => last.is_some_and(|last| entry.at.date_naive() < last),
+            "award" => false,
+            _ => entry.corrects.is_some() || entry.kind == "replay",
+        }
+    };
+    let anew: Vec<Uuid> = entries.iter().filter(late).map(|e| e.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut days = ledger::days(conn, game.id(), &anew)?;
+    for user in anew {
+        if let Some(player) = changed.get_mut(&user) {
+            player.streak = Streak::of(days.remove(&user).unwrap_or_default());
+        }
+    }
     let rows: Vec<(Uuid, Player)> = changed
         .into_iter()
         .filter(|(user, player)| known.get(user).is_none_or(|old| old.streak != player.streak))
+        .collect();
+    players::save(conn, game.id(), &rows)
+}
+
+/// Counts anew on which days these players earned points.
+///
+/// # Errors
+/// Database errors.
+pub fn recount(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<()> {
+    let mut days = ledger::days(conn, game.id(), users)?;
+    let rows: Vec<(Uuid, Player)> = players::find(conn, game.id(), users)?
+        .into_iter()
+        .map(|(user, player)| (user, player.streak, Streak::of(days.remove(&user).unwrap_or_default()), player))
+        .filter(|(_, old, new, _)| old != new)
+        .map(|(user, _, streak, player)| (user, Player { streak, ..player }))
         .collect();
     players::save(conn, game.id(), &rows)
 }

@@ -10,7 +10,6 @@ use super::{Game, badges, criteria, ending, find, find_locked, read, undoing};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::game::Display;
-use crate::domain::game::ledger::correction;
 use crate::domain::game::pseudonym::pseudonym;
 use crate::domain::game::streak::Streak;
 use crate::domain::permission::Act;
@@ -20,6 +19,7 @@ use crate::features::games::dto::{
     FlagOut, FlagQuery, FlagResolution, GameDisplay, PlayerOut, PreferencesIn, PreferencesOut, ResolveFlagIn,
 };
 use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::ledger::EntryRow;
 use crate::features::games::store::players::{self as store, FlagRow, Player};
 use crate::features::games::store::ranking::{self, Move};
 use crate::features::games::store::{badges as badge_store, games, ledger};
@@ -156,6 +156,26 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
     Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
 }
 
+/// Takes back what is not due any more of an entry.
+fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow) -> AppResult<()> {
+    let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
+    let left = entry.points.saturating_add(corrected);
+    let points = if left > 0 { left.min(undoing::not_due(conn, game, entry)?.max(0)) } else { left };
+    if points == 0 {
+        return Ok(());
+    }
+    let mut back = undoing::reversal(entry, points.saturating_neg());
+    if points == left {
+        undoing::free(conn, game, &[(entry, left)])?;
+    } else {
+        // A part of it: it may be followed by another.
+        back.kind = "correction";
+    }
+    let mut booked = booking::book(conn, ctx, game, vec![back])?;
+    booked.recheck = true;
+    criteria::by_criteria(conn, ctx, game, &[entry.user_id], &booked)
+}
+
 /// Resolves a flag. Dismissed, all stays, and a prize that waited for it is given. Confirmed, the points or badge that it is about
 /// are taken back; a flag about a player, raised by the guard, is about no entry, so it takes nothing back by itself, but the
 /// player gets no prize of the game: the place is the player's, the prize is nobody's. So it is with points of a game that is
@@ -177,12 +197,7 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     }
     if let Some(entry) = row.entry_id.filter(|_| confirmed && !over) {
         let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
-        let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
-        if let Ok(points) = correction(entry.points, corrected, None) {
-            undoing::free(conn, &game, &[&entry])?;
-            let booked = booking::book(conn, ctx, &game, vec![undoing::reversal(&entry, points)])?;
-            criteria::by_criteria(conn, ctx, &game, &[row.user_id], &booked)?;
-        }
+        take_back(conn, ctx, &game, &entry)?;
     }
     if let Some(award) = row.award_id
         && let Some(award) = badge_store::find_award(conn, award)?.filter(|award| award.state == "review")

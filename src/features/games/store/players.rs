@@ -1,6 +1,6 @@
 //! SQL about players: how they are shown, their streaks, flags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::upsert::excluded;
@@ -10,6 +10,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::PIECE;
+use super::ledger::EntryRow;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_flags as flags, game_players as players, game_preferences as preferences, users};
@@ -192,6 +193,21 @@ pub fn raise(conn: &mut Conn, rows: &[FlagRow]) -> AppResult<()> {
         per_backend!(conn, |c| diesel::insert_into(flags::table).values(piece).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
+}
+
+/// Those of these entries that no open flag is about.
+pub fn without_flag(conn: &mut Conn, game: Uuid, entries: Vec<EntryRow>) -> AppResult<Vec<EntryRow>> {
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    let flagged: Vec<Option<Uuid>> = flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .filter(flags::state.eq("open"))
+        .filter(flags::entry_id.is_not_null())
+        .select(flags::entry_id)
+        .load(conn)?;
+    let mut seen: HashSet<Uuid> = flagged.into_iter().flatten().collect();
+    Ok(entries.into_iter().filter(|entry| seen.insert(entry.id)).collect())
 }
 
 pub fn flag(conn: &mut Conn, game: Uuid, id: Uuid) -> AppResult<Option<FlagRow>> {
