@@ -189,10 +189,13 @@ impl Consequence {
     }
 }
 
+/// An event, a rule and a player.
+type Cause<'a> = (Option<Uuid>, Option<&'a str>, Uuid);
+
 /// Compares what was due with what is due now, by event and rule; what is the same is left out.
 #[must_use]
 pub fn consequences(before: &[Due], after: &[Due]) -> Vec<Consequence> {
-    let mut all: BTreeMap<(Option<Uuid>, Option<&str>, Uuid), (&Due, i64, i64)> = BTreeMap::new();
+    let mut all: BTreeMap<Cause<'_>, (&Due, i64, i64)> = BTreeMap::new();
     for (list, now) in [(before, false), (after, true)] {
         for due in list {
             let key = (due.event, due.rule.as_deref(), due.entry.user);

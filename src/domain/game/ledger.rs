@@ -165,6 +165,9 @@ mod tests {
     use crate::domain::game::scorer::{Award, Scorer};
     use crate::domain::game::settings::PointRule;
 
+    /// What hangs together on an event: event, rule, team.
+    type Hanging = (Option<Uuid>, Option<String>, Option<Uuid>);
+
     /// An entry of a [`Book`].
     #[derive(Debug, Clone)]
     struct Row {
@@ -262,7 +265,7 @@ mod tests {
                 }
             }
             // All that hangs on the event, whatever booked it, also by rules that are no more.
-            let mut back: HashMap<(Option<Uuid>, Option<String>, Option<Uuid>), (i64, Entry)> = HashMap::new();
+            let mut back: HashMap<Hanging, (i64, Entry)> = HashMap::new();
             for Row { due, .. } in self.ledger.iter().filter(|row| undone.is_some() && row.due.event == undone) {
                 let key = (due.event, due.rule.clone(), due.entry.team);
                 back.entry(key).or_insert((0, due.entry)).0 += due.entry.points;

@@ -5,7 +5,7 @@ pub mod booking;
 pub mod criteria;
 pub mod ending;
 pub mod game;
-pub(crate) mod history;
+mod history;
 pub mod leaderboard;
 pub mod leagues;
 pub mod matches;
