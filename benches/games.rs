@@ -87,7 +87,6 @@ fn add(state: &State, id: Uuid, users: &[usize], batch: usize, random: &mut Rand
                 reason: "module.completed".into(),
                 event: Some(new_id(ctx.now)),
                 corrects: None,
-                decided_at: None,
                 dedup: None,
                 at: state.clock.now(),
             })

@@ -243,14 +243,51 @@ enum Lock {
     Wait,
 }
 
-/// Does all that waits for a consumer inside of the caller's transaction: for use cases that must not overlook an event that
-/// is committed already, such as the end of a game.
+/// Longest time for which somebody waits until what is committed can be read in order.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Time between two looks meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The newest event that is committed, once no transaction that still runs could precede it, or patience is at an end; for
+/// [`catch_up`], in a transaction of its own after this one. What is committed later is not waited for, so that a busy log is no
+/// reason to wait on.
 ///
 /// # Errors
-/// What the consumer answers; 503 when a transaction that is still running holds back events that are committed.
-pub fn catch_up(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer) -> AppResult<()> {
+/// Database errors.
+pub async fn settled(state: &State) -> AppResult<i64> {
+    let newest = state.db.read(newest).await?;
+    let begin = Instant::now();
+    while !state.db.read(move |conn| readable(conn, newest)).await? && begin.elapsed() < PATIENCE {
+        actix_web::rt::time::sleep(LOOK).await;
+    }
+    Ok(newest)
+}
+
+/// As [`settled`], for threads that may block.
+///
+/// # Errors
+/// Database errors.
+pub fn settled_here(state: &State) -> AppResult<i64> {
+    let newest = state.db.read_here(newest)?;
+    let begin = Instant::now();
+    while !state.db.read_here(move |conn| readable(conn, newest))? && begin.elapsed() < PATIENCE {
+        std::thread::sleep(LOOK);
+    }
+    Ok(newest)
+}
+
+fn newest(conn: &mut Conn) -> AppResult<i64> {
+    Ok(events::table.select(diesel::dsl::max(events::seq)).first::<Option<i64>>(conn)?.unwrap_or(0))
+}
+
+/// Does all that waits for a consumer inside of the caller's transaction: for use cases that must not overlook an event that
+/// is committed already, such as the end of a game. `until` comes from [`settled`].
+///
+/// # Errors
+/// What the consumer answers; 503 when a transaction that is still running holds back events up to there.
+pub fn catch_up(conn: &mut Conn, ctx: &Ctx, consumer: &Consumer, until: i64) -> AppResult<()> {
     while batch(conn, ctx, consumer, BATCH, Lock::Wait)? > 0 {}
-    if held_back(conn, consumer.name)? {
+    if held_back(conn, consumer.name, until)? {
         let detail = "What happened just now is still being written down. Try again in a moment.";
         return Err(AppError::new(Code::Unavailable, detail).with_header(header::RETRY_AFTER, "1"));
     }
@@ -271,13 +308,25 @@ fn behind(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
     Ok(events::table.filter(events::seq.gt(cursor)).select(events::seq).first::<i64>(conn).optional()?.is_some())
 }
 
-/// Whether others' events are committed that cannot be read in order yet. What the consumer itself appended in this transaction
-/// is of the time after.
-fn held_back(conn: &mut Conn, consumer: &str) -> AppResult<bool> {
+/// Whether all events up to a position can be read in order.
+fn readable(conn: &mut Conn, until: i64) -> AppResult<bool> {
+    let Conn::Pg(c) = conn else { return Ok(true) };
+    let settled: i64 = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("events_settled()")).first(c)?;
+    Ok(settled >= until)
+}
+
+/// Whether others' events up to a position are committed that cannot be read in order yet. What the consumer itself appended in
+/// this transaction is of the time after.
+fn held_back(conn: &mut Conn, consumer: &str, until: i64) -> AppResult<bool> {
     let Conn::Pg(c) = conn else { return Ok(false) };
     let cursor: i64 = cursors::table.find(consumer).select(cursors::seq).get_result(c).optional()?.unwrap_or(0);
     let others = diesel::dsl::sql::<diesel::sql_types::Bool>("tx <> pg_current_xact_id()");
-    let first = events::table.filter(events::seq.gt(cursor)).filter(others).select(events::seq).first::<i64>(c);
+    let first = events::table
+        .filter(events::seq.gt(cursor))
+        .filter(events::seq.le(until))
+        .filter(others)
+        .select(events::seq)
+        .first::<i64>(c);
     Ok(first.optional()?.is_some())
 }
 

@@ -5,7 +5,7 @@
 pub mod dispatch;
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, TextExpressionMethods};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -158,19 +158,35 @@ impl From<Row> for Event {
     }
 }
 
-/// Events of some kinds after a position and up to another, in order, for those who go through history again.
+/// Events of some kinds after a position and up to another, in order, of everybody or of some people, for those who go through
+/// history again.
 ///
 /// # Errors
 /// Database errors.
-pub fn of_kinds(conn: &mut Conn, kinds: &[&str], after: i64, until: i64, limit: i64) -> AppResult<Vec<Event>> {
-    let rows: Vec<Row> = events::table
-        .filter(events::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
+pub fn of_kinds(
+    conn: &mut Conn,
+    kinds: &[&str],
+    users: Option<&[Uuid]>,
+    after: i64,
+    until: i64,
+    limit: i64,
+) -> AppResult<Vec<Event>> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let query = events::table
         .filter(events::seq.gt(after))
         .filter(events::seq.le(until))
         .order(events::seq)
         .limit(limit)
         .select(COLUMNS)
-        .load(conn)?;
+        .into_boxed();
+    let query = match users {
+        None => query.filter(events::kind.eq_any(kinds)),
+        // SQLite would go through all events of these kinds; few people have few events.
+        Some(users) => query
+            .filter(events::kind.concat("").eq_any(kinds))
+            .filter(events::user_id.eq_any(users.iter().map(|id| Id(*id)).collect::<Vec<_>>())),
+    };
+    let rows: Vec<Row> = query.load(conn)?;
     Ok(rows.into_iter().map(Event::from).collect())
 }
 
@@ -209,17 +225,18 @@ pub fn after(conn: &mut Conn, seq: i64, limit: i64) -> AppResult<Vec<Event>> {
     Ok(rows.into_iter().map(Event::from).collect())
 }
 
-/// Events of some kinds that happened to a resource, in order: id, kind, details.
+/// Events of some kinds that happened to a resource, in order.
 ///
 /// # Errors
 /// Database errors.
-pub fn of_subject(conn: &mut Conn, subject: Uuid, kinds: &[&str]) -> AppResult<Vec<(Uuid, String, Value)>> {
-    Ok(events::table
+pub fn about(conn: &mut Conn, subject: Uuid, kinds: &[&str]) -> AppResult<Vec<Event>> {
+    let rows: Vec<Row> = events::table
         .filter(events::subject_id.eq(Id(subject)))
         .filter(events::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
         .order(events::seq)
-        .select((events::id, events::kind, events::data))
-        .load(conn)?)
+        .select(COLUMNS)
+        .load(conn)?;
+    Ok(rows.into_iter().map(Event::from).collect())
 }
 
 /// Ids of the events of one kind that happened to these resources, each with its resource.

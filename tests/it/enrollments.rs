@@ -119,7 +119,7 @@ both! {
             let (leaving, staying) = enrollments.split_at(12);
             std::thread::scope(|scope| {
                 for enrollment in leaving {
-                    scope.spawn(|| app.admin().post(&format!("/v1/enrollments/{enrollment}/withdraw"), json!({})).expect(200));
+                    scope.spawn(move || app.admin().post(&format!("/v1/enrollments/{enrollment}/withdraw"), json!({})).expect(200));
                 }
             });
             for _ in 0..200 {

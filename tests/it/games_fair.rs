@@ -170,7 +170,12 @@ both! {
             let prizes = report["prizes"].as_array().unwrap().clone();
             [&ada, &bob, &eve].map(|who| prizes.iter().find(|prize| prize["user_id"] == who.id()).unwrap()["withheld"] == true)
         };
+        let refused = |report: &Value| {
+            let prizes = report["prizes"].as_array().unwrap().clone();
+            [&ada, &bob, &eve].map(|who| prizes.iter().find(|prize| prize["user_id"] == who.id()).unwrap()["refused"] == true)
+        };
         assert_eq!((withheld(&report.json), standings(app, &game)[0].2), ([true, true, false], 20));
+        assert_eq!(refused(&report.json), [true, false, false]);
         assert_eq!([&ada, &bob, &eve].map(|who| holds(app, who, &gold)), [false, false, true]);
         resolve(&bob, "dismissed");
         assert_eq!([&ada, &bob, &eve].map(|who| holds(app, who, &gold)), [false, true, true]);

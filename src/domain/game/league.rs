@@ -43,17 +43,21 @@ impl Zone {
     }
 }
 
-/// The zone of a rank (beginning with 1) in a group of so many. Nobody rises without points; the top tier has no way up and
-/// the lowest none down.
+/// The zone of a rank (beginning with 1) in a group of so many, whose first has `best` points. Nobody rises without points, or
+/// without anybody to leave behind, and nobody falls who has as many points as the first; the top tier has no way up and the lowest
+/// none down.
 #[must_use]
-pub fn zone(rules: &LeagueRules, tier: u32, rank: usize, size: usize, points: i64) -> Zone {
+pub fn zone(rules: &LeagueRules, tier: u32, rank: usize, size: usize, points: i64, best: i64) -> Zone {
+    if size < 2 {
+        return Zone::Stay;
+    }
     let top = u32::try_from(rules.tiers.len()).unwrap_or(1).saturating_sub(1);
     let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     if tier < top && points > 0 && rank <= count(rules.promote) {
         return Zone::Promote;
     }
     // A group that is smaller than planned must not send up and down the same player.
-    if tier > 0 && rank > count(rules.promote) && rank > size.saturating_sub(count(rules.relegate)) {
+    if tier > 0 && points < best && rank > count(rules.promote) && rank > size.saturating_sub(count(rules.relegate)) {
         return Zone::Relegate;
     }
     Zone::Stay
@@ -75,8 +79,9 @@ pub fn next_period(rules: &LeagueRules, before: &[Place], newcomers: &[(Uuid, i6
     }
     let mut tiers: BTreeMap<u32, Vec<(Uuid, i64)>> = BTreeMap::new();
     for group in groups.values() {
+        let best = group.first().map_or(0, |place| place.points);
         for (n, place) in group.iter().enumerate() {
-            let tier = match zone(rules, place.tier, n.saturating_add(1), group.len(), place.points) {
+            let tier = match zone(rules, place.tier, n.saturating_add(1), group.len(), place.points, best) {
                 Zone::Promote => place.tier.saturating_add(1),
                 Zone::Relegate => place.tier.saturating_sub(1),
                 Zone::Stay => place.tier,
@@ -90,7 +95,8 @@ pub fn next_period(rules: &LeagueRules, before: &[Place], newcomers: &[(Uuid, i6
     let size = usize::try_from(rules.group_size).unwrap_or(usize::MAX).max(2);
     for (tier, mut players) in tiers {
         players.sort_by_key(|(user, points)| (std::cmp::Reverse(*points), lot(seed, *user), *user));
-        let count = players.len().div_ceil(size);
+        // Rather a group of one too many than somebody alone.
+        let count = players.len().div_ceil(size).min((players.len() / 2).max(1));
         let mut rest = players.as_slice();
         for n in 0..count {
             // Even groups: the last one is not left with the few who remain.
@@ -132,26 +138,37 @@ mod tests {
 
     #[test]
     fn nobody_rises_without_points() {
-        assert_eq!(zone(&rules(), 0, 1, 4, 0), Zone::Stay);
-        assert_eq!(zone(&rules(), 2, 1, 4, 9), Zone::Stay);
-        assert_eq!(zone(&rules(), 1, 1, 1, 9), Zone::Promote);
-        assert_eq!(zone(&rules(), 1, 4, 4, 9), Zone::Relegate);
-        assert_eq!(zone(&rules(), 0, 4, 4, 9), Zone::Stay);
+        assert_eq!(zone(&rules(), 0, 1, 4, 0, 0), Zone::Stay);
+        assert_eq!(zone(&rules(), 2, 1, 4, 9, 9), Zone::Stay);
+        assert_eq!(zone(&rules(), 1, 1, 2, 9, 9), Zone::Promote);
+        assert_eq!(zone(&rules(), 1, 4, 4, 9, 12), Zone::Relegate);
+        assert_eq!(zone(&rules(), 0, 4, 4, 9, 12), Zone::Stay);
+    }
+
+    #[test]
+    fn nobody_rises_alone_or_falls_among_equals() {
+        assert_eq!(zone(&rules(), 1, 1, 1, 9, 9), Zone::Stay);
+        let place = |user| Place { user: Uuid::from_u128(user), tier: 1, group: 0, points: 0 };
+        let after = next_period(&rules(), &[place(1), place(2), place(3)], &[], 1);
+        assert!(after.iter().all(|place| place.tier == 1), "{after:?}");
     }
 
     proptest! {
         #[test]
-        fn a_draw_keeps_everyone_in_even_groups(points in proptest::collection::vec(0i64..50, 0..200), seed: i64) {
+        fn a_draw_keeps_everyone_in_even_groups(points in proptest::collection::vec(0i64..50, 0..200), seed: i64, size in 2u32..5) {
+            let rules = LeagueRules { group_size: size, ..rules() };
             let newcomers: Vec<(Uuid, i64)> = points.iter().enumerate().map(|(n, p)| (Uuid::from_u128(u128::try_from(n).unwrap()), *p)).collect();
-            let drawn = next_period(&rules(), &[], &newcomers, seed);
-            prop_assert_eq!(&drawn, &next_period(&rules(), &[], &newcomers, seed));
+            let drawn = next_period(&rules, &[], &newcomers, seed);
+            prop_assert_eq!(&drawn, &next_period(&rules, &[], &newcomers, seed));
             prop_assert_eq!(drawn.len(), newcomers.len());
             let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
             for place in &drawn {
                 *sizes.entry(place.group).or_default() += 1;
             }
             if let (Some(least), Some(most)) = (sizes.values().min(), sizes.values().max()) {
-                prop_assert!(most - least <= 1 && *most <= 4);
+                // Two and two, and a third where one would be alone.
+                prop_assert!(most - least <= 1 && *most <= usize::try_from(size).unwrap().max(3));
+                prop_assert!(*least > 1 || newcomers.len() == 1);
             }
         }
     }

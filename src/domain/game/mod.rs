@@ -6,6 +6,7 @@
 pub mod badge;
 pub mod deeds;
 pub mod draw;
+pub mod history;
 pub mod image;
 pub mod league;
 pub mod ledger;

@@ -74,14 +74,42 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Takes account of points that were taken back because their cause is undone: they use up neither `once` nor a cap any
-    /// longer. The quiet interval and the run of days stay as they were, so that nothing is won by doing things only to undo
-    /// them.
+    /// Takes account of points that were taken back by hand: they use up neither `once` nor a cap any longer. The quiet interval
+    /// and the run of days stay as they were, so that nothing is won by doing things only to have them taken back.
     pub fn give_back(&mut self, points: i64, at: DateTime<Utc>) {
         self.times = self.times.saturating_sub(1).max(0);
+        self.give_back_part(points, at);
+    }
+
+    /// The same when some of what was given for the deed is left.
+    pub fn give_back_part(&mut self, points: i64, at: DateTime<Utc>) {
         self.points = self.points.saturating_sub(points).max(0);
         if self.day == Some(at.date_naive()) {
             self.day_points = self.day_points.saturating_sub(points).max(0);
+        }
+    }
+
+    /// What the player has had after the past has changed. `before` and `after` are what the present rules make of the past as it
+    /// was thought to be and as it is. Usually `before` is what the player has had, and `after` is what is so now; but where rules
+    /// were changed and not replayed only what differs between the two is followed.
+    #[must_use]
+    pub fn moved(self, before: &Self, after: &Self) -> Self {
+        if self == *before {
+            return *after;
+        }
+        let shift = |now: i64, before: i64, after: i64| now.saturating_add(after.saturating_sub(before)).max(0);
+        let same_day = self.day == before.day && before.day == after.day;
+        Self {
+            times: shift(self.times, before.times, after.times),
+            points: shift(self.points, before.points, after.points),
+            last_at: if self.last_at == before.last_at { after.last_at } else { self.last_at },
+            day: if self.day == before.day { after.day } else { self.day },
+            day_points: match (same_day, self.day == before.day) {
+                (true, _) => shift(self.day_points, before.day_points, after.day_points),
+                (false, true) => after.day_points,
+                (false, false) => self.day_points,
+            },
+            streak: if self.streak == before.streak { after.streak } else { self.streak },
         }
     }
 }

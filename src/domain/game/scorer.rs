@@ -43,6 +43,11 @@ impl Scorer {
         self.had.insert((rule, user, thing));
     }
 
+    /// Forgets that a rule gave a player points for a thing: rule, player, thing.
+    pub fn forget_thing(&mut self, had: &(String, Uuid, String)) {
+        self.had.remove(had);
+    }
+
     /// Scores one event by every rule.
     pub fn score(&mut self, rules: &[PointRule], event: &Occurrence, player: &LearnerFacts) -> Vec<Award> {
         let mut awards = Vec::new();
@@ -67,11 +72,18 @@ impl Scorer {
         awards
     }
 
-    /// Takes account of points that were taken back because their cause is undone.
+    /// Takes account of points that were taken back by hand.
     pub fn give_back(&mut self, user: Uuid, award: &Award, at: DateTime<Utc>) {
         let account = (award.rule.clone(), user);
         self.had.remove(&(award.rule.clone(), user, award.thing.clone()));
         self.progress.entry(account.clone()).or_default().give_back(award.points, at);
+        self.touched.insert(account);
+    }
+
+    /// The same when some of what was given for the thing is left.
+    pub fn give_back_part(&mut self, user: Uuid, award: &Award, at: DateTime<Utc>) {
+        let account = (award.rule.clone(), user);
+        self.progress.entry(account.clone()).or_default().give_back_part(award.points, at);
         self.touched.insert(account);
     }
 
@@ -81,6 +93,17 @@ impl Scorer {
         let mut all: Vec<_> = self.touched.iter().filter_map(|account| self.progress.get_key_value(account)).collect();
         all.sort_by(|a, b| a.0.cmp(b.0));
         all
+    }
+
+    /// All accounts that were loaded or scored.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.progress.keys()
+    }
+
+    /// The things for which rules of these keys gave points: rule, player, thing.
+    #[must_use]
+    pub fn things(&self, rules: &HashSet<&str>) -> HashSet<(String, Uuid, String)> {
+        self.had.iter().filter(|(rule, ..)| rules.contains(rule.as_str())).cloned().collect()
     }
 
     /// What a player has had of a rule.

@@ -245,7 +245,7 @@ pub struct Prize {
     /// For people.
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub title: String,
-    /// Whether ranks of players or of teams count; all members of a winning team get it.
+    /// Whether ranks of players or of teams count; all members of a winning team get it, also those who hide.
     #[serde(default)]
     pub view: View,
     /// First rank that gets it.

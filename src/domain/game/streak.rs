@@ -1,5 +1,7 @@
 //! Days in a row on which a player earned something.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 /// A run of days.
@@ -26,6 +28,16 @@ impl Streak {
         true
     }
 
+    /// The runs of these days, whatever their order.
+    #[must_use]
+    pub fn of(days: BTreeSet<NaiveDate>) -> Self {
+        let mut streak = Self::default();
+        for day in days {
+            streak.count(day);
+        }
+        streak
+    }
+
     /// Days of the run as of a day: a run that missed yesterday is over.
     #[must_use]
     pub fn as_of(&self, today: NaiveDate) -> i64 {
@@ -39,6 +51,13 @@ impl Streak {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_that_is_taken_away_breaks_the_run() {
+        let days = |of: &[u32]| of.iter().map(|n| NaiveDate::from_ymd_opt(2026, 11, *n).unwrap()).collect();
+        let of = |list: &[u32]| (Streak::of(days(list)).days, Streak::of(days(list)).longest);
+        assert_eq!((of(&[3, 1, 2]), of(&[1, 3]), of(&[])), ((3, 3), (1, 1), (0, 0)));
+    }
 
     #[test]
     fn a_missed_day_begins_a_new_run() {

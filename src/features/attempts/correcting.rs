@@ -1,6 +1,8 @@
 //! Use cases that change what was graded: correcting a grade, deleting an attempt. The record of the quiz, mastery, progress and a
 //! completion with its certificate follow in the same transaction; what games gave for it goes by the event's `undoes`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,8 +29,8 @@ fn find(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow, Loaded)>
     Ok((attempt, load(conn, row)?))
 }
 
-/// Makes the record of a quiz again from the attempts that count now.
-fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppResult<Changes> {
+/// Makes the record of a quiz again from the attempts that count now. Answers what changed, and what counted after each of them.
+fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppResult<(Changes, Vec<AttemptResult>)> {
     let complete = loaded.standing(ctx).complete;
     let outline = std::sync::Arc::clone(&loaded.outline);
     let module = outline.module(ix);
@@ -46,24 +48,51 @@ fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppR
     // A course that asks for more than it did when it was completed is not taken back for that.
     loaded.reopens = complete;
     loaded.corrects = true;
-    Ok(learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, begun, granted, ctx.now))
+    let changes = learning::attempts_changed(&outline, loaded.facts_mut(), ix, &results, begun, granted, ctx.now);
+    Ok((changes, results))
 }
 
-/// Ids of events that do not hold any more.
-fn undone(
+/// What becomes of the events that told of an attempt and of what followed from it, for those who went by them.
+struct Amended {
+    /// Events that do not hold any more.
+    undoes: Vec<Uuid>,
+    /// Events that hold, each with the score that it has now.
+    rescores: BTreeMap<Uuid, f64>,
+}
+
+/// What becomes of the events about an attempt that passed or not, and is now graded so, or deleted.
+fn amended(
     conn: &mut Conn,
     loaded: &Loaded,
     attempt: &AttemptRow,
-    passed: bool,
-    reopened: bool,
-) -> AppResult<Vec<Uuid>> {
-    let kinds = ["quiz.passed", "module.completed"];
-    let ours = |kind: &str, data: &Value| match kind {
-        "quiz.passed" => passed && data.get("attempt_id") == Some(&json!(attempt.id)),
-        _ => reopened && data.get("module") == Some(&json!(attempt.module_key)),
-    };
-    let all = events::of_subject(conn, loaded.row.id, &kinds)?;
-    Ok(all.into_iter().filter(|(_, kind, data)| ours(kind, data)).map(|(id, ..)| id).collect())
+    was_passed: bool,
+    now: Option<&quiz::Graded>,
+    (changes, results): &(Changes, Vec<AttemptResult>),
+) -> AppResult<Amended> {
+    let kinds = ["quiz.passed", "quiz.failed", "module.completed"];
+    let mut amended = Amended { undoes: Vec::new(), rescores: BTreeMap::new() };
+    for event in events::about(conn, loaded.row.id, &kinds)? {
+        let score = match event.kind.as_str() {
+            "module.completed" if event.data.get("module") != Some(&json!(attempt.module_key)) => continue,
+            "module.completed" if !changes.reopened.is_empty() => None,
+            "module.completed" if event.data.get("score_percent").is_none() => continue,
+            "module.completed" => {
+                // What counted when it was completed.
+                let then = results.iter().rev().find(|result| result.at <= event.at).or(results.first());
+                let Some(then) = then else { continue };
+                Some(then.counted.score_percent)
+            }
+            _ if event.data.get("attempt_id") != Some(&json!(attempt.id)) => continue,
+            kind => now
+                .filter(|now| now.passed == was_passed && now.passed == (kind == "quiz.passed"))
+                .map(|n| n.score_percent),
+        };
+        match score {
+            Some(score) => drop(amended.rescores.insert(event.id, score)),
+            None => amended.undoes.push(event.id),
+        }
+    }
+    Ok(amended)
 }
 
 /// Corrects the grade of an attempt.
@@ -125,17 +154,18 @@ pub fn correct(
         let work = loaded.work("attempt", attempt.id, &attempt.module_key, at, proofs);
         loaded.works.push(work);
     }
-    let lost = was_passed && !graded.passed;
-    let undoes = undone(conn, &loaded, &attempt, lost, !changes.reopened.is_empty())?;
+    let Amended { undoes, rescores } = amended(conn, &loaded, &attempt, was_passed, Some(&graded), &changes)?;
     let data = json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number, "before_percent": before,
         "score_percent": graded.score_percent, "passed": graded.passed, "undoes": undoes,
+        "rescores": rescores,
     });
     let mut log = vec![loaded.event("attempt.corrected").data(data)];
-    if graded.passed && !was_passed {
-        log.push(loaded.event("quiz.passed").data(data_of_pass(&attempt, graded.score_percent)));
+    if graded.passed != was_passed {
+        let kind = if graded.passed { "quiz.passed" } else { "quiz.failed" };
+        log.push(loaded.event(kind).data(data_of(&attempt, graded.score_percent)));
     }
-    let outcome = loaded.save(conn, ctx, &changes, log)?;
+    let outcome = loaded.save(conn, ctx, &changes.0, log)?;
     Ok(SubmitOut {
         attempt: out(attempt, quiz)?,
         enrollment: loaded.brief()?,
@@ -144,7 +174,7 @@ pub fn correct(
     })
 }
 
-fn data_of_pass(attempt: &AttemptRow, percent: f64) -> Value {
+fn data_of(attempt: &AttemptRow, percent: f64) -> Value {
     json!({
         "module": attempt.module_key, "attempt_id": attempt.id, "number": attempt.number, "score_percent": percent,
         "counted_score_percent": percent,
@@ -166,12 +196,12 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> 
     let changes = follow(conn, ctx, &mut loaded, ix)?;
     loaded.withdrawn = Some((id, attempt.module_key.clone()));
     let passed = attempt.passed.unwrap_or(false);
-    let undoes = undone(conn, &loaded, &attempt, passed, !changes.reopened.is_empty())?;
+    let Amended { undoes, rescores } = amended(conn, &loaded, &attempt, passed, None, &changes)?;
     let data = json!({
         "module": attempt.module_key, "attempt_id": id, "number": attempt.number, "score_percent": attempt.score_percent,
-        "undoes": undoes,
+        "undoes": undoes, "rescores": rescores,
     });
     let log = vec![loaded.event("attempt.deleted").data(data)];
-    loaded.save(conn, ctx, &changes, log)?;
+    loaded.save(conn, ctx, &changes.0, log)?;
     Ok(())
 }

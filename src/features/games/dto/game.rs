@@ -347,9 +347,12 @@ pub struct PrizeGiven {
     /// The badge that went with it.
     #[schema(required)]
     pub badge_id: Option<Uuid>,
-    /// True when it waits because the player was flagged: it is given when every flag is dismissed, and to nobody when one is
-    /// confirmed.
+    /// True when it is not given because the player was flagged. It waits until every flag is resolved.
     pub withheld: bool,
+    /// True when it does not wait any longer and goes to nobody: a flag was confirmed about the player, or about points that stay in
+    /// the final standings.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// The final report of a game.

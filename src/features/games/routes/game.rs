@@ -7,6 +7,7 @@ use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
 use crate::db::Conn;
 use crate::error::AppResult;
+use crate::events::dispatch;
 use crate::features::games::dto::{
     BoardQuery, GameIn, GameOut, GamePatch, GameQuery, GameReport, LeaderboardOut, LeagueDrawOut, LeagueOut,
     LeagueQuery, ReplayIn, ReplayOut, ReplayQuery,
@@ -130,8 +131,9 @@ pub async fn close_game(
     conditions: Conditions,
     path: web::Path<Uuid>,
 ) -> AppResult<Answer> {
+    let until = dispatch::settled(&state).await?;
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
-        let out = ending::close(conn, ctx, *path, &conditions)?;
+        let out = ending::close(conn, ctx, *path, &conditions, until)?;
         Answer::ok(&out)
     })
     .await
@@ -156,7 +158,7 @@ pub async fn get_game_report(
 
 /// Replay a game
 ///
-/// Scores the whole history again by the present rules and books the difference as new ledger entries. With `dry_run=true` nothing is written and other rules can be tried: the answer says who would gain and lose. Scope: `games:write`. Role: admin, author or instructor.
+/// Scores the whole history again by the present rules and books the difference as new ledger entries, one for each event and rule, so that what is undone later takes back these too. Deeds that were undone count as not done, scores as they were corrected, and what somebody took back by hand is not given again; badges that events earn are given too. With `dry_run=true` nothing is written and other rules can be tried: the answer says who would gain and lose. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "replay_game", params(("game_id" = Uuid, Path), ReplayQuery), request_body = ReplayIn,
     responses((status = 200, description = "Who gains and loses.", body = ReplayOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]

@@ -90,7 +90,7 @@ pub async fn list_flags(
 
 /// Resolve a flag
 ///
-/// Dismissed, all stays, and a prize that waited for it is given. Confirmed, the entry or badge that it is about is taken back; a flag that is about neither takes nothing back by itself, but the player gets no prize of the game: the place stays the player's, and nobody moves up. Scope: `games:write`. Role: admin or instructor.
+/// Dismissed, all stays, and a prize that waited for it is given. Confirmed, the entry or badge that it is about is taken back; a flag that is about neither takes nothing back by itself, but the player gets no prize of the game: the place stays the player's, and nobody moves up. So it is when the game is closed and the flag is about points, which stay in its final standings. Scope: `games:write`. Role: admin or instructor.
 #[utoipa::path(tag = "games", operation_id = "resolve_flag", params(("game_id" = Uuid, Path), ("flag_id" = Uuid, Path)), request_body = ResolveFlagIn,
     responses((status = 200, description = "The resolved flag.", body = FlagOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
@@ -165,7 +165,7 @@ pub async fn get_game_preferences(
 
 /// Choose how I am shown
 ///
-/// By name, by a pseudonym, or not at all: who hides keeps the points but leaves the leaderboards at once, those of closed games too, whose other places stay as they are. Who is hidden when a game closes has no place in it, and so no prize.
+/// By name, by a pseudonym, or not at all: who hides keeps the points but leaves the leaderboards at once, those of closed games too, whose other places stay as they are. Who is hidden when a game closes has no place among its players, and so no prize of theirs; what a team wins goes to all its members.
 #[utoipa::path(tag = "games", operation_id = "set_game_preferences", request_body = PreferencesIn,
     responses((status = 200, description = "The preferences.", body = PreferencesOut, headers(("ETag" = String)))),
     security(("user" = []), ("bearer" = [])))]

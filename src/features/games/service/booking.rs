@@ -44,8 +44,6 @@ pub struct New {
     pub dedup: Option<String>,
     /// The instant that it counts for.
     pub at: DateTime<Utc>,
-    /// When what it follows from happened, if that was before now.
-    pub decided_at: Option<DateTime<Utc>>,
 }
 
 /// What a booking came to, all time.
@@ -169,11 +167,12 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
         made_by: ctx.actor.id(),
         dedup_key: entry.dedup.clone(),
         at: entry.at,
-        created_at: entry.decided_at.unwrap_or(ctx.now),
+        created_at: ctx.now,
     }
 }
 
-/// Enters new players and counts days on which points were earned.
+/// Enters new players and counts days on which points were earned. Where what was earned before has changed, all days are counted
+/// anew.
 fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashMap<Uuid, Player>) -> AppResult<()> {
     let mut changed: BTreeMap<Uuid, Player> = BTreeMap::new();
     for entry in entries {
@@ -183,6 +182,21 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
             player.streak.count(entry.at.date_naive());
         }
     }
+    let late = |entry: &&New| {
+        let last = known.get(&entry.user).and_then(|player| player.streak.last);
+        match entry.kind {
+            "rule" => last.is_some_and(|last| entry.at.date_naive() < last),
+            "award" => false,
+            _ => entry.corrects.is_some() || entry.kind == "replay",
+        }
+    };
+    let anew: Vec<Uuid> = entries.iter().filter(late).map(|e| e.user).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut days = ledger::days(conn, game.id(), &anew)?;
+    for user in anew {
+        if let Some(player) = changed.get_mut(&user) {
+            player.streak = Streak::of(days.remove(&user).unwrap_or_default());
+        }
+    }
     let rows: Vec<(Uuid, Player)> = changed
         .into_iter()
         .filter(|(user, player)| known.get(user).is_none_or(|old| old.streak != player.streak))
@@ -190,7 +204,43 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
     players::save(conn, game.id(), &rows)
 }
 
-/// Appends what happened to the event log: one event for each player, and one for each level that was reached.
+/// Counts anew on which days these players earned points.
+///
+/// # Errors
+/// Database errors.
+pub fn recount(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<()> {
+    let mut days = ledger::days(conn, game.id(), users)?;
+    let rows: Vec<(Uuid, Player)> = players::find(conn, game.id(), users)?
+        .into_iter()
+        .map(|(user, player)| (user, player.streak, Streak::of(days.remove(&user).unwrap_or_default()), player))
+        .filter(|(_, old, new, _)| old != new)
+        .map(|(user, _, streak, player)| (user, Player { streak, ..player }))
+        .collect();
+    players::save(conn, game.id(), &rows)
+}
+
+/// People whose events are asked for at once.
+const PEOPLE: usize = 50;
+
+/// Events that told of levels that these players, by their points now, have not: by player.
+fn levels_lost(conn: &mut Conn, game: &Game, fallen: &[(Uuid, u32)]) -> AppResult<HashMap<Uuid, Vec<Uuid>>> {
+    let mut all: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    for piece in fallen.chunks(PEOPLE) {
+        let now: HashMap<Uuid, u32> = piece.iter().copied().collect();
+        let users: Vec<Uuid> = piece.iter().map(|(user, _)| *user).collect();
+        for told in events::of_kinds(conn, &["level.reached"], Some(&users), 0, i64::MAX, i64::MAX)? {
+            let level = told.data.get("level").and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let Some(user) = told.user_id.filter(|_| told.subject_id == game.id()) else { continue };
+            if now.get(&user).is_some_and(|now| level > u64::from(*now)) {
+                all.entry(user).or_default().push(told.id);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Appends what happened to the event log: one event for each player, and one for each level that was reached or lost. A level that
+/// is lost undoes the event that told of it, so that nothing is won by falling and rising again.
 fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<()> {
     let mut log = Vec::new();
     let course = game.course();
@@ -198,13 +248,22 @@ fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<(
         let event = NewEvent::new(kind, "game", game.id()).user(user);
         course.into_iter().fold(event, NewEvent::course)
     };
+    let level = |points| game.settings.level_of(points).map_or(0, |(number, _)| number);
     let mut users: Vec<_> = booked.after.iter().collect();
     users.sort();
+    let before = |user: &Uuid| booked.before.get(user).copied().unwrap_or(0);
+    let fallen = users.iter().filter(|(user, after)| level(**after) < level(before(user)));
+    let fallen: Vec<(Uuid, u32)> = fallen.map(|(user, after)| (**user, level(**after))).collect();
+    let mut lost = levels_lost(conn, game, &fallen)?;
     for (user, after) in users {
-        let before = booked.before.get(user).copied().unwrap_or(0);
+        let before = before(user);
         let data = json!({"game_id": game.id(), "points": after.saturating_sub(before), "total": after});
         log.push(event("points.changed", *user).data(data));
-        let level = |points| game.settings.level_of(points).map_or(0, |(number, _)| number);
+        if level(*after) < level(before) {
+            let undoes = lost.remove(user).unwrap_or_default();
+            let data = json!({"game_id": game.id(), "level": level(*after), "total": after, "undoes": undoes});
+            log.push(event("level.lost", *user).data(data));
+        }
         if level(*after) > level(before)
             && let Some((number, reached)) = game.settings.level_of(*after)
         {

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::leaderboard::{self, team_standings};
-use super::{Game, badges, find, find_locked, read, scoring};
+use super::{Game, badges, find, find_locked, matches, read, scoring};
 use crate::db::Conn;
 use crate::domain::game::View;
 use crate::domain::game::period::Period;
@@ -20,11 +20,11 @@ use crate::state::{Ctx, State};
 /// Places in a report at most; the leaderboard of a closed game has all.
 const REPORTED: i64 = 1_000;
 
-/// Closes a game now.
+/// Closes a game now. What the log had up to `until` is counted.
 ///
 /// # Errors
-/// 403, 404, 409, 412.
-pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<GameReport> {
+/// 403, 404, 409, 412; 503 when that cannot be read yet.
+pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions, until: i64) -> AppResult<GameReport> {
     find(conn, ctx, id, Act::WriteGame)?;
     // Whatever is committed counts, though it may not have been dispatched yet. The cursor's lock comes before the game's, as
     // in the dispatcher.
@@ -32,6 +32,7 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> A
         conn,
         &Ctx { actor: crate::domain::permission::Actor::System, ..ctx.clone() },
         &scoring::CONSUMER,
+        until,
     )?;
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
     conditions.require(game.row.version)?;
@@ -40,9 +41,14 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> A
 }
 
 fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
+    // Rounds that are over are won now, with all that was counted; those that would have ended later are not played.
+    let end = game.row.ends_at.map_or(ctx.now, |end| end.min(ctx.now));
+    matches::settle(conn, ctx, game, end)?;
+    store::matches::cancel(conn, game.id(), end)?;
     let standings = leaderboard::top(conn, game, REPORTED)?;
     let team_places = if game.has_teams() { team_standings(conn, game, Period::All.as_str())? } else { Vec::new() };
     let suspects = players::suspects(conn, game.id())?;
+    let refused = players::convicts(conn, game.id())?;
     let winning: Vec<Uuid> = team_places
         .iter()
         .filter(|item| game.settings.prizes.iter().any(|p| p.view == View::Teams && i64::from(p.to) >= item.rank))
@@ -61,6 +67,7 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
                 team_id: team,
                 badge_id: prize.badge_id,
                 withheld,
+                refused: refused.contains(&user),
             });
         };
         match prize.view {
@@ -93,8 +100,6 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
         teams: team_places,
         prizes: given,
     };
-    // Rounds that would have ended later are not played.
-    store::matches::cancel(conn, game.id(), game.row.ends_at.map_or(ctx.now, |end| end.min(ctx.now)))?;
     let mut row = game.row.clone();
     row.status = "closed".to_owned();
     row.closed_at = Some(ctx.now);
@@ -107,24 +112,31 @@ fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {
     Ok(report)
 }
 
-/// Gives the prizes of a closed game that waited because a player was flagged, once no flag speaks against it any more, and
-/// notes it in the report.
+/// What becomes of the prizes of a closed game that wait because a player was flagged, after one of the flags was resolved: refused
+/// for good when it was confirmed and nothing else was taken for it, given once no flag speaks against it any more. The report
+/// notes it.
 ///
 /// # Errors
 /// Database errors.
-pub(super) fn release(conn: &mut Conn, ctx: &Ctx, game: &Game, user: Uuid) -> AppResult<()> {
+pub(super) fn release(conn: &mut Conn, ctx: &Ctx, game: &Game, user: Uuid, refuse: bool) -> AppResult<()> {
     let Some(text) = game.row.report.as_deref() else { return Ok(()) };
     let mut report: GameReport = serde_json::from_str(text).map_err(AppError::internal)?;
-    if players::suspects(conn, game.id())?.contains(&user) {
+    if !refuse && players::suspects(conn, game.id())?.contains(&user) {
         return Ok(());
     }
     let mut grants = Vec::new();
-    let mut released = false;
-    for prize in report.prizes.iter_mut().filter(|prize| prize.withheld && prize.user_id == user) {
-        (prize.withheld, released) = (false, true);
-        grants.extend(grant_of(prize));
+    let mut changed = false;
+    let waits = |prize: &&mut PrizeGiven| prize.withheld && !prize.refused && prize.user_id == user;
+    for prize in report.prizes.iter_mut().filter(waits) {
+        changed = true;
+        if refuse {
+            prize.refused = true;
+        } else {
+            prize.withheld = false;
+            grants.extend(grant_of(prize));
+        }
     }
-    if !released {
+    if !changed {
         return Ok(());
     }
     badges::grant(conn, ctx, game, grants)?;
@@ -163,8 +175,9 @@ pub fn close_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
     let due = state.db.read_here(move |conn| store::games::due(conn, by, 100))?;
     for id in due {
         let ctx = state.system();
+        let until = dispatch::settled_here(state)?;
         let closed = state.db.write_here(move |conn| {
-            dispatch::catch_up(conn, &ctx, &scoring::CONSUMER)?;
+            dispatch::catch_up(conn, &ctx, &scoring::CONSUMER, until)?;
             let Some(row) = store::games::find_locked(conn, id)? else { return Ok(()) };
             let over = row.status == "open" && row.ends_at.is_some_and(|end| end <= by);
             match read(conn, vec![row])?.pop().filter(|_| over) {

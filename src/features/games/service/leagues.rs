@@ -53,6 +53,7 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &LeagueQuery) -> AppResu
     out.group = Some(group);
     out.tier = places.first().and_then(|place| rules.tiers.get(usize::try_from(place.tier).ok()?).cloned());
     let size = places.len();
+    let best = places.first().map_or(0, |place| place.points);
     out.items = places
         .iter()
         .enumerate()
@@ -61,7 +62,7 @@ pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &LeagueQuery) -> AppResu
             Some(LeagueItem {
                 rank,
                 points: place.points,
-                zone: league::zone(rules, place.tier, rank, size, place.points).as_str(),
+                zone: league::zone(rules, place.tier, rank, size, place.points, best).as_str(),
                 user: shown.remove(&place.user)?,
             })
         })

@@ -15,7 +15,7 @@ use crate::domain::game::schedule::{self, Pairing};
 use crate::domain::game::team::Standing;
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Code};
-use crate::events;
+use crate::events::{self, dispatch};
 use crate::features::games::dto::{MatchFormat, MatchOut, MatchTeam, ScheduleIn};
 use crate::features::games::store::matches::{self as store, MatchRow};
 use crate::features::games::store::{games, ledger, teams};
@@ -146,9 +146,14 @@ pub fn settle_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
     let due = state.db.read_here(move |conn| store::due(conn, by))?;
     for id in due {
         let ctx = state.system();
+        let until = dispatch::settled_here(state)?;
         let settled = state.db.write_here(move |conn| {
-            crate::events::dispatch::catch_up(conn, &ctx, &super::scoring::CONSUMER)?;
+            dispatch::catch_up(conn, &ctx, &super::scoring::CONSUMER, until)?;
             let Some(row) = games::find_locked(conn, id)? else { return Ok(()) };
+            if row.status != "open" {
+                // A game that is closed does not change any more.
+                return store::cancel(conn, id, DateTime::UNIX_EPOCH);
+            }
             match read(conn, vec![row])?.pop() {
                 Some(game) => settle(conn, &ctx, &game, by),
                 None => Ok(()),
@@ -160,13 +165,20 @@ pub fn settle_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
     Ok(())
 }
 
-fn settle(conn: &mut Conn, ctx: &Ctx, game: &Game, by: DateTime<Utc>) -> AppResult<()> {
+/// Decides the matches of a game that are over by then, whose events were all counted.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn settle(conn: &mut Conn, ctx: &Ctx, game: &Game, by: DateTime<Utc>) -> AppResult<()> {
     let mut rows = store::of_game(conn, game.id())?;
     let open = |row: &&MatchRow| row.state == "scheduled" && row.ends_at <= by;
     // Rounds one after the other: the winners of one are the players of the next.
     let mut rounds: Vec<i32> = rows.iter().filter(open).map(|row| row.round).collect();
     rounds.sort_unstable();
     rounds.dedup();
+    if rounds.is_empty() {
+        return Ok(());
+    }
     let mut log = Vec::new();
     for round in rounds {
         let due: Vec<MatchRow> = rows.iter().filter(open).filter(|row| row.round == round).cloned().collect();

@@ -6,6 +6,7 @@ pub mod criteria;
 pub mod draw;
 pub mod ending;
 pub mod game;
+mod history;
 pub mod leaderboard;
 pub mod leagues;
 pub mod matches;

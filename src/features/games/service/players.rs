@@ -10,7 +10,6 @@ use super::{Game, badges, criteria, ending, find, find_locked, read, undoing};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::game::Display;
-use crate::domain::game::ledger::correction;
 use crate::domain::game::pseudonym::pseudonym;
 use crate::domain::game::streak::Streak;
 use crate::domain::permission::Act;
@@ -20,6 +19,7 @@ use crate::features::games::dto::{
     FlagOut, FlagQuery, FlagResolution, GameDisplay, PlayerOut, PreferencesIn, PreferencesOut, ResolveFlagIn,
 };
 use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::ledger::EntryRow;
 use crate::features::games::store::players::{self as store, FlagRow, Player};
 use crate::features::games::store::ranking::{self, Move};
 use crate::features::games::store::{badges as badge_store, games, ledger};
@@ -158,9 +158,30 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
     Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
 }
 
+/// Takes back what is not due any more of an entry.
+fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow) -> AppResult<()> {
+    let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
+    let left = entry.points.saturating_add(corrected);
+    let points = if left > 0 { left.min(undoing::not_due(conn, game, entry)?.max(0)) } else { left };
+    if points == 0 {
+        return Ok(());
+    }
+    let mut back = undoing::reversal(entry, points.saturating_neg());
+    if points == left {
+        undoing::free(conn, game, &[(entry, left)])?;
+    } else {
+        // A part of it: it may be followed by another.
+        back.kind = "correction";
+    }
+    let mut booked = booking::book(conn, ctx, game, vec![back])?;
+    booked.recheck = true;
+    criteria::by_criteria(conn, ctx, game, &[entry.user_id], &booked)
+}
+
 /// Resolves a flag. Dismissed, all stays, and a prize that waited for it is given. Confirmed, the points or badge that it is about
 /// are taken back; a flag about a player, raised by the guard, is about no entry, so it takes nothing back by itself, but the
-/// player gets no prize of the game: the place is the player's, the prize is nobody's.
+/// player gets no prize of the game: the place is the player's, the prize is nobody's. So it is with points of a game that is
+/// closed, whose standings are final.
 ///
 /// # Errors
 /// 403, 404, 409.
@@ -171,15 +192,14 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
         return Err(AppError::new(Code::WrongState, "The flag was resolved already."));
     }
     let confirmed = input.resolution == FlagResolution::Confirmed;
-    if let Some(entry) = row.entry_id.filter(|_| confirmed) {
+    // The standings of a game that is over are final, so the points stay; a prize for them does not.
+    let over = game.row.status != "open";
+    if confirmed && row.entry_id.is_some() && !over {
         game.require_open(ctx.now)?;
+    }
+    if let Some(entry) = row.entry_id.filter(|_| confirmed && !over) {
         let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
-        let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
-        if let Ok(points) = correction(entry.points, corrected, None) {
-            undoing::free(conn, &game, &[&entry])?;
-            let booked = booking::book(conn, ctx, &game, vec![undoing::reversal(&entry, points)])?;
-            criteria::by_criteria(conn, ctx, &game, &[row.user_id], &booked)?;
-        }
+        take_back(conn, ctx, &game, &entry)?;
     }
     if let Some(award) = row.award_id
         && let Some(award) = badge_store::find_award(conn, award)?.filter(|award| award.state == "review")
@@ -195,9 +215,8 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     row.resolved_by = ctx.actor.id();
     row.resolved_at = Some(ctx.now);
     store::resolve(conn, &row)?;
-    if !confirmed {
-        ending::release(conn, ctx, &game, row.user_id)?;
-    }
+    let refuse = confirmed && row.award_id.is_none() && (row.entry_id.is_none() || over);
+    ending::release(conn, ctx, &game, row.user_id, refuse)?;
     let data = serde_json::json!({"flag_id": row.id, "resolution": row.state});
     events::append(conn, ctx, vec![super::game::event("game.flag_resolved", &game).user(row.user_id).data(data)])?;
     Ok(flag_out(row))

@@ -95,6 +95,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 return Err(AppError::field("/user_id", "other_user", "The entry belongs to somebody else."));
             }
             let corrected = ledger::corrected(conn, &[other.id])?.get(&other.id).copied().unwrap_or(0);
+            let left = other.points.saturating_add(corrected);
             let points = correction(other.points, corrected, input.points).map_err(refused)?;
             let mut entry = super::undoing::reversal(&other, points);
             entry.reason = input.reason;
@@ -102,7 +103,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 // A part of it: then it is a correction and may be followed by another.
                 entry.kind = "correction";
             } else {
-                whole = Some(other);
+                whole = Some((other, left));
             }
             entry
         }
@@ -122,15 +123,14 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 corrects: None,
                 dedup: None,
                 at: ctx.now,
-                decided_at: None,
             }
         }
     };
     if entry.points == 0 || entry.points.abs() > MAX_POINTS {
         return Err(AppError::field("/points", "out_of_range", "Points lie within 10^9 and are not 0."));
     }
-    if let Some(other) = whole {
-        super::undoing::free(conn, &game, &[&other])?;
+    if let Some((other, left)) = whole {
+        super::undoing::free(conn, &game, &[(&other, left)])?;
     }
     one(conn, ctx, &game, entry)
 }
@@ -198,7 +198,6 @@ pub fn award(conn: &mut Conn, ctx: &Ctx, game: Uuid, given: &Given<'_>) -> AppRe
         corrects: None,
         dedup: Some(key),
         at: ctx.now,
-        decided_at: None,
     };
     let booked = booking::book(conn, ctx, &game, vec![entry])?;
     criteria::by_criteria(conn, ctx, &game, &[user], &booked)?;

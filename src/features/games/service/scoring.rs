@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
-use super::{Badge, Game, badges, criteria, undoing};
+use super::{Badge, Game, badges, criteria, history, undoing};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::facts::LearnerFacts;
@@ -40,7 +40,7 @@ pub(super) fn occurrence(event: Event) -> Option<Occurrence> {
 
 fn consume(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
     // In the order of the log: what is undone may have been given a moment before, and what it freed is given again after.
-    for piece in log.chunk_by(|one, next| undoing::undoes(one) || !undoing::undoes(next)) {
+    for piece in log.chunk_by(|one, next| history::amends(one) || !history::amends(next)) {
         undoing::take_back(conn, ctx, piece)?;
         give(conn, ctx, piece)?;
     }
@@ -49,22 +49,7 @@ fn consume(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
 
 fn give(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
     let deeds: Vec<Occurrence> = log.iter().cloned().filter_map(occurrence).collect();
-    let versions = if deeds.is_empty() { Vec::new() } else { store::games::open_versions(conn)? };
-    if versions.is_empty() {
-        return Ok(());
-    }
-    let unknown: Vec<Uuid> =
-        versions.iter().filter(|key| super::GAMES.get(*key).is_none()).map(|(id, _)| *id).collect();
-    if !unknown.is_empty() {
-        let rows = store::games::by_ids(conn, &unknown)?;
-        super::read(conn, rows)?;
-    }
-    let concerned: Vec<Uuid> = versions
-        .iter()
-        .filter_map(|key| super::GAMES.get(key))
-        .filter(|game| deeds.iter().any(|deed| concerns(game, deed)))
-        .map(|game| game.id())
-        .collect();
+    let concerned = concerned(conn, &deeds)?;
     if concerned.is_empty() {
         return Ok(());
     }
@@ -76,12 +61,37 @@ fn give(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
     Ok(())
 }
 
+/// The open games that give anything for one of these deeds.
+pub(super) fn concerned(conn: &mut Conn, deeds: &[Occurrence]) -> AppResult<Vec<Uuid>> {
+    let versions = if deeds.is_empty() { Vec::new() } else { store::games::open_versions(conn)? };
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unknown: Vec<Uuid> =
+        versions.iter().filter(|key| super::GAMES.get(*key).is_none()).map(|(id, _)| *id).collect();
+    if !unknown.is_empty() {
+        let rows = store::games::by_ids(conn, &unknown)?;
+        super::read(conn, rows)?;
+    }
+    Ok(versions
+        .iter()
+        .filter_map(|key| super::GAMES.get(key))
+        .filter(|game| deeds.iter().any(|deed| concerns(game, deed)))
+        .map(|game| game.id())
+        .collect())
+}
+
 /// Whether a game gives anything for such an event, at this time, in this scope. Membership of a group is looked up later.
 fn concerns(game: &Game, deed: &Occurrence) -> bool {
     let named = game.settings.point_rules.iter().any(|rule| rule.event == deed.kind)
         || game.badges.iter().any(|badge| badge.row.award_on.as_deref() == Some(deed.kind.as_str()));
+    named && within(game, deed)
+}
+
+/// Whether a deed was done in the course and the time of a game.
+pub(super) fn within(game: &Game, deed: &Occurrence) -> bool {
     let in_course = game.row.scope_kind != "course" || game.row.scope_id == deed.course;
-    named && in_course && game.term().counts(deed.at)
+    in_course && game.term().counts(deed.at)
 }
 
 /// What the conditions of a game's rules and badges ask about players.
@@ -143,7 +153,6 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
                 event: Some(deed.event_id),
                 corrects: None,
                 at: deed.at,
-                decided_at: None,
             });
         }
         let by_event = |badge: &&Badge| {
@@ -168,7 +177,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
 }
 
 /// What an event was about, for people.
-fn reason(deed: &Occurrence) -> String {
+pub(super) fn reason(deed: &Occurrence) -> String {
     match deed.module() {
         Some(module) => format!("{} {module}", deed.kind),
         None => deed.kind.clone(),

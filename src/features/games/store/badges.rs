@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use diesel::upsert::excluded;
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
 use uuid::Uuid;
 
@@ -178,12 +179,58 @@ pub fn find_award(conn: &mut Conn, id: Uuid) -> AppResult<Option<AwardRow>> {
 
 /// Awards that these events caused and that are held.
 pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<AwardRow>> {
-    Ok(awards::table
-        .filter(awards::event_id.eq_any(events.iter().map(|id| Id(*id))))
-        .filter(awards::state.eq("held"))
-        .order(awards::id)
-        .select(AwardRow::as_select())
-        .load(conn)?)
+    let mut all = Vec::new();
+    for piece in events.chunks(PIECE) {
+        all.extend(
+            awards::table
+                .filter(awards::event_id.eq_any(piece.iter().map(|id| Id(*id))))
+                .filter(awards::state.eq("held"))
+                .order(awards::id)
+                .select(AwardRow::as_select())
+                .load::<AwardRow>(conn)?,
+        );
+    }
+    Ok(all)
+}
+
+/// Lets awards rest on other events than before.
+pub fn rest_on(conn: &mut Conn, rows: &[AwardRow]) -> AppResult<()> {
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                awards::id.eq(Id(row.id)),
+                awards::badge_id.eq(Id(row.badge_id)),
+                awards::game_id.eq(Id(row.game_id)),
+                awards::user_id.eq(Id(row.user_id)),
+                awards::source.eq(&row.source),
+                awards::reason.eq(&row.reason),
+                awards::event_id.eq(row.event_id.map(Id)),
+                awards::awarded_at.eq(At(row.awarded_at)),
+                awards::state.eq(&row.state),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(awards::table)
+            .values(piece)
+            .on_conflict(awards::id)
+            .do_update()
+            .set((awards::event_id.eq(excluded(awards::event_id)), awards::reason.eq(excluded(awards::reason))))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// When badges of a game were last taken from players: badge, player.
+pub fn last_revoked(conn: &mut Conn, game: Uuid) -> AppResult<HashMap<(Uuid, Uuid), DateTime<Utc>>> {
+    let rows: Vec<(Uuid, Uuid, Option<DateTime<Utc>>)> = awards::table
+        .filter(awards::game_id.eq(Id(game)))
+        .filter(awards::state.eq("revoked"))
+        .order(awards::revoked_at)
+        .select((awards::badge_id, awards::user_id, awards::revoked_at))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(badge, user, at)| Some(((badge, user), at?))).collect())
 }
 
 /// Puts awards into a state, all at once.

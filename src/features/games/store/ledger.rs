@@ -1,8 +1,8 @@
 //! SQL about the ledger and what players have had of rules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
@@ -16,7 +16,7 @@ use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_t
 use crate::db::tree;
 use crate::db::types::{At, Id};
 use crate::db::units::people_of;
-use crate::domain::game::ledger::Entry;
+use crate::domain::game::ledger::{Due, Entry};
 use crate::domain::game::points::Progress;
 use crate::domain::game::streak::Streak;
 use crate::error::AppResult;
@@ -82,14 +82,20 @@ pub fn known_keys(conn: &mut Conn, keys: &[String]) -> AppResult<Vec<String>> {
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Entries that these events caused.
+/// Entries that these events caused, without what was taken back of them.
 pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
-    Ok(ledger::table
-        .filter(ledger::event_id.eq_any(events.iter().map(|id| Id(*id))))
-        .filter(ledger::kind.eq_any(["rule", "award"]))
-        .order(ledger::id)
-        .select(EntryRow::as_select())
-        .load(conn)?)
+    let mut all = Vec::new();
+    for piece in events.chunks(PIECE) {
+        all.extend(
+            ledger::table
+                .filter(ledger::event_id.eq_any(piece.iter().map(|id| Id(*id))))
+                .filter(ledger::kind.eq_any(["rule", "award", "replay"]))
+                .order(ledger::id)
+                .select(EntryRow::as_select())
+                .load::<EntryRow>(conn)?,
+        );
+    }
+    Ok(all)
 }
 
 /// What the corrections of each of these entries come to; those without corrections are left out.
@@ -157,48 +163,101 @@ pub fn any(conn: &mut Conn, game: Uuid) -> AppResult<bool> {
     Ok(first.optional()?.is_some())
 }
 
-/// An entry of a rule or a replay: id, event, key of the rule, what counts.
-pub type ByRule = (Uuid, Option<Uuid>, Option<String>, Entry);
+/// An entry that rules or replays made, or that took one back: id, kind, the entry it corrects, what counts.
+#[derive(Debug, Clone)]
+pub struct ByRule {
+    pub id: Uuid,
+    pub kind: String,
+    pub corrects: Option<Uuid>,
+    pub due: Due,
+}
 
-/// All entries that rules and replays made, page by page.
+/// All entries that rules and replays made, and what took them back, page by page.
 pub fn by_rules(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) -> AppResult<Vec<ByRule>> {
     let mut query = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
-        .filter(ledger::kind.eq_any(["rule", "replay"]))
+        .filter(ledger::kind.eq_any(["rule", "replay", "reversal"]))
         .order(ledger::id)
         .limit(limit)
-        .select((
-            ledger::id,
-            ledger::event_id,
-            ledger::rule_key,
-            ledger::user_id,
-            ledger::team_id,
-            ledger::points,
-            ledger::at,
-        ))
+        .select(EntryRow::as_select())
         .into_boxed();
     if let Some(after) = after {
         query = query.filter(ledger::id.gt(Id(after)));
     }
-    type Row = (Uuid, Option<Uuid>, Option<String>, Uuid, Option<Uuid>, i64, DateTime<Utc>);
-    let rows: Vec<Row> = query.load(conn)?;
+    let rows: Vec<EntryRow> = query.load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(id, event, rule, user, team, points, at)| (id, event, rule, Entry { user, team, points, at }))
+        .map(|row| ByRule {
+            id: row.id,
+            kind: row.kind,
+            corrects: row.corrects_id,
+            due: Due {
+                event: row.event_id,
+                rule: row.rule_key,
+                entry: Entry { user: row.user_id, team: row.team_id, points: row.points, at: row.at },
+            },
+        })
         .collect())
 }
 
-/// What was reversed: event, key of the rule, when.
-pub type Reversed = (Uuid, Option<String>, DateTime<Utc>);
+/// What was taken back by hand: event, key of the rule, when.
+pub type Taken = (Uuid, String, DateTime<Utc>);
 
-/// Events whose entries were reversed, with the rules of these entries, and when: a replay does not give them again.
-pub fn reversed(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Reversed>> {
-    let rows: Vec<(Option<Uuid>, Option<String>, DateTime<Utc>)> = ledger::table
+/// What people took back of what rules gave in a game, or gave these players there: a replay does not give it again. What follows
+/// by itself from an event that is undone is not among it.
+pub fn taken_by_hand(conn: &mut Conn, game: Uuid, users: Option<&[Uuid]>) -> AppResult<Vec<Taken>> {
+    let mut query = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq("reversal"))
+        .filter(ledger::made_by.is_not_null())
+        .order(ledger::id)
         .select((ledger::event_id, ledger::rule_key, ledger::created_at))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(event, rule, at)| Some((event?, rule, at))).collect())
+        .into_boxed();
+    if let Some(users) = users {
+        query = query.filter(ledger::user_id.eq_any(users.iter().map(|id| Id(*id)).collect::<Vec<_>>()));
+    }
+    let rows: Vec<(Option<Uuid>, Option<String>, DateTime<Utc>)> = query.load(conn)?;
+    Ok(rows.into_iter().filter_map(|(event, rule, at)| Some((event?, rule?, at))).collect())
+}
+
+/// The days on which these players earned something that was not taken back whole.
+pub fn days(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, BTreeSet<NaiveDate>>> {
+    type Row = (Uuid, Uuid, Option<Uuid>, Option<String>, Option<Uuid>, i64, DateTime<Utc>);
+    /// What belongs together: what a rule gave for an event, or an entry without one.
+    type Key = (Uuid, Result<(Uuid, Option<String>), Uuid>);
+    let mut all: HashMap<Uuid, BTreeSet<NaiveDate>> = HashMap::new();
+    for piece in users.chunks(PIECE) {
+        let earned = ledger::kind.eq_any(["rule", "award", "replay"]).or(ledger::corrects_id.is_not_null());
+        let rows: Vec<Row> = ledger::table
+            .filter(ledger::game_id.eq(Id(game)))
+            .filter(ledger::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(earned)
+            .order(ledger::id)
+            .select((
+                ledger::id,
+                ledger::user_id,
+                ledger::event_id,
+                ledger::rule_key,
+                ledger::corrects_id,
+                ledger::points,
+                ledger::at,
+            ))
+            .load(conn)?;
+        // A correction of a correction belongs to what the first one corrects; ids follow the clock.
+        let mut first: HashMap<Uuid, Uuid> = HashMap::new();
+        let mut sums: HashMap<Key, (i64, NaiveDate)> = HashMap::new();
+        for (id, user, event, rule, corrects, points, at) in rows {
+            let root = corrects.map_or(id, |other| first.get(&other).copied().unwrap_or(other));
+            first.insert(id, root);
+            let key = (user, event.map(|event| (event, rule)).ok_or(root));
+            let sum = sums.entry(key).or_insert((0, at.date_naive()));
+            sum.0 = sum.0.saturating_add(points);
+        }
+        for ((user, _), (_, day)) in sums.into_iter().filter(|(_, (points, _))| *points > 0) {
+            all.entry(user).or_default().insert(day);
+        }
+    }
+    Ok(all)
 }
 
 /// Points and entries of these players that count from an instant on.
@@ -251,7 +310,7 @@ pub fn of_team_between(
     Ok(rows.into_iter().filter_map(|(team, user, points, at)| team.map(|team| (team, user, points, at))).collect())
 }
 
-fn midnight(day: Option<chrono::NaiveDate>) -> Option<At> {
+fn midnight(day: Option<NaiveDate>) -> Option<At> {
     day.map(|day| At(day.and_time(NaiveTime::MIN).and_utc()))
 }
 
@@ -370,14 +429,20 @@ pub fn add_things(conn: &mut Conn, game: Uuid, rows: &[(String, Uuid, String)]) 
     Ok(())
 }
 
-/// Forgets that rules gave these players points for these things.
-pub fn forget_things(conn: &mut Conn, game: Uuid, users: &[Uuid], of: &[String]) -> AppResult<()> {
-    for piece in users.chunks(PIECE) {
+/// Forgets that rules gave players points for things: rule, player, thing.
+pub fn forget_had(conn: &mut Conn, game: Uuid, gone: &[(String, Uuid, String)]) -> AppResult<()> {
+    for piece in gone.chunks(PIECE) {
+        let users: Vec<Uuid> = piece.iter().map(|(_, user, _)| *user).collect::<BTreeSet<_>>().into_iter().collect();
+        let of: Vec<String> = piece.iter().map(|(.., t)| t.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        // What else these players had of these things stays.
+        let mut kept = things(conn, game, &users, &of)?;
+        kept.retain(|had| !piece.contains(had));
         let these = things::table
             .filter(things::game_id.eq(Id(game)))
-            .filter(things::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .filter(things::thing.eq_any(of.to_vec()));
+            .filter(things::user_id.eq_any(users.iter().map(|id| Id(*id))))
+            .filter(things::thing.eq_any(of));
         diesel::delete(these).execute(conn)?;
+        add_things(conn, game, &kept)?;
     }
     Ok(())
 }

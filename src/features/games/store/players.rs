@@ -1,6 +1,6 @@
 //! SQL about players: how they are shown, their streaks, flags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::upsert::excluded;
@@ -10,6 +10,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::PIECE;
+use super::ledger::EntryRow;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_flags as flags, game_players as players, game_preferences as preferences, users};
@@ -219,6 +220,21 @@ pub fn raise(conn: &mut Conn, rows: &[FlagRow]) -> AppResult<()> {
     Ok(())
 }
 
+/// Those of these entries that no open flag is about.
+pub fn without_flag(conn: &mut Conn, game: Uuid, entries: Vec<EntryRow>) -> AppResult<Vec<EntryRow>> {
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    let flagged: Vec<Option<Uuid>> = flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .filter(flags::state.eq("open"))
+        .filter(flags::entry_id.is_not_null())
+        .select(flags::entry_id)
+        .load(conn)?;
+    let mut seen: HashSet<Uuid> = flagged.into_iter().flatten().collect();
+    Ok(entries.into_iter().filter(|entry| seen.insert(entry.id)).collect())
+}
+
 pub fn flag(conn: &mut Conn, game: Uuid, id: Uuid) -> AppResult<Option<FlagRow>> {
     let this = flags::table.filter(flags::id.eq(Id(id))).filter(flags::game_id.eq(Id(game)));
     Ok(this.select(FlagRow::as_select()).first(conn).optional()?)
@@ -259,6 +275,17 @@ pub fn suspects(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
     Ok(flags::table
         .filter(flags::game_id.eq(Id(game)))
         .filter(flags::state.eq("open").or(flags::state.eq("confirmed").and(about_player)))
+        .select(flags::user_id)
+        .distinct()
+        .load(conn)?)
+}
+
+/// Those of the [`suspects`] who get none for good.
+pub fn convicts(conn: &mut Conn, game: Uuid) -> AppResult<Vec<Uuid>> {
+    Ok(flags::table
+        .filter(flags::game_id.eq(Id(game)))
+        .filter(flags::state.eq("confirmed"))
+        .filter(flags::entry_id.is_null().and(flags::award_id.is_null()))
         .select(flags::user_id)
         .distinct()
         .load(conn)?)
