@@ -258,22 +258,6 @@ both! {
         assert!(!holds(app, &ada, &late));
     }
 
-    fn points_for_a_level_go_with_it(app) {
-        let game = game(app, json!({
-            "levels": [{"name": "One", "points": 0}, {"name": "Two", "points": 100}],
-            "point_rules": [{"key": "level", "event": "level.reached", "points": 10}]}));
-        let ada = app.user("ada");
-        let mut given = 0;
-        for points in [100, -50, 50, -50, 50] {
-            let entry = json!({"user_id": ada.id(), "points": points, "reason": "Test."});
-            app.admin().post(&format!("/v1/games/{game}/ledger"), entry).expect(201);
-            app.dispatch();
-            given += points;
-        }
-        assert_eq!(points(app, &ada, &game), given + 10);
-        settled(app, &game);
-    }
-
     fn points_for_a_badge_go_with_it(app) {
         let game = game(app, json!({"point_rules": [{"key": "badge", "event": "badge.awarded", "points": 10}]}));
         badge(app, &game, json!({"criteria": {"points": 100}}));

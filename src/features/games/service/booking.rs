@@ -219,28 +219,7 @@ pub fn recount(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<()> {
     players::save(conn, game.id(), &rows)
 }
 
-/// People whose events are asked for at once.
-const PEOPLE: usize = 50;
-
-/// Events that told of levels that these players, by their points now, have not: by player.
-fn levels_lost(conn: &mut Conn, game: &Game, fallen: &[(Uuid, u32)]) -> AppResult<HashMap<Uuid, Vec<Uuid>>> {
-    let mut all: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    for piece in fallen.chunks(PEOPLE) {
-        let now: HashMap<Uuid, u32> = piece.iter().copied().collect();
-        let users: Vec<Uuid> = piece.iter().map(|(user, _)| *user).collect();
-        for told in events::of_kinds(conn, &["level.reached"], Some(&users), 0, i64::MAX, i64::MAX)? {
-            let level = told.data.get("level").and_then(serde_json::Value::as_u64).unwrap_or(0);
-            let Some(user) = told.user_id.filter(|_| told.subject_id == game.id()) else { continue };
-            if now.get(&user).is_some_and(|now| level > u64::from(*now)) {
-                all.entry(user).or_default().push(told.id);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// Appends what happened to the event log: one event for each player, and one for each level that was reached or lost. A level that
-/// is lost undoes the event that told of it, so that nothing is won by falling and rising again.
+/// Appends what happened to the event log: one event for each player, and one for each level that was reached.
 fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<()> {
     let mut log = Vec::new();
     let course = game.course();
@@ -248,22 +227,13 @@ fn tell(conn: &mut Conn, ctx: &Ctx, game: &Game, booked: &Booked) -> AppResult<(
         let event = NewEvent::new(kind, "game", game.id()).user(user);
         course.into_iter().fold(event, NewEvent::course)
     };
-    let level = |points| game.settings.level_of(points).map_or(0, |(number, _)| number);
     let mut users: Vec<_> = booked.after.iter().collect();
     users.sort();
-    let before = |user: &Uuid| booked.before.get(user).copied().unwrap_or(0);
-    let fallen = users.iter().filter(|(user, after)| level(**after) < level(before(user)));
-    let fallen: Vec<(Uuid, u32)> = fallen.map(|(user, after)| (**user, level(**after))).collect();
-    let mut lost = levels_lost(conn, game, &fallen)?;
     for (user, after) in users {
-        let before = before(user);
+        let before = booked.before.get(user).copied().unwrap_or(0);
         let data = json!({"game_id": game.id(), "points": after.saturating_sub(before), "total": after});
         log.push(event("points.changed", *user).data(data));
-        if level(*after) < level(before) {
-            let undoes = lost.remove(user).unwrap_or_default();
-            let data = json!({"game_id": game.id(), "level": level(*after), "total": after, "undoes": undoes});
-            log.push(event("level.lost", *user).data(data));
-        }
+        let level = |points| game.settings.level_of(points).map_or(0, |(number, _)| number);
         if level(*after) > level(before)
             && let Some((number, reached)) = game.settings.level_of(*after)
         {

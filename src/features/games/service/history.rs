@@ -18,14 +18,8 @@ use crate::events::{self, Event};
 use crate::features::games::store::{PIECE, ledger, teams};
 
 /// The events that undo others or correct their scores; no others are looked at, live or in a replay.
-const AMENDING: [&str; 6] = [
-    "attempt.corrected",
-    "attempt.deleted",
-    "badge.revoked",
-    "certificate.revoked",
-    "enrollment.reopened",
-    "level.lost",
-];
+const AMENDING: [&str; 5] =
+    ["attempt.corrected", "attempt.deleted", "badge.revoked", "certificate.revoked", "enrollment.reopened"];
 /// Events that undo the one by which their subject came to be.
 const REVOKING: [(&str, &str); 2] = [("badge.revoked", "badge.awarded"), ("certificate.revoked", "certificate.issued")];
 /// People of whom the log is asked at once: of more, SQLite would rather go through the whole log.
