@@ -25,7 +25,8 @@ fn origin(state: &State, request: &HttpRequest) -> Origin {
 /// Log in
 ///
 /// E-mail and password give an access token and a refresh token. After five failures each further one doubles the wait, from 2 s to
-/// 15 minutes; whoever comes too early gets a 429 with `Retry-After`, whether or not the account exists. No Idempotency-Key: tokens are not stored, just log in again.
+/// 15 minutes; whoever comes too early gets a 429 with `Retry-After`, whether or not the account exists and the password is right. After
+/// 50 failures (`CAIRN_LOGIN_FAILURES_PER_ADDRESS`) an address waits in the same way, for all accounts. No Idempotency-Key: tokens are not stored, just log in again.
 #[utoipa::path(tag = "session", operation_id = "create_session", request_body = Login,
     responses((status = 201, description = "The session's tokens.", body = Tokens), (status = 401, description = "E-mail and password do not belong together.")))]
 #[post("/v1/sessions")]

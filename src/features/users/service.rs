@@ -509,12 +509,13 @@ pub fn remove_password(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> 
     store::end_sessions(conn, user, None, "password_changed", ctx.now)
 }
 
-/// The caller's password hash, to check the current password against.
+/// The e-mail by which the caller logs in, once they may change how.
 ///
 /// # Errors
-/// 403 for clients.
-pub fn own_password_hash(conn: &mut Conn, ctx: &Ctx) -> AppResult<Option<String>> {
-    store::password_hash(conn, ctx.user()?)
+/// 403 for clients, also in somebody's name.
+pub fn own_email(conn: &mut Conn, ctx: &Ctx) -> AppResult<String> {
+    ctx.require(Act::WriteOwnProfile, &Relation { own: true, ..Relation::default() })?;
+    Ok(find(conn, &Ref::Id(ctx.user()?))?.email)
 }
 
 /// Changes one's own profile.

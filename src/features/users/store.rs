@@ -434,15 +434,6 @@ pub fn set_password(conn: &mut Conn, id: Uuid, hash: Option<&str>) -> AppResult<
     Ok(())
 }
 
-pub fn password_hash(conn: &mut Conn, id: Uuid) -> AppResult<Option<String>> {
-    Ok(users::table
-        .filter(users::id.eq(Id(id)))
-        .select(users::password_hash)
-        .first::<Option<String>>(conn)
-        .optional()?
-        .flatten())
-}
-
 pub fn replace_site_roles(
     conn: &mut Conn,
     id: Uuid,
