@@ -19,7 +19,9 @@ use crate::state::Ctx;
 pub fn export(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<PersonalData> {
     let user = users::find(conn, who)?.id;
     let relation = Relation { own: ctx.actor.user_id() == Some(user), ..Relation::default() };
-    if !ctx.may(Act::ExportPerson, &relation) {
+    if relation.own {
+        ctx.require(Act::ExportPerson, &relation)?;
+    } else if !ctx.may(Act::ExportPerson, &relation) {
         return Err(AppError::not_found("user"));
     }
     Ok(PersonalData { user_id: user, exported_at: ctx.now, data: personal::rows_about(conn, user)? })

@@ -10,7 +10,7 @@ use super::store;
 use crate::clock;
 use crate::db::Conn;
 use crate::domain::lockout;
-use crate::domain::permission::Actor;
+use crate::domain::permission::{Act, Actor, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
 use crate::state::{Ctx, State};
@@ -130,9 +130,10 @@ pub async fn refresh(state: &State, token: String) -> AppResult<Tokens> {
 /// Ends the caller's session at once.
 ///
 /// # Errors
-/// 403 for clients, who have none.
+/// 403 for clients, who have none; they revoke their tokens.
 pub fn end(conn: &mut Conn, ctx: &Ctx) -> AppResult<()> {
     ctx.user()?;
+    ctx.require(Act::ManageOwnAccount, &Relation { own: true, ..Relation::default() })?;
     match ctx.session_id {
         Some(session) => {
             store::end(conn, session, "logged_out", ctx.now)?;
