@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::dto::{Erased, PersonalData};
 use super::store;
-use crate::db::{Conn, LockTable, lock_row, personal};
+use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole, personal};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
@@ -51,6 +51,8 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     }
     // Before the user is locked: whoever applies a plan locks the plan first, then its people.
     sync::forget_person(conn, user)?;
+    // Nobody gets them as a manager meanwhile.
+    lock_whole(conn, LockWhole::Managers)?;
     lock_row(conn, LockTable::Users, user)?;
     if let Some(erased_at) = store::erased_at(conn, user)? {
         return Ok(Erased { user_id: user, erased_at, already_erased: true });

@@ -16,7 +16,7 @@ pub use service::{
     any_but_one, create, ensure_admin, find, find_for, first_admin, id_of, is_below, names, reach_for, relate,
 };
 
-pub use store::UserRow;
+pub use store::{UserRow, managers_above};
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {
