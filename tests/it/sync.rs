@@ -373,6 +373,17 @@ both! {
         let answer = csv(app, &format!("{mapping}&delimiter=%3B&encoding=windows-1252&deactivate_missing=false"), latin).expect(201);
         assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "J\u{fc}rgen");
         assert_eq!(rows(app, &answer.json, "")[0]["after"]["family_name"], "M\u{fc}ller; Dr.");
+        // The media type may name it, and must not say something else.
+        let typed = |charset: &str, query: &str| {
+            let kind = format!("text/csv; charset={charset}");
+            app.admin().send("POST", &format!("/v1/sync/plans?{mapping}&delimiter=%3B{query}"), &[("content-type", &kind)], Some(latin))
+        };
+        for (charset, query) in [("iso-8859-1", ""), ("\"ISO-8859-1\"", "&encoding=windows-1252")] {
+            let answer = typed(charset, query).expect(201);
+            assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "J\u{fc}rgen");
+        }
+        assert_eq!(typed("iso-8859-1", "&encoding=utf-8")["errors"][0]["code"], "contradiction");
+        assert_eq!(typed("nonsense", "")["errors"][0]["code"], "unknown_encoding");
         let wrong = csv(app, &format!("{mapping}&delimiter=%3B"), latin).expect(201);
         assert_eq!(rows(app, &wrong.json, "")[0]["errors"][0]["code"], "wrong_encoding");
         let text = "\u{FEFF}external_id\temail\tgiven_name\tfamily_name\n2\tz@example.org\tZo\u{eb}\tZ\n";
