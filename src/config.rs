@@ -73,6 +73,10 @@ pub struct Access {
     /// Log-ins and token requests that one address may make in a minute; 0 for any number.
     #[arg(long, env = "CAIRN_LOGIN_RATE_LIMIT_PER_MINUTE", default_value_t = 6000)]
     pub login_rate_limit_per_minute: u32,
+    /// Wrong passwords that one address may send before it waits, longer each time up to 15 minutes; 50 when not set, 0 for any number.
+    /// While an address waits, nobody behind it logs in.
+    #[arg(long, env = "CAIRN_LOGIN_FAILURES_PER_ADDRESS")]
+    pub login_failures_per_address: Option<u32>,
     /// `1` takes the caller's address from the last entry of `X-Forwarded-For`, as the proxy in front writes it.
     #[arg(long, env = "CAIRN_TRUST_FORWARDED", num_args = 0..=1, default_value = "0", default_missing_value = "1", value_parser = parse_switch)]
     pub trust_forwarded: bool,

@@ -101,6 +101,9 @@ impl Ctx {
         self.judge(act, relation).map_err(|missing| {
             let needs = match (&missing.scope, missing.roles.as_slice()) {
                 (Some(scope), _) => format!("The client needs the scope {scope}."),
+                (None, []) if act.takes_the_person() => {
+                    "This takes the person themself; no client does it in their name.".to_owned()
+                }
                 (None, []) => "Clients may not do this.".to_owned(),
                 (None, roles) => format!("This needs one of the roles {}.", roles.join(", ")),
             };

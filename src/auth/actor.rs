@@ -15,6 +15,7 @@ use crate::db::{Conn, Db};
 use crate::domain::permission::{Actor, Grant, Reach, Scope};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
+use crate::http::shapes::{Email, ExternalId, PersonName, Shape};
 use crate::per_backend;
 use crate::state::{Ctx, State};
 
@@ -203,23 +204,32 @@ fn find(conn: &mut Conn, identity: &Identity) -> AppResult<Option<Uuid>> {
 
 /// The user whom an outside identity means; made on first sight when the issuer is so configured.
 pub(super) async fn outside_user(state: &State, identity: Identity, ctx: Ctx) -> AppResult<Uuid> {
-    let wanted = identity.clone();
+    let nobody = || gone("The token is good, but nobody here is meant by it.");
+    if identity.value.contains('\0') {
+        return Err(nobody());
+    }
+    let (wanted, known) = (identity.clone(), identity.clone());
     if let Some(user) = state.db.read(move |conn| find(conn, &wanted)).await? {
         return Ok(user);
     }
-    let nobody = || gone("The token is good, but nobody here is meant by it.");
     let Some(roles) = identity.create.clone() else { return Err(nobody()) };
-    let Some(email) = identity.email.clone().filter(|e| e.len() <= 254 && e.contains('@')) else {
-        return Err(nobody());
+    let Some(email) = identity.email.clone().filter(|email| Email::has(email)) else {
+        return Err(gone("The token is good, but has no e-mail with which a user could be made."));
     };
-    state
+    if identity.field == UserField::ExternalId && !ExternalId::has(&identity.value) {
+        return Err(gone("The token is good, but no user could have the id that it names."));
+    }
+    let made = state
         .db
         .write(move |conn| {
             if let Some(user) = find(conn, &identity)? {
                 return Ok(user);
             }
             let id = ctx.new_id();
-            let short = |name: Option<String>| name.unwrap_or_else(|| "–".into()).chars().take(100).collect::<String>();
+            let short = |name: Option<String>| {
+                let name = name.map(|name| name.chars().take(100).collect::<String>());
+                name.filter(|name| PersonName::has(name)).unwrap_or_else(|| "–".into())
+            };
             let external = (identity.field == UserField::ExternalId).then(|| identity.value.clone());
             diesel::insert_into(users::table)
                 .values((
@@ -254,5 +264,12 @@ pub(super) async fn outside_user(state: &State, identity: Identity, ctx: Ctx) ->
             events::append(conn, &ctx, vec![NewEvent::new("user.created", "user", id).user(id).data(data)])?;
             Ok(id)
         })
-        .await
+        .await;
+    match made {
+        // Somebody else who came at the same moment was faster, with the same person or another one.
+        Err(error) if error.code() == Code::Conflict => {
+            state.db.read(move |conn| find(conn, &known)).await?.ok_or(error)
+        }
+        made => made,
+    }
 }

@@ -1,10 +1,11 @@
 //! Passwords: argon2id (RFC 9106) with the parameters OWASP advises: 19 MiB, 2 passes, 1 lane.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use crate::clock;
 use crate::error::{AppError, AppResult, Code};
@@ -13,7 +14,11 @@ use crate::error::{AppError, AppResult, Code};
 #[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    accounts: Arc<[Mutex<()>]>,
 }
+
+/// Queues for accounts; those whose names fall together share one.
+const QUEUES: usize = 1024;
 
 /// What a log-in with an unknown e-mail is checked against, so that it takes as long as one with a known e-mail. Random bytes,
 /// the hash of nothing known; written out, because hashing one at start would leave the idle server with 19 MiB more.
@@ -42,7 +47,8 @@ impl Passwords {
     /// For a machine with this many cores.
     #[must_use]
     pub fn new(cores: usize) -> Self {
-        Self { turns: Arc::new(Semaphore::new(cores.max(1))) }
+        let accounts = (0..QUEUES).map(|_| Mutex::new(())).collect();
+        Self { turns: Arc::new(Semaphore::new(cores.max(1))), accounts }
     }
 
     /// Hashes a password.
@@ -54,18 +60,33 @@ impl Passwords {
         block(move || hash_here(&password)).await
     }
 
-    /// Checks a password; with no hash it takes as long and answers false.
+    /// Waits until no other password of this account is being checked; always before a turn is waited for.
+    ///
+    /// # Errors
+    /// None, as there are queues.
+    pub async fn queue(&self, account: &str) -> AppResult<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        account.hash(&mut hasher);
+        let at = usize::try_from(hasher.finish()).unwrap_or(usize::MAX) % QUEUES;
+        let queue = self.accounts.get(at).ok_or_else(|| AppError::internal("no queue"))?;
+        Ok(queue.lock().await)
+    }
+
+    /// Checks a password in a turn that was waited for; with no hash it takes as long and answers false.
     ///
     /// # Errors
     /// When the server is stopping.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> AppResult<bool> {
-        let _turn = self.turn().await?;
+    pub async fn verify_in(&self, _: &SemaphorePermit<'_>, password: String, hash: Option<String>) -> AppResult<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| DECOY.to_owned());
         Ok(block(move || verify_here(&password, &hash)).await? && known)
     }
 
-    async fn turn(&self) -> AppResult<tokio::sync::SemaphorePermit<'_>> {
+    /// Waits until a password may be hashed or checked.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn turn(&self) -> AppResult<SemaphorePermit<'_>> {
         self.turns.acquire().await.map_err(|_| AppError::new(Code::Unavailable, "The server is stopping."))
     }
 }

@@ -24,3 +24,17 @@ pub fn is_below(column: &'static str, manager: Uuid) -> WithId {
          SELECT id FROM below)"
     ))
 }
+
+/// A condition without a value in it.
+pub type Plain = SqlLiteral<Bool>;
+
+/// Holds for rows of `users` that are one of these people, or somewhere above one.
+pub fn is_at_or_above(people: &[Uuid]) -> Plain {
+    // Ids are written out: a list of any length cannot be bound within a fragment.
+    let list: Vec<String> = people.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
+    sql::<Bool>(&format!(
+        "users.id IN (WITH RECURSIVE up (id) AS (SELECT id FROM users WHERE id IN ({}) \
+         UNION SELECT u.manager_id FROM users u JOIN up ON u.id = up.id WHERE u.manager_id IS NOT NULL) SELECT id FROM up)",
+        list.join(", ")
+    ))
+}

@@ -267,6 +267,8 @@ pub enum Act {
     AssignGroup,
     /// Change one's own name, locale, time zone and password.
     WriteOwnProfile,
+    /// Choose how one is shown, end one's session.
+    ManageOwnAccount,
     /// Create, change and list machine clients.
     ManageClients,
     /// Read a published course.
@@ -370,7 +372,7 @@ impl Act {
             Self::WriteGroup | Self::WriteAnyGroup => rule(Some(Scope::GroupsWrite), &[], false, false),
             Self::ReadAssignment => rule(Some(Scope::EnrollmentsRead), &[Instructor], false, false),
             Self::AssignGroup => rule(Some(Scope::EnrollmentsWrite), &[Instructor], false, false),
-            Self::WriteOwnProfile => rule(None, &[], true, false),
+            Self::WriteOwnProfile | Self::ManageOwnAccount => rule(None, &[], true, false),
             Self::ManageClients | Self::MoveClock | Self::ReadAudit | Self::ErasePerson => {
                 rule(None, &[], false, false)
             }
@@ -408,6 +410,12 @@ impl Act {
 }
 
 impl Act {
+    /// Whether it is about a person's own account: the person does it alone, no client in their name.
+    #[must_use]
+    pub fn takes_the_person(self) -> bool {
+        matches!(self, Self::WriteOwnProfile | Self::ManageOwnAccount | Self::ExportPerson)
+    }
+
     /// The roles that allow the act when they are held for a unit and the act concerns that unit's people: those of the rule,
     /// admin, and manager where a manager may. Acts that concern nobody are never allowed by them.
     pub fn held_over_units(self) -> impl Iterator<Item = Role> {
@@ -550,7 +558,7 @@ pub struct Delegation {
 
 impl Delegation {
     /// Decides whether the client may do this in the user's name. What no client may do by itself it may do for a user only
-    /// where it is the user's own affair, such as learning; so acting as an admin makes no client an admin.
+    /// where it is the user's own affair, such as learning, and never the account itself; so acting as an admin makes no client an admin.
     ///
     /// # Errors
     /// The scope that is missing.
@@ -558,7 +566,7 @@ impl Delegation {
         let rule = act.rule();
         match rule.scope {
             Some(needed) if self.scopes.contains(&needed) => Ok(()),
-            None if rule.own => Ok(()),
+            None if rule.own && !act.takes_the_person() => Ok(()),
             needed => Err(Missing { scope: needed.map(Scope::as_str), roles: Vec::new() }),
         }
     }
@@ -579,6 +587,16 @@ mod tests {
         assert!(author.may(Act::WriteCourse, &Relation { course: Some(here), ..Relation::default() }).is_ok());
         assert!(author.may(Act::WriteCourse, &Relation { course: Some(there), ..Relation::default() }).is_err());
         assert!(author.may(Act::CreateCourse, &Relation::default()).is_err());
+    }
+
+    #[test]
+    fn a_client_in_somebodys_name_learns_but_leaves_the_account_alone() {
+        let scopes = Scope::ALL.iter().map(|(scope, ..)| *scope).collect();
+        let via = Delegation { client: Uuid::nil(), scopes };
+        assert!(via.allows(Act::Learn).is_ok() && via.allows(Act::ReadUser).is_ok());
+        for act in [Act::WriteOwnProfile, Act::ManageOwnAccount, Act::ExportPerson, Act::ManageClients] {
+            assert!(via.allows(act).is_err(), "{act:?}");
+        }
     }
 
     #[test]

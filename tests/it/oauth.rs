@@ -314,6 +314,32 @@ both! {
         error(exchange(&m, ada.id(), USER_ID, &[]), 400, "invalid_grant");
     }
 
+    /// Whatever scopes it has, a client reads who the person is and leaves their account alone.
+    fn a_client_leaves_the_account_to_the_person(app) {
+        let body = json!({"email": "zoe@example.org", "given_name": "Z", "family_name": "Z", "password": "correct-horse-9"});
+        let id = app.admin().post("/v1/users", body).expect(201).id();
+        let zoe = app.acting_as(&id);
+        let before = (zoe.get("/v1/me").expect(200).json, zoe.get("/v1/me/game-preferences").expect(200).json);
+        for scopes in [&["act_as", "courses:read"][..], &["act_as", "users:read", "users:write", "games:write", "scim"][..]] {
+            let through = app.acting_through(&scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>(), &id);
+            assert_eq!(through.get("/v1/me").expect(200)["id"], id);
+            let refused = through.patch("/v1/me", json!({"locale": "de"})).problem(403, "forbidden");
+            assert!(refused["detail"].as_str().unwrap().contains("the person themself"), "{}", refused.text());
+            through.patch("/v1/me", json!({"password": "another-horse-9", "current_password": "correct-horse-9"})).problem(403, "forbidden");
+            through.get("/v1/me/game-preferences").problem(403, "forbidden");
+            through.put("/v1/me/game-preferences", json!({"display": "hidden"})).problem(403, "forbidden");
+            through.get(&format!("/v1/users/{id}/export")).problem(403, "forbidden");
+            through.delete("/v1/sessions/current").problem(403, "forbidden");
+            let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "locale", "value": "de"}]});
+            through.patch("/scim/v2/Me", patch).expect(403);
+            let whole = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "zoe@example.org", "locale": "de"});
+            through.put("/scim/v2/Me", whole).expect(403);
+        }
+        assert_eq!((zoe.get("/v1/me").expect(200).json, zoe.get("/v1/me/game-preferences").expect(200).json), before);
+        zoe.get(&format!("/v1/users/{id}/export")).expect(200);
+        zoe.delete("/v1/sessions/current").expect(204);
+    }
+
     fn the_metadata_says_what_there_is(app) {
         let metadata = app.anyone().get("/.well-known/oauth-authorization-server").expect(200);
         assert_eq!(metadata["issuer"], "https://cairn.example");

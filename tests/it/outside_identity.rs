@@ -99,6 +99,62 @@ fn a_new_user_is_made_on_first_sight_when_so_configured() {
     );
 }
 
+#[test]
+fn of_those_who_come_at_once_for_the_first_time_one_is_made() {
+    on_both(&json!({"create_users": true}), |app| {
+        for round in 0..4 {
+            let token = sign(Algorithm::ES256, &claims(app, &format!("grace{round}@example.org")));
+            let ids: Vec<String> = std::thread::scope(|scope| {
+                let one = |_| {
+                    let client = app.with_token(&token);
+                    scope.spawn(move || client.get("/v1/me").expect(200).id())
+                };
+                let all: Vec<_> = (0..8).map(one).collect();
+                all.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        }
+    });
+}
+
+#[test]
+fn nobody_is_made_with_what_no_user_could_have() {
+    on_both(&json!({"create_users": true}), |app| {
+        let admin = app.admin();
+        let before = admin.all("/v1/users").len();
+        for email in [
+            "ada@x.org ",
+            "x@y ",
+            "a@b@c",
+            "x@y\n",
+            "a\u{200b}@x.org",
+            "a\u{ad}@x.org",
+            "mailto:zz@x.org",
+            "a\0@x.org",
+            "@",
+        ] {
+            app.with_token(&sign(Algorithm::ES256, &claims(app, email))).get("/v1/me").problem(401, "unauthenticated");
+            if email.contains('\0') {
+                continue;
+            }
+            let same = json!({"email": email, "given_name": "A", "family_name": "B"});
+            assert_eq!(admin.post("/v1/users", same).faults(), ["/email"], "{email:?}");
+        }
+        assert_eq!(admin.all("/v1/users").len(), before);
+        let mut named = claims(app, "grace@example.org");
+        named["given_name"] = json!("A\u{7}da");
+        let me = app.with_token(&sign(Algorithm::ES256, &named)).get("/v1/me").expect(200);
+        assert_eq!(me["given_name"], "–");
+    });
+    on_both(&json!({"create_users": true, "user_claim": "sub", "user_field": "external_id"}), |app| {
+        for sub in ["x".repeat(201), "a\0b".into()] {
+            let mut long = claims(app, "grace@example.org");
+            long["sub"] = json!(sub);
+            app.with_token(&sign(Algorithm::ES256, &long)).get("/v1/me").problem(401, "unauthenticated");
+        }
+    });
+}
+
 /// A small issuer on this machine, that counts how often its keys are asked for.
 struct LocalIssuer {
     url: String,

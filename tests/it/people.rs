@@ -52,6 +52,51 @@ both! {
         assert!(read(&third).expect(200)["last_login_at"].is_string());
     }
 
+    /// Of two who are made each other's managers at once, one is.
+    fn nobody_becomes_their_own_manager_at_once(app) {
+        for _ in 0..8 {
+            let pair = [app.user("a"), app.user("b")];
+            let (admin, both) = (app.admin(), [(pair[0].id(), pair[1].id()), (pair[1].id(), pair[0].id())]);
+            let statuses: Vec<u16> = std::thread::scope(|scope| {
+                let one = |(user, manager): (&str, &str)| {
+                    let (admin, path, body) = (admin.clone(), format!("/v1/users/{user}"), json!({"manager_id": manager}));
+                    scope.spawn(move || admin.patch(&path, body).status)
+                };
+                let all: Vec<_> = both.map(one).into_iter().collect();
+                all.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(statuses.contains(&200) && statuses.contains(&422), "{statuses:?}");
+        }
+    }
+
+    /// Whose data was erased is nobody's manager and in no group, by whatever way.
+    fn the_erased_are_nobodys_manager(app) {
+        let admin = app.admin();
+        let gone = app.user_with("gone", json!({"external_id": "k9"}));
+        let user = app.user_with("ada", json!({"external_id": "k1"}));
+        let group = admin.post("/v1/groups", json!({"name": "G", "kind": "static"})).expect(201).id();
+        let plan = json!({"employees": [{"external_id": "k1", "email": "k1@example.org", "given_name": "K", "family_name": "K", "manager_external_id": "k9"}],
+            "options": {"deactivate_missing": false}});
+        let plan = format!("/v1/sync/plans/{}", admin.post("/v1/sync/plans", plan).expect(201).id());
+        admin.post(&format!("/v1/users/{}/erase", gone.id()), json!({"confirm": gone.id()})).expect(200);
+        admin.post(&format!("{plan}/apply"), json!({})).expect(202);
+        app.work();
+        assert_eq!(admin.get(&plan).expect(200)["progress"], json!({"total": 1, "done": 1, "conflicts": 1}));
+        let row = &admin.all(&format!("{plan}/rows"))[0];
+        assert_eq!(row["errors"][0]["column"], "manager_external_id");
+        let path = format!("/v1/users/{}", user.id());
+        assert_eq!(admin.patch(&path, json!({"manager_id": gone.id()})).faults(), ["/manager_id"]);
+        let new = json!({"email": "new@example.org", "given_name": "N", "family_name": "N", "manager_id": gone.id()});
+        assert_eq!(admin.post("/v1/users", new.clone()).faults(), ["/manager_id"]);
+        assert_eq!(admin.post("/v1/users/bulk", json!({"users": [new]})).expect(200)["counts"]["error"], 1);
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+        let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "add", "path": urn, "value": {"value": gone.id()}}]});
+        admin.patch(&format!("/scim/v2/Users/{}", user.id()), patch).expect(400);
+        admin.put(&format!("/v1/groups/{group}/members/{}", gone.id()), json!({})).problem(409, "wrong_state");
+        assert_eq!(admin.get(&path).expect(200)["manager_id"], Value::Null);
+        assert!(admin.all(&format!("/v1/groups/{group}/members")).is_empty());
+    }
+
     fn names_have_no_control_characters(app) {
         let made = json!({"email": "bell@example.org", "given_name": "A\u{7}da", "family_name": "B\nC"});
         assert_eq!(app.admin().post("/v1/users", made).faults(), ["/family_name", "/given_name"]);

@@ -77,6 +77,39 @@ both! {
         assert_eq!(app.admin().get(&at).expect(200)["email"], "mine@example.org");
     }
 
+    /// A manager who was given another one since the plan was made makes a row a conflict, where it would close a circle.
+    fn a_plan_closes_no_circle_of_managers(app) {
+        apply(app, &plan(app, &staff(20..23), json!({})));
+        let mut list = staff(20..23);
+        list[0]["manager_external_id"] = json!("hr-21");
+        list[2]["manager_external_id"] = json!("hr-20");
+        let made = plan(app, &list, json!({"deactivate_missing": false}));
+        app.admin().patch("/v1/users/ext:hr-21", json!({"manager_id": "ext:hr-20"})).expect(200);
+        let done = apply(app, &made);
+        assert_eq!(done["progress"], json!({"total": 2, "done": 2, "conflicts": 1}));
+        let refused = rows(app, &made, "state=conflict");
+        assert_eq!((&refused[0]["after"]["external_id"], &refused[0]["errors"][0]["column"]), (&json!("hr-20"), &json!("manager_external_id")));
+        let manager = |who: &str| app.admin().get(&format!("/v1/users/ext:{who}")).expect(200)["manager_id"].clone();
+        let id = app.admin().get("/v1/users/ext:hr-20").expect(200).id();
+        assert_eq!((manager("hr-20"), manager("hr-21"), manager("hr-22")), (Value::Null, json!(id), json!(id)));
+    }
+
+    /// Those who change places do, however far apart they stand in the list.
+    fn managers_change_places_across_pieces(app) {
+        let mut list = staff(0..600);
+        list[599]["manager_external_id"] = json!("hr-0");
+        apply(app, &plan(app, &list, json!({})));
+        for one in &mut list {
+            one["department"] = json!("Law");
+        }
+        list[0]["manager_external_id"] = json!("hr-599");
+        list[599]["manager_external_id"] = json!(null);
+        let done = apply(app, &plan(app, &list, json!({"max_deactivate_percent": 100})));
+        assert_eq!(done["progress"], json!({"total": 600, "done": 600, "conflicts": 0}));
+        let last = app.admin().get("/v1/users/ext:hr-599").expect(200);
+        assert_eq!((&last["manager_id"], app.admin().get("/v1/users/ext:hr-0").expect(200)["manager_id"].clone()), (&Value::Null, json!(last.id())));
+    }
+
     /// The state tells that a plan has expired; what is wrong with options is told with pointers; a name over SCIM is nobody's e-mail.
     fn plans_end_and_say_what_is_wrong(app) {
         let made = plan(app, &staff(0..2), json!({}));
@@ -340,6 +373,17 @@ both! {
         let answer = csv(app, &format!("{mapping}&delimiter=%3B&encoding=windows-1252&deactivate_missing=false"), latin).expect(201);
         assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "J\u{fc}rgen");
         assert_eq!(rows(app, &answer.json, "")[0]["after"]["family_name"], "M\u{fc}ller; Dr.");
+        // The media type may name it, and must not say something else.
+        let typed = |charset: &str, query: &str| {
+            let kind = format!("text/csv; charset={charset}");
+            app.admin().send("POST", &format!("/v1/sync/plans?{mapping}&delimiter=%3B{query}"), &[("content-type", &kind)], Some(latin))
+        };
+        for (charset, query) in [("iso-8859-1", ""), ("\"ISO-8859-1\"", "&encoding=windows-1252")] {
+            let answer = typed(charset, query).expect(201);
+            assert_eq!(rows(app, &answer.json, "")[0]["after"]["given_name"], "J\u{fc}rgen");
+        }
+        assert_eq!(typed("iso-8859-1", "&encoding=utf-8")["errors"][0]["code"], "contradiction");
+        assert_eq!(typed("nonsense", "")["errors"][0]["code"], "unknown_encoding");
         let wrong = csv(app, &format!("{mapping}&delimiter=%3B"), latin).expect(201);
         assert_eq!(rows(app, &wrong.json, "")[0]["errors"][0]["code"], "wrong_encoding");
         let text = "\u{FEFF}external_id\temail\tgiven_name\tfamily_name\n2\tz@example.org\tZo\u{eb}\tZ\n";

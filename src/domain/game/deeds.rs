@@ -67,6 +67,7 @@ const ALL: &[(&str, Use)] = &[
     ("user.created", Points),
     ("user.erased", Points),
     ("user.exported", Points),
+    ("user.password_refused", Points),
     ("user.role_granted", Points),
     ("user.role_revoked", Points),
     ("user.roles_changed", Points),

@@ -60,8 +60,10 @@ impl BulkRequest {
         let fail_on_errors = match field("failOnErrors") {
             None | Some(Value::Null) => None,
             Some(value) => match value.as_u64() {
-                Some(n) if n > 0 => Some(n),
-                _ => return Err(syntax("failOnErrors must be a whole number from 1.")),
+                // Clients that never want it to stop send 0.
+                Some(0) => None,
+                Some(n) => Some(n),
+                None => return Err(syntax("failOnErrors must be a whole number.")),
             },
         };
         let Some(Value::Array(operations)) = field("Operations") else {
@@ -173,11 +175,19 @@ impl BulkOperation {
     }
 }
 
+/// The references within the filter of a path, as in `members[value eq "bulkId:ada"]`.
+fn quoted(path: &str) -> impl Iterator<Item = &str> {
+    path.split('"').skip(1).step_by(2).filter_map(|text| text.strip_prefix(PREFIX))
+}
+
 fn collect<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {
         Value::String(text) => found.extend(text.strip_prefix(PREFIX)),
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(members) => members.values().for_each(|member| collect(member, found)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| match member {
+            Value::String(path) if name.eq_ignore_ascii_case("path") => found.extend(quoted(path)),
+            member => collect(member, found),
+        }),
         _ => {}
     }
 }
@@ -190,7 +200,18 @@ fn replace(value: &mut Value, id: &impl Fn(&str) -> Option<String>) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, id)),
-        Value::Object(members) => members.values_mut().for_each(|member| replace(member, id)),
+        Value::Object(members) => members.iter_mut().for_each(|(name, member)| match member {
+            Value::String(path) if name.eq_ignore_ascii_case("path") => {
+                let names: Vec<String> = quoted(path).map(str::to_owned).collect();
+                for name in names {
+                    let whole = format!("{PREFIX}{name}");
+                    if let Some(made) = id(&whole) {
+                        *path = path.replace(&format!("\"{whole}\""), &format!("\"{made}\""));
+                    }
+                }
+            }
+            member => replace(member, id),
+        }),
         _ => {}
     }
 }
@@ -226,13 +247,27 @@ mod tests {
     }
 
     #[test]
+    fn references_stand_in_the_filters_of_paths_too() {
+        let path = "members[value eq \"bulkId:u\" or value eq \"bulkId:v\"]";
+        let request = request(json!([
+            {"method": "PATCH", "path": "/Groups/1", "data": {"Operations": [{"op": "remove", "path": path}]}},
+            {"method": "POST", "path": "/Users", "bulkId": "u", "data": {}},
+            {"method": "POST", "path": "/Users", "bulkId": "v", "data": {}},
+        ]));
+        assert_eq!(request.order(), (vec![1, 2, 0], vec![]));
+        let made = BTreeMap::from([("u".to_owned(), "7".to_owned()), ("v".to_owned(), "8".to_owned())]);
+        let data = request.operations[0].as_ref().unwrap().resolved(&made).data.unwrap();
+        assert_eq!(data["Operations"][0]["path"], "members[value eq \"7\" or value eq \"8\"]");
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         for body in [
             json!({}),
             json!({"schemas": [BULK_REQUEST]}),
             json!({"schemas": [BULK_REQUEST], "Operations": {}}),
             json!({"schemas": [BULK_REQUEST], "Operations": [], "colour": "red"}),
-            json!({"schemas": [BULK_REQUEST], "Operations": [], "failOnErrors": 0}),
+            json!({"schemas": [BULK_REQUEST], "Operations": [], "failOnErrors": -1}),
         ] {
             assert!(BulkRequest::parse(body.as_object().unwrap()).is_err(), "{body}");
         }

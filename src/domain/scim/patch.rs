@@ -102,6 +102,7 @@ fn one(operation: &Value, of: &ResourceType, all: &mut Vec<Operation>) -> Outcom
             if verb != Verb::Remove && field("value").is_none() {
                 return Err(Fault::new(ErrorType::InvalidValue, "A value is needed."));
             }
+            let value = unwrapped(&path, value, of);
             all.push(Operation { verb, path: Some(path), value });
             Ok(())
         }
@@ -118,6 +119,7 @@ fn one(operation: &Value, of: &ResourceType, all: &mut Vec<Operation>) -> Outcom
                 // What only the server sets is ignored here as in a whole resource: Okta sends the id along.
                 let read_only = path.at.attribute(of).is_some_and(|a| a.mutability == Mutability::ReadOnly);
                 if !read_only {
+                    let value = unwrapped(&path, value, of);
                     all.push(Operation { verb, path: Some(path), value });
                 }
             }
@@ -126,11 +128,35 @@ fn one(operation: &Value, of: &ResourceType, all: &mut Vec<Operation>) -> Outcom
     }
 }
 
+/// The value itself where Entra sends it as the one element of a list, or as an element with a `value`: as what is no list.
+fn unwrapped(path: &Place, value: Value, of: &ResourceType) -> Value {
+    let Some(leaf) = path.at.leaf(of).filter(|leaf| !leaf.multi) else { return value };
+    let one = match value {
+        Value::Array(mut items) if items.len() == 1 => items.pop().unwrap_or_default(),
+        other => other,
+    };
+    match one {
+        Value::Object(mut members) if leaf.kind != Kind::Complex => {
+            let alone = members.iter().all(|(name, part)| name == "value" || part.is_null());
+            match members.remove("value").filter(|_| alone) {
+                Some(value) => value,
+                None => Value::Object(members),
+            }
+        }
+        other => other,
+    }
+}
+
 /// Reads `attr`, `attr.sub`, `attr[filter]` or `attr[filter].sub`, each with an optional schema in front.
 fn place(text: &str, of: &ResourceType) -> Outcome<Place> {
     let bad = || Fault::new(ErrorType::InvalidPath, format!("`{text}` is no path."));
     let Some((head, tail)) = text.split_once('[') else {
-        let at = AttrPath::parse(text, of).ok_or_else(bad)?;
+        let mut at = AttrPath::parse(text, of).ok_or_else(bad)?;
+        if at.extension.is_none() && at.attribute(of).is_none() {
+            // Clients write `manager` for the extension's.
+            let named = |uri: &str| AttrPath::parse(&format!("{uri}:{text}"), of).filter(|at| at.leaf(of).is_some());
+            at = of.extensions.iter().find_map(|extension| named(extension.id)).unwrap_or(at);
+        }
         let known = at.name.is_empty() || at.leaf(of).is_some();
         return if known { Ok(Place { at, which: None }) } else { Err(unknown(text)) };
     };
@@ -589,6 +615,15 @@ mod tests {
             one(json!([{"op": "Add", "path": format!("{ENTERPRISE}:manager"), "value": "7"}]))[ENTERPRISE]["manager"],
             json!({"value": "7"})
         );
+        for path in [format!("{ENTERPRISE}:manager"), "manager".into()] {
+            let value = json!([{"$ref": "https://x/Users/7", "value": "7"}]);
+            let manager = &one(json!([{"op": "Add", "path": path, "value": value}]))[ENTERPRISE]["manager"];
+            assert_eq!(manager["value"], "7");
+        }
+        for value in [json!([{"$ref": null, "value": "Eve"}]), json!({"value": "Eve"}), json!(["Eve"])] {
+            assert_eq!(one(json!([{"op": "Replace", "path": "displayName", "value": value}]))["displayName"], "Eve");
+        }
+        assert!(patched(json!([{"op": "Replace", "path": "displayName", "value": ["a", "b"]}])).is_err());
         assert_eq!(
             one(json!([{"op": "Add", "value": {ENTERPRISE: {"costCenter": "9"}}}]))[ENTERPRISE]["department"],
             "Sales"

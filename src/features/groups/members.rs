@@ -26,7 +26,8 @@ fn require_listed(row: &store::GroupRow) -> AppResult<()> {
 
 /// The user, if the actor may put them into a group: whoever administers a unit only may take its own people, not those of others.
 fn person(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Uuid> {
-    let user = users::find(conn, who)?.id;
+    let row = users::find(conn, who)?;
+    let user = row.id;
     if !ctx.may(Act::WriteAnyGroup, &Relation::default()) {
         let mut relation = Relation::default();
         users::relate(conn, ctx, user, &mut relation)?;
@@ -34,13 +35,14 @@ fn person(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Uuid> {
             return Err(AppError::not_found("user"));
         }
     }
+    users::service::forbid_changing_erased(user, &row.email)?;
     Ok(user)
 }
 
 /// Puts a user into a group. Courses assigned to the group, or to a unit above it, follow at once.
 ///
 /// # Errors
-/// 403, 404; 409 for a dynamic group.
+/// 403, 404; 409 for a dynamic group and for whose data was erased.
 pub fn add(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<()> {
     let group = find_for(conn, ctx, which, Act::WriteGroup)?;
     require_listed(&group)?;

@@ -12,7 +12,7 @@ use crate::http::{Answer, Body, Ref, Retry, commit};
 /// Export what is held on a person
 ///
 /// Everything that names the person, as one document: profile, roles, sessions, learning, attempts, certificates, the log. Passwords and
-/// secrets are left out. The person, or role: admin.
+/// secrets are left out. The person themself, not a client in their name, or role: admin.
 #[utoipa::path(tag = "people", operation_id = "export_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "The person's data.", body = PersonalData)), security(("user" = []), ("bearer" = [])))]
 #[get("/v1/users/{user_id}/export")]

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::dto::{Erased, PersonalData};
 use super::store;
-use crate::db::{Conn, LockTable, lock_row, personal};
+use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole, personal};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
@@ -19,7 +19,9 @@ use crate::state::Ctx;
 pub fn export(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<PersonalData> {
     let user = users::find(conn, who)?.id;
     let relation = Relation { own: ctx.actor.user_id() == Some(user), ..Relation::default() };
-    if !ctx.may(Act::ExportPerson, &relation) {
+    if relation.own {
+        ctx.require(Act::ExportPerson, &relation)?;
+    } else if !ctx.may(Act::ExportPerson, &relation) {
         return Err(AppError::not_found("user"));
     }
     Ok(PersonalData { user_id: user, exported_at: ctx.now, data: personal::rows_about(conn, user)? })
@@ -49,6 +51,8 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     }
     // Before the user is locked: whoever applies a plan locks the plan first, then its people.
     sync::forget_person(conn, user)?;
+    // Nobody gets them as a manager meanwhile.
+    lock_whole(conn, LockWhole::Managers)?;
     lock_row(conn, LockTable::Users, user)?;
     if let Some(erased_at) = store::erased_at(conn, user)? {
         return Ok(Erased { user_id: user, erased_at, already_erased: true });

@@ -8,12 +8,12 @@ use super::fault::checked;
 use super::keeping::{blank, check, fill, manager, returning, save, taken, with_any};
 use super::store::users::{self as store, Row};
 use super::view::{self, Needs, Shown};
-use crate::db::{Conn, LockTable, lock_row};
+use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::permission::{Act, Relation, Role};
 use crate::domain::scim::patch::{self, Operation};
 use crate::domain::scim::person::{self, Columns};
 use crate::domain::scim::project::Projection;
-use crate::domain::scim::schemas::USERS;
+use crate::domain::scim::schemas::{ENTERPRISE, USERS};
 use crate::error::{AppError, AppResult, Code};
 use crate::features::users::mass::{self, Change, Create};
 use crate::features::users::{UserRow, service as people};
@@ -180,8 +180,21 @@ pub fn change_me(conn: &mut Conn, ctx: &Ctx, edit: Edit, projection: &Projection
     write(conn, ctx, row, columns, Patch::Absent, projection, base)
 }
 
+/// Whether a change may set the manager.
+fn names_manager(made: &Made) -> bool {
+    match made {
+        Made::Replaced(resource) => resource.get(ENTERPRISE).is_some_and(|part| part.get("manager").is_some()),
+        Made::Patched(operations) => operations.iter().any(|operation| {
+            operation.path.as_ref().is_none_or(|path| matches!(path.at.name.as_str(), "" | "manager"))
+        }),
+    }
+}
+
 /// The user, locked, and what is to become of them.
 fn prepare(conn: &mut Conn, id: Uuid, made: Made, conditions: &Conditions, base: &str) -> AppResult<(Row, Columns)> {
+    if names_manager(&made) {
+        lock_whole(conn, LockWhole::Managers)?;
+    }
     lock_row(conn, LockTable::Users, id)?;
     let row = find(conn, id)?;
     conditions.require_tag(|| view::user_tag(conn, &row, base))?;

@@ -4,6 +4,7 @@
 //! whole session (RFC 9700 §4.14.2).
 
 mod dto;
+pub mod proving;
 mod routes;
 mod service;
 mod store;

@@ -25,7 +25,8 @@ fn origin(state: &State, request: &HttpRequest) -> Origin {
 /// Log in
 ///
 /// E-mail and password give an access token and a refresh token. After five failures each further one doubles the wait, from 2 s to
-/// 15 minutes; whoever comes too early gets a 429 with `Retry-After`, whether or not the account exists. No Idempotency-Key: tokens are not stored, just log in again.
+/// 15 minutes; whoever comes too early gets a 429 with `Retry-After`, whether or not the account exists and the password is right. After
+/// 50 failures (`CAIRN_LOGIN_FAILURES_PER_ADDRESS`) an address waits in the same way, for all accounts. No Idempotency-Key: tokens are not stored, just log in again.
 #[utoipa::path(tag = "session", operation_id = "create_session", request_body = Login,
     responses((status = 201, description = "The session's tokens.", body = Tokens), (status = 401, description = "E-mail and password do not belong together.")))]
 #[post("/v1/sessions")]
@@ -47,7 +48,8 @@ pub async fn refresh_session(state: Anyone, body: Body<Refresh>) -> AppResult<An
 
 /// Log out
 ///
-/// Ends the session of this access token at once; its refresh tokens are void too.
+/// Ends the session of this access token at once; its refresh tokens are void too. A client that acts for somebody has no session: it
+/// gives its token back at `/oauth/revoke`.
 #[utoipa::path(tag = "session", operation_id = "end_session", responses((status = 204, description = "Logged out.")),
     security(("user" = []), ("bearer" = [])))]
 #[delete("/v1/sessions/current")]

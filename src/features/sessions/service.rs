@@ -1,16 +1,16 @@
 //! Use cases about sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::dto::Tokens;
+use super::proving::{self, Claim};
 use super::store;
 use crate::clock;
 use crate::db::Conn;
 use crate::domain::lockout;
-use crate::domain::permission::Actor;
+use crate::domain::permission::{Act, Actor, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
 use crate::state::{Ctx, State};
@@ -46,22 +46,10 @@ pub struct Origin {
     pub request_id: Option<String>,
 }
 
-/// The keys under which failures of an account and an address are counted. Accounts are hashed, known or not.
-fn keys(email: &str, address: &str) -> (String, String) {
-    (account_key(email), format!("address:{address}"))
-}
-
 /// The key under which failures of an account are counted.
 #[must_use]
 pub fn account_key(email: &str) -> String {
     format!("account:{}", hash(&email.trim().to_lowercase()))
-}
-
-fn check_wait(conn: &mut Conn, account: &str, address: &str, now: DateTime<Utc>) -> AppResult<()> {
-    let failures = store::failures(conn, &[account, address])?;
-    let Some(wait) = failures.iter().filter_map(|(_, f)| f.wait_seconds(now)).max() else { return Ok(()) };
-    Err(AppError::new(Code::TooMany, format!("Too many log-ins failed. Try again in {wait} s."))
-        .with_header(crate::error::RETRY_AFTER, wait.to_string()))
 }
 
 /// Logs in. An unknown e-mail takes as long as a wrong password and says the same; so does the wait after many failures.
@@ -69,59 +57,26 @@ fn check_wait(conn: &mut Conn, account: &str, address: &str, now: DateTime<Utc>)
 /// # Errors
 /// 401; 429 while the account or the address must wait.
 pub async fn log_in(state: &State, email: String, password: String, origin: Origin) -> AppResult<Tokens> {
-    let now = state.clock.now();
-    let (account, address) = keys(&email, &origin.address);
-    let (a, b) = (account.clone(), address.clone());
-    let found = state
-        .db
-        .read(move |conn| {
-            check_wait(conn, &a, &b, now)?;
-            store::find_login(conn, email.trim())
-        })
-        .await?;
-    let known = found.as_ref().and_then(|(_, hash, _)| hash.clone());
-    let right = state.passwords.verify(password, known).await?;
-    let who = found.as_ref().map(|(user, ..)| *user);
     let ctx = Ctx { request_id: origin.request_id, ..state.system() };
-    let Some((user, ..)) = found.filter(|(_, _, user_state)| right && user_state == "active") else {
-        return state.db.write(move |conn| fail(conn, &ctx, &account, &address, who, now)).await.and(Err(wrong()));
-    };
+    let claim = Claim { email, password, address: origin.address, failed: "session.failed" };
+    let Some(proven) = proving::prove(state, claim, &ctx).await? else { return Err(wrong()) };
+    let now = state.clock.now();
+    let (user, account) = (proven.user, proven.account.clone());
     let session = clock::new_id(now);
     let token = clock::secret()?;
     let (token_hash, expires) = (hash(&token), expiry(state, now));
-    let ctx = Ctx { actor: Actor::User { id: user, grants: Vec::new() }, ..ctx };
+    let ctx = Ctx { actor: Actor::User { id: user, grants: Vec::new() }, now, ..ctx };
     state
         .db
         .write(move |conn| {
-            // Guesses that ran beside this one may have used up the patience meanwhile; then even the right one must wait.
-            check_wait(conn, &account, &address, now)?;
             store::forget_failures(conn, &account)?;
             store::insert(conn, session, user, origin.agent.as_deref(), expires, now)?;
             store::insert_token(conn, &token_hash, session, now)?;
             events::append(conn, &ctx, vec![NewEvent::new("session.created", "session", session).user(user)])
         })
         .await?;
+    drop(proven);
     tokens(state, user, session, token, now)
-}
-
-/// Counts a failure for the account and the address, and logs it: the same for accounts that do not exist.
-fn fail(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    account: &str,
-    address: &str,
-    who: Option<Uuid>,
-    now: DateTime<Utc>,
-) -> AppResult<()> {
-    store::lock_failures(conn, &[account, address], now)?;
-    let before = store::failures(conn, &[account, address])?;
-    let of = |key: &str| before.iter().find(|(k, f)| k == key && f.count > 0).map(|(_, f)| *f);
-    store::set_failures(conn, account, lockout::ACCOUNT.fail(of(account), now))?;
-    store::set_failures(conn, address, lockout::ADDRESS.fail(of(address), now))?;
-    let place = address.strip_prefix("address:").unwrap_or(address);
-    let event = NewEvent::new("session.failed", "account", who.unwrap_or_else(Uuid::nil));
-    let event = NewEvent { user_id: who, ..event }.data(json!({"address": place}));
-    events::append(conn, ctx, vec![event])
 }
 
 /// What a refresh found.
@@ -175,9 +130,10 @@ pub async fn refresh(state: &State, token: String) -> AppResult<Tokens> {
 /// Ends the caller's session at once.
 ///
 /// # Errors
-/// 403 for clients, who have none.
+/// 403 for clients, who have none; they revoke their tokens.
 pub fn end(conn: &mut Conn, ctx: &Ctx) -> AppResult<()> {
     ctx.user()?;
+    ctx.require(Act::ManageOwnAccount, &Relation { own: true, ..Relation::default() })?;
     match ctx.session_id {
         Some(session) => {
             store::end(conn, session, "logged_out", ctx.now)?;

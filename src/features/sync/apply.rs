@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::store::{self, PlanRow, StoredRow};
-use crate::db::{Conn, LockTable, lock_row};
+use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
+use crate::domain::organisation::manager_cycles;
 use crate::domain::permission::Role;
 use crate::domain::sync::{Action, Profile, RowFault};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
-use crate::features::users::UserRow;
 use crate::features::users::mass::{self, Change, Create};
+use crate::features::users::{UserRow, managers_above};
 use crate::state::{Ctx, State};
 
 /// The job's name.
@@ -45,7 +46,8 @@ pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
             finish(conn, &ctx, plan)?;
             return Ok(false);
         }
-        piece(conn, &ctx, &mut plan, &rows)?;
+        let (rows, above) = with_needed(conn, id, rows)?;
+        piece(conn, &ctx, &mut plan, &rows, &above)?;
         Ok(true)
     })
 }
@@ -79,7 +81,65 @@ struct Work<'a> {
     refused: Option<(&'static str, &'static str)>,
 }
 
-fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> AppResult<()> {
+impl Work<'_> {
+    /// Whether the user gets another manager.
+    fn moves(&self) -> bool {
+        self.before.is_none_or(|before| before.manager_id != self.after.manager_id)
+    }
+}
+
+/// The manager that a row gives its user.
+fn manager_of(row: &StoredRow) -> Option<Uuid> {
+    Uuid::try_parse(row.after_profile.as_ref()?.get("manager_id")?.as_str()?).ok()
+}
+
+/// Who reports to whom once these have been applied.
+fn reporting(above: &HashMap<Uuid, Uuid>, rows: impl Iterator<Item = (Uuid, Option<Uuid>)>) -> HashMap<Uuid, Uuid> {
+    let mut edges = above.clone();
+    for (user, manager) in rows {
+        match manager {
+            Some(manager) => edges.insert(user, manager),
+            None => edges.remove(&user),
+        };
+    }
+    edges
+}
+
+/// The rows with those without which managers would go round in a circle until later pieces have been applied, as when two change
+/// places; and who reports to whom above them. Nobody else changes that until the transaction ends.
+fn with_needed(
+    conn: &mut Conn,
+    plan: Uuid,
+    mut rows: Vec<StoredRow>,
+) -> AppResult<(Vec<StoredRow>, HashMap<Uuid, Uuid>)> {
+    if rows.iter().all(|row| manager_of(row).is_none()) {
+        return Ok((rows, HashMap::new()));
+    }
+    lock_whole(conn, LockWhole::Managers)?;
+    loop {
+        let managers: HashSet<Uuid> = rows.iter().filter_map(manager_of).collect();
+        let above = managers_above(conn, &managers.into_iter().collect::<Vec<_>>())?.into_iter().collect();
+        let told = rows.iter().filter_map(|row| Some((row.user_id?, manager_of(row))));
+        let circles = manager_cycles(&reporting(&above, told));
+        let here: HashSet<Uuid> = rows.iter().filter_map(|row| row.user_id).collect();
+        let others: Vec<Uuid> = circles.into_iter().flatten().filter(|user| !here.contains(user)).collect();
+        // A circle that is still there when nobody on it waits is refused; each further round takes in one piece at least.
+        let more = if others.is_empty() { Vec::new() } else { store::pieces_of(conn, plan, &others)? };
+        if more.is_empty() {
+            rows.sort_unstable_by_key(|row| (row.piece, row.seq));
+            return Ok((rows, above));
+        }
+        rows.extend(more);
+    }
+}
+
+fn piece(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    plan: &mut PlanRow,
+    rows: &[StoredRow],
+    above: &HashMap<Uuid, Uuid>,
+) -> AppResult<()> {
     let mut wanted: Vec<(&StoredRow, Uuid, Profile)> = Vec::with_capacity(rows.len());
     for row in rows {
         if let (Some(user), Some(after)) = (row.user_id, &row.after_profile) {
@@ -118,7 +178,7 @@ fn piece(conn: &mut Conn, ctx: &Ctx, plan: &mut PlanRow, rows: &[StoredRow]) -> 
             Work { row, user, after, before, refused }
         })
         .collect();
-    refuse_what_follows(&mut works, &found, &there);
+    refuse_what_follows(&mut works, &found, &there, above);
     let (mut creates, mut changes) = (Vec::new(), Vec::new());
     let (mut applied, mut conflicts) = (Vec::new(), Conflicts::default());
     for work in works {
@@ -164,7 +224,7 @@ fn takes_name(names: &HashMap<String, (Uuid, String)>, user: Uuid, after: &Profi
 
 /// Refuses rows that need what a refused row would have brought: a manager, or a key that it would have given up. Each round refuses
 /// one more at least, so there is an end.
-fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSet<Uuid>) {
+fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSet<Uuid>, above: &HashMap<Uuid, Uuid>) {
     let mut holders: HashMap<(&'static str, String), Uuid> = HashMap::with_capacity(found.len());
     for row in found {
         holders
@@ -176,6 +236,8 @@ fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSe
             .filter(|work| work.refused.is_none())
             .map(|work| (work.user, keys_of(&work.after).collect()))
             .collect();
+        let told = works.iter().filter(|work| work.refused.is_none()).map(|work| (work.user, work.after.manager_id));
+        let circles: HashSet<Uuid> = manager_cycles(&reporting(above, told)).into_iter().flatten().collect();
         let mut changed = false;
         for work in works.iter_mut().filter(|work| work.refused.is_none()) {
             let taken = keys_of(&work.after).find(|key| {
@@ -183,8 +245,16 @@ fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSe
                     *holder != work.user && alive.get(holder).is_none_or(|keeps| keeps.contains(key))
                 })
             });
-            if work.after.manager_id.is_some_and(|id| !there.contains(&id) && !alive.contains_key(&id)) {
-                work.refused = Some(("manager_external_id", "The manager was not made."));
+            let lost = work.after.manager_id.is_some_and(|id| !there.contains(&id) && !alive.contains_key(&id));
+            if lost && work.moves() {
+                work.refused = Some((
+                    "manager_external_id",
+                    "There is no such manager: not made, or erased since the plan was made.",
+                ));
+            } else if circles.contains(&work.user) && work.moves() {
+                let detail =
+                    "Managers have changed since the plan was made: this would make the user their own manager.";
+                work.refused = Some(("manager_external_id", detail));
             } else if let Some((column, _)) = taken {
                 work.refused = Some((column, "Another user has taken this since the plan was made."));
             }

@@ -57,7 +57,7 @@ pub struct SyncQuery {
     pub mapping: Option<String>,
     /// CSV: one character, or `tab`; `,` when absent.
     pub delimiter: Option<String>,
-    /// CSV and NDJSON: label of the encoding, such as `windows-1252`, `iso-8859-1` or `utf-16le`; UTF-8 when absent. A byte order mark wins.
+    /// CSV and NDJSON: label of the encoding, such as `windows-1252`, `iso-8859-1` or `utf-16le`; when absent the `charset` of the Content-Type, which it must not contradict, else UTF-8. A byte order mark wins.
     pub encoding: Option<String>,
     /// See `options`; true when absent.
     pub deactivate_missing: Option<bool>,

@@ -50,6 +50,36 @@ impl Format {
     }
 }
 
+/// The encoding that the media type names, where none is named beside it. JSON is UTF-8, whatever its media type says.
+///
+/// # Errors
+/// 422 when there is no such encoding, or when the two contradict each other.
+pub fn settle_encoding(format: Format, content_type: Option<&str>, query: &mut SyncQuery) -> AppResult<()> {
+    let parameters = content_type.unwrap_or_default().split(';').skip(1).filter_map(|one| one.split_once('='));
+    let named =
+        parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value).next();
+    let Some(charset) = named.map(|value| value.trim().trim_matches('"')).filter(|_| format != Format::Json) else {
+        return Ok(());
+    };
+    let Some(encoding) = Encoding::for_label(charset.as_bytes()) else {
+        return Err(AppError::field(
+            "?encoding",
+            "unknown_encoding",
+            "The charset of the Content-Type is no encoding.",
+        ));
+    };
+    match query.encoding.as_deref().and_then(|label| Encoding::for_label(label.as_bytes())) {
+        Some(other) if other != encoding => {
+            let detail = format!("This contradicts the charset of the Content-Type, {charset}.");
+            Err(AppError::field("?encoding", "contradiction", detail))
+        }
+        _ => {
+            query.encoding.get_or_insert_with(|| charset.to_owned());
+            Ok(())
+        }
+    }
+}
+
 /// The document without its employees, who are skipped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, get, post, put, web};
 use uuid::Uuid;
 
 use super::dto::{ApplyIn, PlanOut, PlanRowOut, RowQuery, SyncIn, SyncQuery, SyncSettings};
-use super::reading::Format;
+use super::reading::{Format, settle_encoding};
 use super::service;
 use crate::auth::caller::need;
 use crate::auth::{Anyone, Caller};
@@ -28,12 +28,13 @@ pub async fn create_sync_plan(
     caller: Caller<need::UsersWrite>,
     state: Anyone,
     retry: Retry,
-    options: Query<SyncQuery>,
+    mut options: Query<SyncQuery>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> AppResult<Answer> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let format = Format::of(content_type)?;
+    settle_encoding(format, content_type, &mut options.0)?;
     let _turn = service::turn().await.map_err(|error| error.with_header(header::RETRY_AFTER, "60"))?;
     let raw = body::read(&request, &mut payload.into_inner(), LIST_LIMIT).await?;
     let (list, options, digest) = service::read_list(format, raw, options.0).await?;

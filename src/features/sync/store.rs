@@ -216,6 +216,19 @@ pub fn next_piece(conn: &mut Conn, plan: Uuid) -> AppResult<Vec<StoredRow>> {
     Ok(pending().filter(rows::piece.eq(piece)).order(rows::seq).select(StoredRow::as_select()).load(conn)?)
 }
 
+/// The rows that wait in the pieces in which these people stand.
+pub fn pieces_of(conn: &mut Conn, plan: Uuid, people: &[Uuid]) -> AppResult<Vec<StoredRow>> {
+    use diesel::NullableExpressionMethods;
+    let pending = || rows::table.filter(rows::plan_id.eq(Id(plan))).filter(rows::state.eq("pending"));
+    let people: Vec<Id> = people.iter().map(|id| Id(*id)).collect();
+    let theirs = pending().filter(rows::user_id.is_not_null()).filter(rows::user_id.assume_not_null().eq_any(people));
+    let pieces: Vec<i32> = theirs.select(rows::piece).distinct().load(conn)?;
+    if pieces.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(pending().filter(rows::piece.eq_any(pieces)).select(StoredRow::as_select()).load(conn)?)
+}
+
 /// Records how rows fared.
 pub fn mark_rows(conn: &mut Conn, plan: Uuid, seqs: &[i32], state: &str, errors: Value) -> AppResult<()> {
     if !seqs.is_empty() {

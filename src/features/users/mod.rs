@@ -17,7 +17,7 @@ pub use service::{
     relate,
 };
 
-pub use store::UserRow;
+pub use store::{UserRow, managers_above};
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {

@@ -261,15 +261,19 @@ pub(super) fn taken(
         .with_errors(faults.into_vec()))
 }
 
-/// Refuses a manager whom the actor does not see, and circles.
+/// Refuses a manager whom the actor does not see or whose data was erased, and circles. Whoever locks the user first must have locked
+/// [`LockWhole::Managers`] before.
 ///
 /// # Errors
 /// 422.
 pub fn check_manager(conn: &mut Conn, ctx: &Ctx, user: Uuid, manager: Option<Uuid>) -> AppResult<()> {
     let Some(manager) = manager else { return Ok(()) };
-    if find_for(conn, ctx, &Ref::Id(manager), Act::ReadUser).is_err()
-        && find_for(conn, ctx, &Ref::Id(manager), Act::WriteUser).is_err()
-    {
+    lock_whole(conn, LockWhole::Managers)?;
+    let seen = match find_for(conn, ctx, &Ref::Id(manager), Act::ReadUser) {
+        Ok(row) => Ok(row),
+        Err(_) => find_for(conn, ctx, &Ref::Id(manager), Act::WriteUser),
+    };
+    if !seen.is_ok_and(|row| !is_erased(row.id, &row.email)) {
         return Err(AppError::field("/manager_id", "unknown_user", "There is no such user."));
     }
     if manager == user || store::is_below(conn, manager, user)? {
@@ -438,6 +442,9 @@ pub fn update(
     conditions: &Conditions,
 ) -> AppResult<UserOut> {
     let found = find_to_change(conn, ctx, who)?;
+    if patch.manager_id.value().is_some() {
+        lock_whole(conn, LockWhole::Managers)?;
+    }
     lock_row(conn, LockTable::Users, found.id)?;
     forbid_changing_admins(conn, ctx, found.id)?;
     let mut row = find(conn, &Ref::Id(found.id))?;
@@ -517,12 +524,13 @@ pub fn remove_password(conn: &mut Conn, ctx: &Ctx, user: Uuid) -> AppResult<()> 
     store::end_sessions(conn, user, None, "password_changed", ctx.now)
 }
 
-/// The caller's password hash, to check the current password against.
+/// The e-mail by which the caller logs in, once they may change how.
 ///
 /// # Errors
-/// 403 for clients.
-pub fn own_password_hash(conn: &mut Conn, ctx: &Ctx) -> AppResult<Option<String>> {
-    store::password_hash(conn, ctx.user()?)
+/// 403 for clients, also in somebody's name.
+pub fn own_email(conn: &mut Conn, ctx: &Ctx) -> AppResult<String> {
+    ctx.require(Act::WriteOwnProfile, &Relation { own: true, ..Relation::default() })?;
+    Ok(find(conn, &Ref::Id(ctx.user()?))?.email)
 }
 
 /// Changes one's own profile.

@@ -18,6 +18,7 @@ use crate::db::schema::{group_members, group_paths, role_grants, sessions, users
 use crate::db::tree;
 use crate::db::types::{At, Id, Json};
 use crate::db::units::people_of;
+use crate::domain::organisation::is_erased;
 use crate::domain::permission::Role;
 use crate::error::AppResult;
 use crate::http::Ref;
@@ -364,11 +365,24 @@ pub fn units_named(conn: &mut Conn, externals: &[String]) -> AppResult<Vec<(Stri
         .load(conn)?)
 }
 
-/// Which of these users exist.
+/// Which of these users exist, and have not been erased.
 pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
-    let found: Vec<Uuid> =
-        users::table.filter(users::id.eq_any(ids.iter().map(|id| Id(*id)))).select(users::id).load(conn)?;
-    Ok(found.into_iter().collect())
+    let these = users::table.filter(users::id.eq_any(ids.iter().map(|id| Id(*id))));
+    let found: Vec<(Uuid, String)> = these.select((users::id, users::email)).load(conn)?;
+    Ok(found.into_iter().filter(|(id, email)| !is_erased(*id, email)).map(|(id, _)| id).collect())
+}
+
+/// Everybody among these people and somewhere above them who has a manager, with the manager.
+///
+/// # Errors
+/// Database errors.
+pub fn managers_above(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let above = users::table.filter(tree::is_at_or_above(people)).filter(users::manager_id.is_not_null());
+    let rows: Vec<(Uuid, Option<Uuid>)> = above.select((users::id, users::manager_id)).load(conn)?;
+    Ok(rows.into_iter().filter_map(|(user, manager)| Some((user, manager?))).collect())
 }
 
 /// Which of these are units.
@@ -432,15 +446,6 @@ pub fn end_sessions_of(conn: &mut Conn, of: &[Uuid], reason: &str, now: DateTime
 pub fn set_password(conn: &mut Conn, id: Uuid, hash: Option<&str>) -> AppResult<()> {
     diesel::update(users::table.filter(users::id.eq(Id(id)))).set(users::password_hash.eq(hash)).execute(conn)?;
     Ok(())
-}
-
-pub fn password_hash(conn: &mut Conn, id: Uuid) -> AppResult<Option<String>> {
-    Ok(users::table
-        .filter(users::id.eq(Id(id)))
-        .select(users::password_hash)
-        .first::<Option<String>>(conn)
-        .optional()?
-        .flatten())
 }
 
 pub fn replace_site_roles(

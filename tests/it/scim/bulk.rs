@@ -35,6 +35,22 @@ both! {
         assert_eq!(idp.get(&group(&id(0))).expect(200)["members"].as_array().unwrap().len(), 2);
     }
 
+    /// Also in the filter of a path.
+    fn references_in_paths(app) {
+        let idp = provider(app);
+        let done = bulk(&idp, json!([
+            {"method": "POST", "path": "/Users", "bulkId": "u1", "data": person("one", json!({}))},
+            {"method": "POST", "path": "/Users", "bulkId": "u2", "data": person("two", json!({}))},
+            {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"schemas": [GROUP], "displayName": "Crew", "members": [{"value": "bulkId:u1"}, {"value": "bulkId:u2"}]}},
+            {"method": "PATCH", "path": "/Groups/bulkId:g", "data": {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{"op": "remove", "path": "members[value eq \"bulkId:u2\"]"}]}},
+        ]), json!({}), &[]).expect(200);
+        assert_eq!(statuses(&done), ["201", "201", "201", "200"]);
+        let id = |n: usize| done["Operations"][n]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let members = idp.get(&group(&id(2))).expect(200)["members"].clone();
+        assert_eq!((members.as_array().unwrap().len(), &members[0]["value"]), (1, &json!(id(0))));
+    }
+
     /// Each operation is on its own: what fails does not undo the others, and stops them only when that was asked for.
     fn errors_and_when_to_stop(app) {
         let idp = provider(app);
@@ -79,9 +95,10 @@ both! {
         let config = idp.get("/scim/v2/ServiceProviderConfig").expect(200);
         assert_eq!((&config["bulk"]["maxOperations"], &config["bulk"]["maxPayloadSize"]), (&json!(1_000), &json!(4 << 20)));
         bulk(&idp, json!([{"method": "POST", "path": "/Users", "bulkId": "1", "data": {"x": "y".repeat(5 << 20)}}]), json!({}), &[]).scim_error(413, None);
-        for wrong in [json!({"failOnErrors": 0}), json!({"failOnErrors": "x"}), json!({"colour": "red"}), json!({"schemas": []}), json!({"Operations": {}})] {
+        for wrong in [json!({"failOnErrors": -1}), json!({"failOnErrors": "x"}), json!({"colour": "red"}), json!({"schemas": []}), json!({"Operations": {}})] {
             bulk(&idp, json!([]), wrong, &[]).scim_error(400, Some("invalidSyntax"));
         }
+        assert_eq!(bulk(&idp, json!([]), json!({"failOnErrors": 0}), &[]).expect(200)["Operations"], json!([]), "never stops");
         assert_eq!(bulk(&idp, json!([]), json!({}), &[]).expect(200)["Operations"], json!([]));
         app.machine(&["users:write"]).post("/scim/v2/Bulk", json!({})).scim_error(403, None);
         app.user("eve").post("/scim/v2/Bulk", json!({})).scim_error(403, None);

@@ -91,6 +91,18 @@ both! {
         assert_eq!((&mine["email"], &mine["manager_id"]), (&json!("ada.king@example.org"), &json!(boss)));
         let by_mail = filtered(&idp, "Users", "emails[type eq \"work\"].value eq \"Ada.King@example.org\"").expect(200);
         assert_eq!((&by_mail["totalResults"], &by_mail["Resources"][0]["id"]), (&json!(1), &json!(ada)));
+        // What is no list comes as the one element of one; the manager without the extension's name.
+        patch(&idp, &user(&ada), json!([{"op": "Remove", "path": "manager"}, {"op": "Replace", "path": "displayName", "value": [{"$ref": null, "value": "Eve"}]}])).expect(200);
+        for path in [format!("{ENTERPRISE}:manager"), "manager".into()] {
+            let changed = patch(&idp, &user(&ada), json!([{"op": "Add", "path": path, "value": [{"$ref": format!("../Users/{boss}"), "value": boss}]}])).expect(200);
+            assert_eq!((&changed[ENTERPRISE]["manager"]["value"], &changed["displayName"]), (&json!(boss), &json!("Eve")));
+            patch(&idp, &user(&ada), json!([{"op": "Remove", "path": "manager"}])).expect(200);
+        }
+        let secret = patch(&idp, &user(&ada), json!([{"op": "Replace", "path": "password", "value": [{"value": "correct-horse-9"}]}])).expect(200);
+        assert!(!secret.text().contains("correct-horse"));
+        let email = app.admin().get(&format!("/v1/users/{ada}")).expect(200)["email"].as_str().unwrap().to_owned();
+        app.anyone().login(&email, "correct-horse-9");
+        patch(&idp, &user(&ada), json!([{"op": "Add", "path": "manager", "value": boss}])).expect(200);
         // Without a path, the keys of the value are paths.
         let flat = patch(&idp, &user(&ada), json!([{"op": "replace", "value": {
             "displayName": "Ada", "name.givenName": "Augusta", "emails[type eq \"work\"].value": "augusta@example.org", format!("{ENTERPRISE}:department"): "Looms",

@@ -12,7 +12,7 @@ use crate::db::page::{PageRequest, Rows};
 use crate::domain::game::Display;
 use crate::domain::game::pseudonym::pseudonym;
 use crate::domain::game::streak::Streak;
-use crate::domain::permission::Act;
+use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events;
 use crate::features::games::dto::{
@@ -31,6 +31,7 @@ use crate::state::Ctx;
 /// 403 for clients.
 pub fn preferences(conn: &mut Conn, ctx: &Ctx) -> AppResult<PreferencesOut> {
     let user = ctx.user()?;
+    ctx.require(Act::ManageOwnAccount, &Relation { own: true, ..Relation::default() })?;
     Ok(PreferencesOut {
         display: store::preferences(conn, &[user])?.get(&user).copied(),
         games: store::overrides(conn, user)?
@@ -47,6 +48,7 @@ pub fn preferences(conn: &mut Conn, ctx: &Ctx) -> AppResult<PreferencesOut> {
 /// 403, 404.
 pub fn set_preferences(conn: &mut Conn, ctx: &Ctx, input: &PreferencesIn) -> AppResult<PreferencesOut> {
     let user = ctx.user()?;
+    ctx.require(Act::ManageOwnAccount, &Relation { own: true, ..Relation::default() })?;
     let display = input.display.value().copied();
     match input.game_id {
         None => store::set_preference(conn, user, display, ctx.now)?,

@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, get, patch, post, web};
 
 use crate::auth::caller::need;
-use crate::auth::{Anyone, Caller};
+use crate::auth::{Anyone, Caller, limits};
 use crate::error::{AppError, AppResult, Code};
+use crate::features::sessions::proving::{self, Claim};
 use crate::features::users::dto::{MePatch, UserIn, UserOut, UserPatch, UserQuery};
 use crate::features::users::service;
 use crate::http::answer::Page;
@@ -101,7 +102,7 @@ pub async fn update_user(
 
 /// Let a user log in again
 ///
-/// Forgets the failed log-ins that make the account wait. Scope: `users:write`. Role: admin.
+/// Forgets the failed log-ins that make the account wait; an address that waits goes on waiting. Scope: `users:write`. Role: admin.
 #[utoipa::path(tag = "people", operation_id = "unlock_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 204, description = "The next log-in need not wait.")),
     security(("user" = []), ("client" = ["users:write"]), ("bearer" = [])))]
@@ -134,7 +135,8 @@ pub async fn get_me(caller: Caller<need::User>, state: Anyone, conditions: Condi
 
 /// Change my profile
 ///
-/// A merge patch of language, time zone and password. A new password ends all other sessions.
+/// A merge patch of language, time zone and password. A new password ends all other sessions; it needs the present one, and wrong
+/// ones count as failed log-ins do: soon there is a 429 with `Retry-After`. Only for the person themself, not for clients in their name.
 #[utoipa::path(tag = "people", operation_id = "update_me",
     request_body(content((MePatch = "application/merge-patch+json"), (MePatch = "application/json"))),
     responses((status = 200, description = "The caller.", body = UserOut, headers(("ETag" = String)))),
@@ -143,17 +145,25 @@ pub async fn get_me(caller: Caller<need::User>, state: Anyone, conditions: Condi
 pub async fn update_me(
     caller: Caller<need::User>,
     state: Anyone,
+    request: HttpRequest,
     retry: Retry,
     conditions: Conditions,
     body: Body<MePatch>,
 ) -> AppResult<Answer> {
     let mut hash = None;
     if let Patch::Value(new) = body.input.password.clone() {
+        let wrong = || AppError::new(Code::Forbidden, "The current password is not right.");
         let ctx = caller.0.clone();
-        let old = state.db.read(move |conn| service::own_password_hash(conn, &ctx)).await?;
-        let current = body.input.current_password.clone().unwrap_or_default();
-        if !state.passwords.verify(current, old).await? {
-            return Err(AppError::new(Code::Forbidden, "The current password is not right."));
+        let email = state.db.read(move |conn| service::own_email(conn, &ctx)).await?;
+        let claim = Claim {
+            email,
+            password: body.input.current_password.clone().ok_or_else(wrong)?,
+            address: limits::address(&request, state.config.access.trust_forwarded),
+            failed: "user.password_refused",
+        };
+        match proving::prove(&state, claim, &caller).await? {
+            Some(proven) => proven.forget(&state).await?,
+            None => return Err(wrong()),
         }
         hash = Some(state.passwords.hash(new).await?);
     }
