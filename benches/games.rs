@@ -138,7 +138,7 @@ fn main() {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{}/bench.db", folder.path().display()));
     let config =
         Settings::parse_from(["bench", "--database-url", &url, "--admin-password", "bench-bench-bench-1"]).config;
-    let state = app::open(config).expect("the database");
+    let state = app::open_with_admin(config).expect("the database");
     let sizes = std::env::var("GAMES_SIZES").unwrap_or_else(|_| "10000,100000,1000000".into());
     let batch: usize = std::env::var("GAMES_BATCH").map_or(2_000, |n| n.parse().expect("a number"));
     let ctx = state.system();

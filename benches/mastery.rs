@@ -183,7 +183,7 @@ fn main() {
     let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite:{}/bench.db", folder.path().display()));
     let config =
         Settings::parse_from(["bench", "--database-url", &url, "--admin-password", "bench-bench-bench-1"]).config;
-    let state = app::open(config).expect("the database");
+    let state = app::open_with_admin(config).expect("the database");
     let kind = if cfg!(debug_assertions) { "debug" } else { "release" };
     println!("{kind} build, {}", if url.starts_with("postgres") { "Postgres" } else { "SQLite" });
     matrix_of(&state);

@@ -128,7 +128,8 @@ pub fn document() -> String {
     openapi::make(&api)
 }
 
-/// Opens and migrates the database, loads the keys, makes the first admin.
+/// Opens and migrates the database, loads the keys. Whoever makes the first admin asks for it with [`open_with_admin`]: a command that
+/// only prepares or works must not take the choice of its e-mail and password from the server.
 ///
 /// # Errors
 /// When the database cannot be reached or migrated.
@@ -155,8 +156,47 @@ pub fn open(config: Config) -> AppResult<State> {
         config,
     });
     system::restore_clock(&state)?;
+    Ok(state)
+}
+
+/// As [`open`]; on an empty database it makes the first admin.
+///
+/// # Errors
+/// As [`open`]; a configured e-mail or password that no user could have.
+pub fn open_with_admin(config: Config) -> AppResult<State> {
+    let state = open(config)?;
     users::ensure_admin(&state)?;
     Ok(state)
+}
+
+/// Runs only the background work, until `stopped` resolves.
+///
+/// # Errors
+/// When the threads cannot be started; what `stopped` answers.
+pub async fn work(state: State, stopped: impl Future<Output = std::io::Result<()>>) -> AppResult<()> {
+    system::follow_clock(&state)?;
+    let worker = Worker::start(state.clone(), job_kinds())?;
+    let dispatcher = Dispatcher::start(state.clone(), consumers())?;
+    log::info!("working on {}", state.db.url().redacted());
+    let following = actix_web::rt::spawn(keep_following(state.clone()));
+    let result = stopped.await.map_err(AppError::internal);
+    following.abort();
+    drop(worker);
+    drop(dispatcher);
+    state.db.close();
+    result
+}
+
+/// Lets a worker's clock follow the server's.
+async fn keep_following(state: State) {
+    let mut ticks = actix_web::rt::time::interval(Duration::from_secs(2));
+    loop {
+        ticks.tick().await;
+        let state = state.clone();
+        if let Ok(Err(error)) = web::block(move || system::follow_clock(&state)).await {
+            log::error!("the clock cannot be read: {error}");
+        }
+    }
 }
 
 /// A server that listens.

@@ -135,6 +135,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// The faults found so far, in place.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
+    }
+
     /// Where the faults found so far are.
     pub fn pointers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|fault| fault.pointer.as_str())

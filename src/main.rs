@@ -174,7 +174,7 @@ fn serve(config: Config) -> Outcome {
     start_log(&config);
     let listener = TcpListener::bind(config.listen)
         .map_err(|error| format!("cannot listen on {} (CAIRN_LISTEN): {error}", config.listen))?;
-    let state = app::open(config)?;
+    let state = app::open_with_admin(config)?;
     let base = state.public_url.clone();
     log::info!("Cairn {} on {}", env!("CARGO_PKG_VERSION"), state.db.url().redacted());
     log::info!("API: {base}/v1   Swagger UI: {base}/docs/   OpenAPI: {base}/openapi.json");
@@ -190,7 +190,7 @@ fn serve(config: Config) -> Outcome {
 
 fn seed(config: Config) -> Outcome {
     start_log(&config);
-    let state = app::open(config)?;
+    let state = app::open_with_admin(config)?;
     let seeded = cairn::features::seed::run(&state)?;
     println!("{} courses and {} enrollments were made:", seeded.courses.len(), seeded.enrollments);
     for title in &seeded.courses {
@@ -208,20 +208,16 @@ fn seed(config: Config) -> Outcome {
 fn work(config: Config) -> Outcome {
     start_log(&config);
     let state = app::open(config)?;
-    let worker = cairn::jobs::worker::Worker::start(state.clone(), app::job_kinds())?;
-    let dispatcher = cairn::events::dispatch::Dispatcher::start(state.clone(), app::consumers())?;
-    log::info!("working on {}", state.db.url().redacted());
-    actix_web::rt::System::new().block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            done = tokio::signal::ctrl_c() => done,
-            _ = terminate.recv() => Ok(()),
-        }
-    })?;
-    drop(worker);
-    drop(dispatcher);
-    state.db.close();
-    Ok(())
+    actix_web::rt::System::new().block_on(async move {
+        let stopped = async {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                done = tokio::signal::ctrl_c() => done,
+                _ = terminate.recv() => Ok(()),
+            }
+        };
+        app::work(state, stopped).await.map_err(Into::into)
+    })
 }
 
 /// Plain lines, or one JSON object a line for log collectors.

@@ -104,11 +104,43 @@ pub struct Refusal {
     pub detail: String,
     /// Why the module is locked, when that is why.
     pub access: Option<Box<Access>>,
+    /// Members of the event that are wrong, each by its name.
+    pub faults: Vec<EventFault>,
+}
+
+/// Something wrong with one member of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFault {
+    /// The member.
+    pub member: &'static str,
+    /// Stable name.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+impl EventFault {
+    /// The fault of this member.
+    #[must_use]
+    pub fn new(member: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { member, code, detail: detail.into() }
+    }
 }
 
 impl Refusal {
     fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), access: None }
+        Self { code, detail: detail.into(), access: None, faults: Vec::new() }
+    }
+
+    /// Refused for what is wrong with the event itself: the first fault gives it its name.
+    #[must_use]
+    pub fn of_faults(faults: Vec<EventFault>) -> Option<Self> {
+        let first = faults.first()?;
+        let detail = match faults.as_slice() {
+            [one] => one.detail.clone(),
+            many => format!("{} faults were found in the event.", many.len()),
+        };
+        Some(Self { code: first.code, detail, access: None, faults })
     }
 
     /// Refused because of how the module stands.
@@ -118,7 +150,7 @@ impl Refusal {
             State::Failed => ("attempts_exhausted", format!("No attempts are left at `{key}`.")),
             _ => ("module_locked", format!("The module `{key}` is locked.")),
         };
-        Self { code, detail, access: Some(Box::new(access)) }
+        Self { code, detail, access: Some(Box::new(access)), faults: Vec::new() }
     }
 }
 
@@ -143,62 +175,62 @@ pub struct Changes {
 ///
 /// # Errors
 /// When it lies further ahead than a clock may be wrong.
-pub fn settle_time(at: Option<Instant>, enrolled_at: Instant, now: Instant) -> Result<Timing, Refusal> {
+pub fn settle_time(at: Option<Instant>, enrolled_at: Instant, now: Instant) -> Result<Timing, EventFault> {
     let at = at.unwrap_or(now);
     if at > now + TimeDelta::minutes(CLOCK_SKEW_MINUTES) {
-        return Err(Refusal::new("event_in_future", "The event's time lies in the future."));
+        return Err(EventFault::new("at", "event_in_future", "The event's time lies in the future."));
     }
     // As it is stored, so that it does not sort otherwise once it is read again.
     Ok(Timing::of(at.trunc_subsecs(6), enrolled_at, now))
 }
 
-/// Checks what can be checked of an event without knowing where the learner stands.
-fn check(outline: &Compiled, event: &LearningEvent) -> Result<(), Refusal> {
-    let module = outline.module(event.module);
-    let duration = module.content.duration_seconds();
+/// Every fault of an event that shows without knowing where the learner stands; of a module that is not there, what is wrong
+/// wherever it had happened.
+#[must_use]
+pub fn faults(outline: &Compiled, module: Option<ModuleIx>, what: Happening) -> Vec<EventFault> {
+    let module = module.map(|ix| outline.module(ix));
+    let duration = module.and_then(|module| module.content.duration_seconds());
     let beyond = |at: f64| duration.is_some_and(|d| at > d + 1.0);
-    match event.what {
+    let mut faults = Vec::new();
+    let mut add = |member, code, detail: String| faults.push(EventFault::new(member, code, detail));
+    match what {
         Happening::Watched { from_seconds, to_seconds } => {
-            if module.kind != ModuleKind::Video {
-                return Err(Refusal::new(
-                    "not_a_video",
-                    format!("`{}` is no video that could be watched.", module.key),
-                ));
+            if let Some(module) = module.filter(|module| module.kind != ModuleKind::Video) {
+                add("module", "not_a_video", format!("`{}` is no video that could be watched.", module.key));
             }
-            if !(from_seconds >= 0.0 && from_seconds < to_seconds) {
-                return Err(Refusal::new(
-                    "invalid_interval",
-                    "from_seconds must be at least 0 and less than to_seconds.",
-                ));
+            if from_seconds.is_nan() || from_seconds < 0.0 {
+                add("from_seconds", "invalid_interval", "from_seconds must be at least 0.".into());
             }
-            if beyond(to_seconds) {
-                return Err(Refusal::new(
-                    "beyond_the_end",
-                    format!("The video `{}` is shorter than to_seconds.", module.key),
-                ));
+            if from_seconds.partial_cmp(&to_seconds) != Some(std::cmp::Ordering::Less) {
+                add("to_seconds", "invalid_interval", "to_seconds must be more than from_seconds.".into());
+            }
+            if let Some(module) = module.filter(|_| beyond(to_seconds)) {
+                add("to_seconds", "beyond_the_end", format!("The video `{}` is shorter than to_seconds.", module.key));
             }
         }
         Happening::Position { seconds } => {
             if seconds < 0.0 || beyond(seconds) {
-                return Err(Refusal::new("invalid_position", "seconds must lie within the module."));
+                add("seconds", "invalid_position", "seconds must lie within the module.".into());
             }
         }
         Happening::TimeSpent { seconds } => {
             if !(seconds > 0.0 && seconds <= MAX_SPENT_SECONDS) {
-                return Err(Refusal::new("invalid_duration", "seconds must be more than 0 and at most 86,400."));
+                add("seconds", "invalid_duration", "seconds must be more than 0 and at most 86,400.".into());
             }
         }
         Happening::MarkedDone => {
-            if !matches!(module.completion(), Completion::MarkedByLearner(_)) {
-                return Err(Refusal::new(
-                    "not_markable",
-                    format!("`{}` is not completed by the learner's own mark.", module.key),
-                ));
+            if let Some(module) = module.filter(|m| !matches!(m.completion(), Completion::MarkedByLearner(_))) {
+                add("module", "not_markable", format!("`{}` is not completed by the learner's own mark.", module.key));
             }
         }
         Happening::Opened => {}
     }
-    Ok(())
+    faults
+}
+
+/// Checks what can be checked of an event without knowing where the learner stands.
+fn check(outline: &Compiled, event: &LearningEvent) -> Result<(), Refusal> {
+    Refusal::of_faults(faults(outline, Some(event.module), event.what)).map_or(Ok(()), Err)
 }
 
 /// Modules of which these events come late, or at the very instant of what is known (then their ids decide the order), so that
@@ -667,7 +699,7 @@ pub fn choose(
         let mut access = path::access(outline, facts, now, first);
         // The very choice that is refused is no way out of it.
         access.actions.retain(|action| action.stage.as_deref() != Some(stage_key));
-        Refusal { code, detail, access: Some(Box::new(access)) }
+        Refusal { code, detail, access: Some(Box::new(access)), faults: Vec::new() }
     };
     if standing.stages.get(s) == Some(&State::Locked) {
         return Err(closed("stage_locked", format!("The stage `{stage_key}` is not open yet.")));

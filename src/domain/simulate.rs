@@ -247,7 +247,7 @@ pub struct Walker<'a> {
 }
 
 fn unknown(key: &str) -> Refusal {
-    Refusal { code: "unknown_module", detail: format!("There is no module `{key}`."), access: None }
+    Refusal { code: "unknown_module", detail: format!("There is no module `{key}`."), access: None, faults: Vec::new() }
 }
 
 impl<'a> Walker<'a> {

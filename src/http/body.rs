@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::error::{AppError, AppResult, Code, Faults};
+use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::state::State;
 
 /// What a client sends: its shape is the type, what the type cannot say is in [`Input::check`].
@@ -158,7 +158,51 @@ fn explain<T: Input>(text: &str, error: &serde_json::Error) -> AppError {
             if faults.is_empty() {
                 faults.add("", "invalid", without_position(error));
             }
+            check_rest::<T>(value, &mut faults);
             AppError::invalid(faults.into_vec())
+        }
+    }
+}
+
+/// Where all that keeps an input from being read is that it has members too many, the rest of it is read without them and checked,
+/// so that one answer names all.
+fn check_rest<T: Input>(mut value: serde_json::Value, faults: &mut Faults) {
+    let unknown: Vec<String> =
+        faults.iter().filter(|fault| fault.code == "unknown_field").map(|fault| fault.pointer.clone()).collect();
+    let readable = |fault: &Fault| matches!(fault.code.as_ref(), "unknown_field" | "nul_character");
+    if unknown.is_empty() || !faults.iter().all(readable) {
+        return;
+    }
+    for pointer in unknown {
+        let Some((parent, name)) = pointer.rsplit_once('/') else { return };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if let Some(members) = value.pointer_mut(parent).and_then(serde_json::Value::as_object_mut) {
+            members.remove(&name);
+        }
+    }
+    if let Ok(input) = serde_json::from_value::<T>(value) {
+        input.check(faults);
+    }
+}
+
+/// Reads and checks an input that stands in another, with every fault named.
+///
+/// # Errors
+/// 422 with every fault.
+pub fn checked<T: Input>(value: serde_json::Value) -> AppResult<T> {
+    let mut faults = Faults::new();
+    match serde_json::from_value::<T>(value.clone()) {
+        Ok(input) => {
+            input.check(&mut faults);
+            faults.finish().map(|()| input)
+        }
+        Err(error) => {
+            schema::find_faults(&T::name(), &value, &mut faults);
+            if faults.is_empty() {
+                faults.add("", "invalid", error.to_string());
+            }
+            check_rest::<T>(value, &mut faults);
+            Err(AppError::invalid(faults.into_vec()))
         }
     }
 }

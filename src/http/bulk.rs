@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Input;
-use super::body::from_value;
+use super::body::checked;
 use crate::error::{AppError, Fault, Faults};
 
 /// Items of one call at most.
@@ -161,12 +161,7 @@ pub fn check_count(items: usize, at: &str, faults: &mut Faults) {
 pub fn read_items<T: Input>(items: Vec<Value>, verdicts: &mut Verdicts) -> Vec<(usize, T)> {
     let mut good = Vec::with_capacity(items.len());
     for (index, value) in items.into_iter().enumerate() {
-        let read = from_value::<T>(value).and_then(|item| {
-            let mut faults = Faults::new();
-            item.check(&mut faults);
-            faults.finish().map(|()| item)
-        });
-        match read {
+        match checked::<T>(value) {
             Ok(item) => good.push((index, item)),
             Err(error) => verdicts.refuse(index, error),
         }

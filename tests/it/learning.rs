@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::support::factory::{article, sequence, video};
+use crate::support::factory::{article, quiz, sequence, video};
 use crate::support::{TestApp, Value, json};
 
 fn course(app: &TestApp, mut fields: Value) -> String {
@@ -52,5 +52,70 @@ both! {
         let b = e2.enroll(&course);
         let locked = e2.open(&b, "b").problem(403, "module_locked");
         assert!(locked["reasons"].as_array().is_some_and(|r| !r.is_empty()), "{}", locked.text());
+    }
+
+    fn whoever_asks_again_gets_the_certificate_too(app) {
+        let outline = json!({"stages": [sequence("s", "linear", vec![article("a"), quiz("q", "final", json!({}))])]});
+        let fields = json!({"title": "Proof", "style": "linear_autoplay", "issues_certificate": true});
+        let course = app.course_with(fields.clone(), &outline);
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        ada.open(&e, "a").expect(200);
+        let attempt = ada.post(&format!("/v1/enrollments/{e}/modules/q/attempts"), json!({})).expect(201).id();
+        ada.put(&format!("/v1/attempts/{attempt}/answers/q"), json!({"answer": ["a"]})).ok();
+        // All of a race hear of the one certificate.
+        let path = format!("/v1/attempts/{attempt}/submit");
+        let told: Vec<Value> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(|| ada.post(&path, json!({})).expect(200)["certificate_id"].clone())).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(told[0].is_string() && told.iter().all(|id| *id == told[0]), "{told:?}");
+        assert_eq!(ada.open(&e, "a").expect(200)["certificate_id"], told[0], "so does who learns on");
+        // The same with the batch that completes.
+        let course = app.course_with(fields, &json!({"stages": [sequence("s", "linear", vec![article("a")])]}));
+        let e = ada.enroll(&course);
+        let batch = json!({"events": [{"id": Uuid::from_u128(71), "type": "opened", "module": "a"}]});
+        let send = || ada.post(&format!("/v1/enrollments/{e}/events"), batch.clone()).expect(200);
+        let (first, second) = (send(), send());
+        assert_eq!(second["results"][0]["status"], "duplicate");
+        assert!(first["certificate_id"].is_string());
+        assert_eq!(first["certificate_id"], second["certificate_id"]);
+        // What was revoked is not held any more.
+        let id = first["certificate_id"].as_str().unwrap().to_owned();
+        app.admin().post(&format!("/v1/certificates/{id}/revoke"), json!({"reason": "Copied."})).expect(200);
+        assert_eq!(send()["certificate_id"], Value::Null);
+    }
+
+    fn all_that_is_wrong_with_an_event_is_named_at_once(app) {
+        let outline = json!({"stages": [sequence("s", "linear", vec![video("v"), article("a")])]});
+        let ada = app.user("ada");
+        let e = ada.enroll(&app.course("linear_autoplay", &outline));
+        let pointers = |error: &Value| error["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        for (event, wrong) in [
+            (json!({"type": "time_spent", "module": "nope", "seconds": -5, "at": "2999-01-01T00:00:00Z"}), vec!["/module", "/seconds", "/at"]),
+            (json!({"type": "watched", "module": "v", "from_seconds": -1, "to_seconds": 1e9}), vec!["/from_seconds", "/to_seconds"]),
+            (json!({"type": "watched", "module": "v", "from_seconds": 5, "to_seconds": 5}), vec!["/to_seconds"]),
+            (json!({"type": "time_spent", "module": "v", "seconds": -5}), vec!["/seconds"]),
+            (json!({"type": "position", "module": "v", "seconds": -5}), vec!["/seconds"]),
+            (json!({"type": "marked_done", "module": "a"}), vec!["/module"]),
+        ] {
+            let alone = ada.event(&e, event.clone()).problem(422, "event_rejected");
+            assert_eq!(pointers(&alone.json), wrong, "{}", alone.text());
+            let mut event = event;
+            event["id"] = json!(Uuid::from_u128(81));
+            let batch = ada.post(&format!("/v1/enrollments/{e}/events"), json!({"events": [event]})).expect(200);
+            assert_eq!(batch["results"][0]["status"], "rejected");
+            assert_eq!(pointers(&batch["results"][0]["error"]), wrong, "{}", batch.text());
+        }
+    }
+
+    fn what_was_locked_may_be_sent_again_with_its_id(app) {
+        let ada = app.user("ada");
+        let e = ada.enroll(&course(app, json!({})));
+        let event = json!({"id": Uuid::from_u128(91), "type": "opened", "module": "b"});
+        let send = || ada.post(&format!("/v1/enrollments/{e}/events"), json!({"events": [event.clone()]})).expect(200)["results"][0]["status"].clone();
+        assert_eq!(send(), "rejected");
+        ada.open(&e, "a").expect(200);
+        assert_eq!((send(), send()), (json!("applied"), json!("duplicate")));
     }
 }

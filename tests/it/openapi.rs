@@ -107,6 +107,26 @@ fn every_operation_says_what_it_is() {
         if takes_key != (method == "post" && !tokens && !path.ends_with("/.search")) {
             fault(format!("Idempotency-Key: {takes_key}"));
         }
+        // What stands in words stands among the parameters too, where a generated client looks for it.
+        let told = op["description"].as_str().unwrap_or_default();
+        for (name, words) in [
+            ("IdempotencyKey", "Takes `Idempotency-Key`."),
+            ("IfMatch", "Honours `If-Match`."),
+            ("IfNoneMatch", "Honours `If-None-Match`."),
+        ] {
+            let reference = json!({"$ref": format!("#/components/parameters/{name}")});
+            let named = op["parameters"].as_array().is_some_and(|list| list.contains(&reference));
+            if named != told.contains(words) {
+                fault(format!("{name} among the parameters: {named}"));
+            }
+        }
+        let strict = path.starts_with("/v1/");
+        if strict && !responses.contains_key("422") || strict && method != "get" && !responses.contains_key("400") {
+            fault("does not list what is refused of every operation".into());
+        }
+        if method == "get" && !strict && !path.starts_with("/scim") && responses.contains_key("422") {
+            fault("lists 422, but takes whatever query comes".into());
+        }
         for parameter in op["parameters"].as_array().into_iter().flatten() {
             if parameter["in"] == "query" && parameter["description"].as_str().is_none_or(str::is_empty) {
                 fault(format!("parameter {} is not described", parameter["name"]));
@@ -152,6 +172,23 @@ fn every_body_has_an_example_that_fits_its_schema() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn header_parameters_are_said_once_and_events_come_with_an_example() {
+    let document = document();
+    let of = |name: &str| document["components"]["parameters"][name].clone();
+    for (component, header) in
+        [("IdempotencyKey", "Idempotency-Key"), ("IfMatch", "If-Match"), ("IfNoneMatch", "If-None-Match")]
+    {
+        let parameter = of(component);
+        assert_eq!((&parameter["name"], &parameter["in"]), (&json!(header), &json!("header")));
+        assert_eq!(parameter["required"], false, "nobody has to send it");
+    }
+    let events = &document["components"]["schemas"]["EventsIn"];
+    assert!(events["example"]["events"][0]["id"].is_string(), "{events}");
+    let practice = &document["paths"]["/v1/enrollments/{enrollment_id}/practice"]["get"]["responses"];
+    assert!(practice["409"].is_object());
 }
 
 #[test]

@@ -30,6 +30,26 @@ both! {
         assert_eq!(admin.get("//v1/courses").status, 404);
     }
 
+    fn what_is_unknown_does_not_hide_what_is_wrong(app) {
+        let admin = app.admin();
+        let user = json!({"email": "x", "given_name": "X", "family_name": "Y", "manager_id": "nobody", "zzz": 1});
+        assert_eq!(admin.post("/v1/users", user.clone()).faults(), ["/email", "/manager_id", "/zzz"]);
+        let bulk = admin.post("/v1/users/bulk", json!({"users": [user]})).expect(200);
+        let told: Vec<&str> = bulk["results"][0]["error"]["errors"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
+        assert!(["/email", "/manager_id", "/zzz"].iter().all(|at| told.contains(at)), "{}", bulk.text());
+    }
+
+    fn a_body_that_is_no_json_is_refused_where_none_is_taken(app) {
+        for path in ["groups/{}/members/{}", "goals/{}/learners/{}"] {
+            let path = format!("/v1/{}", path.replace("{}", "0199c0de-0000-7000-8000-000000000001"));
+            let answer = app.admin().send("PUT", &path, &[("content-type", "application/json")], Some(b"garbage"));
+            answer.problem(400, "malformed_request");
+        }
+        for path in ["/healthz?zzz=1", "/readyz?zzz=1", "/metrics?zzz=1", "/openapi.json?zzz=1", "/.well-known/jwks.json?zzz=1"] {
+            app.anyone().get(path).expect(200);
+        }
+    }
+
     fn an_external_id_filters_as_an_id_does(app) {
         let admin = app.admin();
         let boss = app.user_with("boss", json!({"external_id": "hr 1/é"}));

@@ -123,11 +123,42 @@ both! {
             let ada = app.user("ada");
             let e = ada.enroll(&course);
             ada.attempt(&e, "q", &wrong());
-            ada.attempt(&e, "q", &right());
+            if method == "first" {
+                // No later attempt could count, so there is none.
+                assert_eq!(ada.states(&e)["q"], "failed");
+                let path = format!("/v1/enrollments/{e}/modules/q/attempts");
+                let refused = ada.post(&path, json!({})).problem(409, "wrong_state");
+                assert_eq!(refused["actions"][0]["do"], "ask_instructor");
+            } else {
+                ada.attempt(&e, "q", &right());
+            }
             let module = ada.get(&format!("/v1/enrollments/{e}/modules/q")).expect(200);
             assert_eq!((&module["score_percent"], module["state"] == "completed"), (&json!(score), passed), "{method}: {}", module.text());
             assert_eq!(ada.states(&e)["a"] == "available", passed, "{method}");
         }
+    }
+
+    fn a_first_attempt_that_decides_is_warned_of_and_an_exception_leads_past_it(app) {
+        let hurdle = quiz("q", "hurdle", json!({"grading_method": "first"}));
+        let course = app.course("linear_hurdles", &linear(vec![hurdle, article("a")]));
+        let lint = app.admin().post(&format!("/v1/courses/{course}/lint"), json!({})).expect(200);
+        assert!(lint["warnings"].as_array().unwrap().iter().any(|w| w["code"] == "first_attempt_decides"), "{}", lint.text());
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        ada.attempt(&e, "q", &wrong());
+        let overrides = format!("/v1/enrollments/{e}/modules/q/overrides");
+        app.admin().post(&overrides, json!({"kind": "extra_attempts", "attempts": 1})).expect(200);
+        assert_eq!(ada.states(&e)["q"], "in_progress");
+        ada.attempt(&e, "q", &right());
+        assert_eq!(ada.states(&e)["q"], "failed", "the first still decides");
+        app.admin().post(&overrides, json!({"kind": "waive"})).expect(200);
+        assert_eq!((ada.states(&e)["q"].as_str(), ada.states(&e)["a"].as_str()), ("waived", "available"));
+        // Where passing is not needed, later attempts are practice.
+        let core = quiz("q", "core", json!({"grading_method": "first", "pass_percent": 60}));
+        let course = app.course("linear_autoplay", &linear(vec![core, article("a")]));
+        let e = ada.enroll(&course);
+        ada.attempt(&e, "q", &wrong());
+        ada.attempt(&e, "q", &right());
     }
 
     fn a_dry_run_tells_what_the_upgrade_does(app) {

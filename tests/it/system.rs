@@ -65,3 +65,46 @@ fn without_the_sandbox_nobody_moves_the_clock() {
     let answer = app.admin().put("/v1/sandbox/clock", json!({"advance_seconds": 1}));
     assert!(matches!(answer.status, 403 | 404 | 409), "{}", answer.text());
 }
+
+/// Only who serves, or seeds, makes the first admin, by the settings that it was given.
+#[test]
+fn migrating_and_working_leave_the_first_admin_to_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("cairn.db").display());
+    let migrated = std::process::Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .arg("migrate")
+        .env("DATABASE_URL", &url)
+        .output()
+        .unwrap();
+    assert!(migrated.status.success());
+    assert!(!String::from_utf8_lossy(&migrated.stdout).contains("First admin"));
+    let app = TestApp::sqlite_with(|config| config.database_url = url);
+    // With the password of the server's settings.
+    app.admin().get("/v1/users").expect(200);
+}
+
+both! {
+    fn a_worker_beside_the_server_follows_its_clock(app) {
+        let mut config = app.state.config.clone();
+        config.sandbox = false;
+        let beside = cairn::app::open(config).unwrap();
+        app.advance(86_400);
+        assert_eq!(beside.clock.offset_seconds(), 0);
+        let (follower, server) = (beside.clone(), app.state.clock.offset_seconds());
+        actix_web::rt::System::new().block_on(async move {
+            let seen = async {
+                while follower.clock.offset_seconds() < server {
+                    actix_web::rt::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                // It goes on following.
+                app.advance(60);
+                while follower.clock.offset_seconds() < server + 60 {
+                    actix_web::rt::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                Ok(())
+            };
+            cairn::app::work(beside, seen).await.unwrap();
+        });
+        assert_eq!(app.state.clock.offset_seconds(), server + 60);
+    }
+}

@@ -23,6 +23,7 @@ use super::facts::Instant;
 use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
+use super::quiz::GradingMethod;
 
 pub use self::competencies::{asked_competencies, named_competencies, unknown_levels};
 pub use self::walk::Deed;
@@ -325,6 +326,14 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
     if let Some(quiz) = module.quiz() {
         for fault in quiz.lint() {
             report.error(format!("{at}/content{}", fault.pointer), fault.code, fault.detail);
+        }
+        let needed = matches!(module.role, Role::Hurdle | Role::Final);
+        if needed && quiz.grading_method == GradingMethod::First && quiz.max_attempts != 1 {
+            report.warn(
+                format!("{at}/content/grading_method"),
+                "first_attempt_decides",
+                "Only the first attempt counts here: whoever fails it cannot pass any more and gets no other, but by an exception.",
+            );
         }
         if quiz.max_attempts == 1 && (!quiz.remediation.is_empty() || quiz.cooldown_seconds.is_some()) {
             report.warn(

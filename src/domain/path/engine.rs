@@ -10,6 +10,7 @@ use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, CompleteWhen, Completion, ModuleIx, Order, ReleaseSince, Role,
     Route, StageShape, Style, Unmet,
 };
+use crate::domain::quiz::GradingMethod;
 
 /// A branch that the engine picks and the server must remember once something in it was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +71,26 @@ pub(super) struct Engine<'a> {
     auto_choices: Vec<AutoChoice>,
 }
 
+/// How many attempts at a quiz can lead anywhere; `None` for as many as one likes. Of a hurdle or final whose first attempt counts
+/// that is the first alone: no later one could get the learner past it.
+pub(super) fn attempt_limit(outline: &Compiled, ix: ModuleIx, record: &ModuleRecord) -> Option<u32> {
+    let module = outline.module(ix);
+    let quiz = module.quiz()?;
+    let decides = quiz.grading_method == GradingMethod::First && matches!(module.role, Role::Hurdle | Role::Final);
+    let limit = match quiz.max_attempts {
+        _ if decides => 1,
+        0 => return None,
+        n => n,
+    };
+    Some(limit.saturating_add(record.extra_attempts))
+}
+
 /// Whether the attempts at a quiz are used up without passing.
 pub(super) fn exhausted(outline: &Compiled, ix: ModuleIx, record: &ModuleRecord) -> bool {
-    outline.module(ix).quiz().is_some_and(|quiz| {
-        quiz.max_attempts > 0
-            && record.passed_at.is_none()
-            && record.completed_at.is_none()
-            && record.open_attempt.is_none()
-            && record.attempts >= quiz.max_attempts.saturating_add(record.extra_attempts)
-    })
+    record.passed_at.is_none()
+        && record.completed_at.is_none()
+        && record.open_attempt.is_none()
+        && attempt_limit(outline, ix, record).is_some_and(|limit| record.attempts >= limit)
 }
 
 /// What a failed quiz asks for before the next attempt.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::engine::{Standing, release_at, review, standing};
+use super::engine::{Standing, attempt_limit, release_at, review, standing};
 use super::{NextStep, State};
 use crate::domain::condition::to_the_minute;
 use crate::domain::condition::{
@@ -137,9 +137,9 @@ fn toward(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
 
 /// Whether no attempts at a quiz are left.
 fn used_up(env: Env<'_>, ix: ModuleIx) -> bool {
-    let limit = env.outline.module(ix).quiz().map_or(0, |quiz| quiz.max_attempts);
-    let used = |record: &ModuleRecord| record.attempts >= limit.saturating_add(record.extra_attempts);
-    limit > 0 && env.facts.record(ix).is_some_and(used)
+    let used =
+        |record: &ModuleRecord| attempt_limit(env.outline, ix, record).is_some_and(|limit| record.attempts >= limit);
+    env.facts.record(ix).is_some_and(used)
 }
 
 /// Another attempt at a quiz, or its first; whoever has none left can only ask.

@@ -71,7 +71,8 @@ pub enum GradingMethod {
     Highest,
     /// The last.
     Latest,
-    /// The first. Later attempts are for practice: whoever fails the first cannot pass any more, but by an exception.
+    /// The first. Later attempts are for practice: whoever fails the first cannot pass any more, but by an exception. A hurdle or
+    /// final is then failed, and gives no further attempts.
     First,
     /// The mean of all, which passes when it reaches the pass mark.
     Average,

@@ -167,7 +167,7 @@ pub struct SubmitOut {
     pub enrollment: EnrollmentBrief,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with.
+    /// The certificate that a completed enrollment holds, whichever call completed it; null where there is none.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }

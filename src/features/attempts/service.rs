@@ -237,7 +237,8 @@ pub fn submit(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<SubmitOut> {
     if attempt.state != "in_progress" {
         let next = loaded.standing(ctx).next;
         let attempt = shown(conn, &loaded, attempt)?;
-        return Ok(SubmitOut { attempt, enrollment: loaded.brief()?, next, certificate_id: None });
+        let certificate_id = loaded.certificate(conn)?;
+        return Ok(SubmitOut { attempt, enrollment: loaded.brief()?, next, certificate_id });
     }
     finish(conn, ctx, &mut loaded, attempt)
 }

@@ -8,6 +8,7 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use service::{issue_on_completion, withdraw};
+pub use store::valid_id_of;
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {

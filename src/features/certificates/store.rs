@@ -73,6 +73,16 @@ pub fn valid_of(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CertificateRow>> 
         .load(conn)?)
 }
 
+/// The certificate of this enrollment, unless it was revoked.
+pub fn valid_id_of(conn: &mut Conn, enrollment: Uuid) -> AppResult<Option<Uuid>> {
+    Ok(certificates::table
+        .filter(certificates::enrollment_id.eq(Id(enrollment)))
+        .filter(certificates::revoked_at.is_null())
+        .select(certificates::id)
+        .get_result(conn)
+        .optional()?)
+}
+
 /// Revokes these for one reason.
 pub fn revoke_many(conn: &mut Conn, list: &[Uuid], reason: &str, now: DateTime<Utc>) -> AppResult<()> {
     diesel::update(certificates::table.filter(certificates::id.eq_any(list.iter().map(|id| Id(*id)))))

@@ -385,6 +385,10 @@ impl Input for EventIn {}
 /// One learning event, or several.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"events": [
+    {"id": "7d9f5c0e-8f7e-4c8e-9d1e-0a4f5a3b2c1d", "type": "watched", "module": "welcome", "from_seconds": 0, "to_seconds": 42.5, "at": "2026-11-23T09:00:00Z"},
+    {"id": "7d9f5c0e-8f7e-4c8e-9d1e-0a4f5a3b2c1e", "type": "opened", "module": "reading"}
+]}))]
 pub enum EventsIn {
     /// Several.
     Batch(EventBatch),
@@ -454,8 +458,7 @@ pub struct EventsOut {
     pub enrollment: EnrollmentBrief,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
-    /// tells that one would be issued where the course gives any.
+    /// The certificate that a completed enrollment holds, whichever call completed it; null where there is none.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }
@@ -467,8 +470,7 @@ pub struct ActOut {
     pub enrollment: EnrollmentBrief,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
-    /// tells that one would be issued where the course gives any.
+    /// The certificate that a completed enrollment holds, whichever call completed it; null where there is none.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }
@@ -601,8 +603,8 @@ pub struct UpgradeOut {
     pub dropped: Vec<Dropped>,
     /// What to do next.
     pub next: Vec<NextStep>,
-    /// The certificate that this completed the course with. With `dry_run` there is none yet; that the enrollment would be `completed`
-    /// tells that one would be issued where the course gives any.
+    /// The certificate that a completed enrollment holds, whichever call completed it; null where there is none. With `dry_run`
+    /// none is issued; that the enrollment would be `completed` tells that one would be where the course gives any.
     #[schema(required)]
     pub certificate_id: Option<Uuid>,
 }

@@ -9,7 +9,7 @@ use super::dto::{ActOut, ChoiceIn, EventIn, EventResult, EventStatus, EventsOut,
 use super::state::{self, Loaded, find_locked, load, require_learning};
 use super::store::{self, NewOverride, StoredEvent};
 use crate::db::Conn;
-use crate::domain::learning::{self, Changes, Exception, Happening, LearningEvent, Refusal, Timing};
+use crate::domain::learning::{self, Changes, EventFault, Exception, Happening, LearningEvent, Refusal, Timing};
 use crate::domain::outline::ModuleIx;
 use crate::domain::path;
 use crate::domain::permission::Act;
@@ -30,6 +30,10 @@ pub fn refused(refusal: Refusal) -> AppError {
         _ => Code::EventRejected,
     };
     let mut error = AppError::new(code, refusal.detail).with("reason", refusal.code);
+    if !refusal.faults.is_empty() {
+        let fault = |f: EventFault| Fault { pointer: format!("/{}", f.member), code: f.code.into(), detail: f.detail };
+        error = error.with_errors(refusal.faults.into_iter().map(fault).collect());
+    }
     if let Some(access) = refusal.access {
         error = error
             .with("state", access.state)
@@ -46,6 +50,8 @@ type Numbered = (usize, LearningEvent);
 struct Sorted {
     results: Vec<Option<EventResult>>,
     events: Vec<Numbered>,
+    /// The first of those that cannot be events of this course, as an error.
+    refused: Option<AppError>,
 }
 
 fn rejected(id: Uuid, error: &AppError) -> EventResult {
@@ -56,24 +62,34 @@ fn rejected(id: Uuid, error: &AppError) -> EventResult {
 fn sort(conn: &mut Conn, loaded: &Loaded, input: &[EventIn], ctx: &Ctx) -> AppResult<Sorted> {
     let ids: Vec<Uuid> = input.iter().map(|event| event.parts().0).collect();
     let mut known: HashSet<Uuid> = store::known_events(conn, loaded.row.id, &ids)?.into_iter().collect();
-    let mut sorted = Sorted { results: vec![None; input.len()], events: Vec::new() };
+    let mut sorted = Sorted { results: vec![None; input.len()], events: Vec::new(), refused: None };
     for (n, event) in input.iter().enumerate() {
         let (id, key, at, what) = event.parts();
         let verdict = if known.contains(&id) {
             Some(EventResult { id, status: EventStatus::Duplicate, error: None })
         } else {
-            match (loaded.outline.ix(key), learning::settle_time(at, loaded.row.enrolled_at, ctx.now)) {
-                (None, _) => {
-                    let error = AppError::new(Code::EventRejected, format!("The course has no module `{key}`."))
-                        .with("reason", "unknown_module");
-                    Some(rejected(id, &error))
-                }
-                (_, Err(refusal)) => Some(rejected(id, &refused(refusal))),
-                (Some(module), Ok(Timing { at, sent_at })) => {
+            let module = loaded.outline.ix(key);
+            let timing = learning::settle_time(at, loaded.row.enrolled_at, ctx.now);
+            // All that is wrong with it at once: whoever mends one fault should not meet the next.
+            let mut faults = Vec::new();
+            if module.is_none() {
+                let detail = format!("The course has no module `{key}`.");
+                faults.push(EventFault::new("module", "unknown_module", detail));
+            }
+            faults.extend(learning::faults(&loaded.outline, module, what));
+            faults.extend(timing.as_ref().err().cloned());
+            match (module, timing, Refusal::of_faults(faults)) {
+                (Some(module), Ok(Timing { at, sent_at }), None) => {
                     known.insert(id);
                     sorted.events.push((n, LearningEvent { id, module, at, sent_at, what }));
                     None
                 }
+                (_, _, refusal) => refusal.map(|refusal| {
+                    let error = refused(refusal);
+                    let verdict = rejected(id, &error);
+                    sorted.refused.get_or_insert(error);
+                    verdict
+                }),
             }
         };
         if let Some(slot) = sorted.results.get_mut(n) {
@@ -163,6 +179,9 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &[EventIn], alone: bo
     require_learning(&row, ctx.now)?;
     let mut loaded = load(conn, row)?;
     let mut sorted = sort(conn, &loaded, input, ctx)?;
+    if let Some(error) = sorted.refused.take().filter(|_| alone) {
+        return Err(error);
+    }
     let events: Vec<LearningEvent> = sorted.events.iter().map(|(_, event)| event.clone()).collect();
     let late = learning::needs_history(&loaded.facts, &events);
     let history = history(conn, &loaded, &late)?;
@@ -192,12 +211,10 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &[EventIn], alone: bo
         }
     }
     let results: Vec<EventResult> = sorted.results.into_iter().flatten().collect();
-    if alone && let [EventResult { status: EventStatus::Rejected, error: Some(error), .. }] = results.as_slice() {
-        return Err(alone_rejected(error));
-    }
     if accepted.is_empty() {
         let standing = loaded.standing(ctx);
-        return Ok(EventsOut { results, enrollment: loaded.brief()?, next: standing.next, certificate_id: None });
+        let certificate_id = loaded.certificate(conn)?;
+        return Ok(EventsOut { results, enrollment: loaded.brief()?, next: standing.next, certificate_id });
     }
     store::insert_events(conn, id, &accepted, ctx.now)?;
     let outcome = loaded.save(conn, ctx, &changes, Vec::new())?;
@@ -207,16 +224,6 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &[EventIn], alone: bo
         next: outcome.standing.next,
         certificate_id: outcome.certificate_id,
     })
-}
-
-/// A verdict of the batch form as the error that a single event answers.
-fn alone_rejected(verdict: &Value) -> AppError {
-    let text = |name: &str| verdict.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let reason = text("reason");
-    let pointer = if reason == "unknown_module" { "/module" } else { "/at" };
-    AppError::new(Code::EventRejected, text("detail"))
-        .with_errors(vec![Fault { pointer: pointer.into(), code: reason.clone().into(), detail: text("detail") }])
-        .with("reason", reason)
 }
 
 fn acted(

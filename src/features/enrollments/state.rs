@@ -19,6 +19,7 @@ use crate::domain::path::{self, Progress, Standing};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::NewEvent;
+use crate::features::certificates;
 use crate::features::competencies::Work;
 use crate::features::users;
 use crate::state::Ctx;
@@ -130,7 +131,7 @@ pub fn require_learning(row: &EnrollmentRow, now: chrono::DateTime<chrono::Utc>)
 pub struct Outcome {
     /// Where the learner stands now.
     pub standing: Standing,
-    /// The certificate, if this completed the course.
+    /// The certificate that the enrollment holds, if the course is completed.
     pub certificate_id: Option<Uuid>,
 }
 
@@ -213,12 +214,25 @@ impl Loaded {
         }
         self.tell(changes, &mut log);
         let completed = if completes { std::slice::from_ref(&self.row) } else { &[] };
-        let (freed, certificates) = settling::complete(conn, ctx, completed, log)?;
-        let certificate_id = certificates.get(&self.row.id).copied();
+        let (freed, made) = settling::complete(conn, ctx, completed, log)?;
+        let issued = made.get(&self.row.id).copied();
         seats::promote_waiting(conn, ctx, &freed)?;
         self.keep();
         settling::refresh(conn, ctx, self.row.user_id, &moved, Some(self.row.id))?;
+        let certificate_id = if issued.is_some() { issued } else { self.certificate(conn)? };
         Ok(Outcome { standing, certificate_id })
+    }
+
+    /// The certificate that the enrollment holds once it is completed, whichever call completed it: whoever lost the first answer
+    /// and asks again, and whoever came second in a race, gets it all the same.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub fn certificate(&self, conn: &mut Conn) -> AppResult<Option<Uuid>> {
+        if self.row.status != Status::Completed.as_str() {
+            return Ok(None);
+        }
+        certificates::valid_id_of(conn, self.row.id)
     }
 
     /// Raises the version and draws a new tag.

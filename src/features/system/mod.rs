@@ -6,7 +6,7 @@ mod store;
 
 use crate::http::routes::Routes;
 
-pub use service::restore_clock;
+pub use service::{follow_clock, restore_clock};
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {

@@ -22,6 +22,16 @@ pub fn restore_clock(state: &State) -> AppResult<()> {
     Ok(())
 }
 
+/// Sets this process's clock to where the server's users have moved it, for a worker beside the server: its work is due by the time
+/// that the server tells, and it has no setting of its own that could contradict.
+///
+/// # Errors
+/// Database errors.
+pub fn follow_clock(state: &State) -> AppResult<()> {
+    state.clock.set_offset(state.db.read_here(store::clock_offset)?);
+    Ok(())
+}
+
 /// Moves the clock forward and answers the new time.
 ///
 /// # Errors

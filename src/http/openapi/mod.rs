@@ -108,6 +108,7 @@ fn complete(document: &mut Value) {
         "RateLimit": {"description": "What is left of it: `\"caller\";r=599;t=1`.", "schema": {"type": "string"}},
         "Link": {"description": "The next page: `<…>; rel=\"next\"` (RFC 8288).", "schema": {"type": "string"}},
     });
+    document["components"]["parameters"] = header_parameters();
     document["components"]["responses"] = problem_responses();
     for (name, header) in
         [("Retry-After", "RetryAfter"), ("RateLimit-Policy", "RateLimitPolicy"), ("RateLimit", "RateLimit")]
@@ -180,8 +181,42 @@ fn security_schemes() -> Value {
     })
 }
 
+/// Headers that operations of a kind take alike. None is ever needed.
+fn header_parameters() -> Value {
+    let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "required": false, "description": description, "schema": schema});
+    json!({
+        "IdempotencyKey": header(
+            "Idempotency-Key",
+            "Makes a retry safe: the same key with the same body gets the first answer again, for 24 hours. A new key for each new request.",
+            json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
+        ),
+        "IfMatch": header(
+            "If-Match",
+            "The `ETag` of the version that is to be changed; 412 when it has changed since.",
+            json!({"type": "string"}),
+        ),
+        "IfNoneMatch": header(
+            "If-None-Match",
+            "The `ETag` of the version that you have; 304 when it is still the current one.",
+            json!({"type": "string"}),
+        ),
+    })
+}
+
 /// What single operations can answer besides.
-const ALSO: [(&str, u16); 3] = [("get_league", 409), ("get_game_report", 409), ("set_game_preferences", 404)];
+const ALSO: [(&str, u16); 4] =
+    [("get_league", 409), ("get_game_report", 409), ("get_practice_item", 409), ("set_game_preferences", 404)];
+
+/// POSTs that change one resource, whose tag they look at.
+const TAGGED_POSTS: [&str; 7] = [
+    "approve_enrollment",
+    "close_game",
+    "publish_course",
+    "reject_enrollment",
+    "revoke_certificate",
+    "upgrade_enrollment",
+    "withdraw_enrollment",
+];
 
 /// Changes of what has no ETag of its own that anybody could have read.
 const UNTAGGED: [&str; 13] = [
@@ -203,7 +238,11 @@ const UNTAGGED: [&str; 13] = [
 /// Whether a change honours `If-Match`.
 fn is_conditional(method: &str, operation: &Map<String, Value>) -> bool {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-    matches!(method, "put" | "patch" | "delete") && !UNTAGGED.contains(&id)
+    match method {
+        "put" | "patch" | "delete" => !UNTAGGED.contains(&id),
+        "post" => TAGGED_POSTS.contains(&id),
+        _ => false,
+    }
 }
 
 /// Statuses that an operation can answer because of its method, path and security.
@@ -220,8 +259,15 @@ fn usual_statuses(path: &str, method: &str, operation: &Map<String, Value>) -> V
     if path.contains('{') {
         statuses.push(404);
     }
-    // An unknown query parameter, or a body where none is taken.
-    statuses.push(422);
+    let strict = path.starts_with("/v1/");
+    if strict || scim::speaks_at(path) {
+        // An unknown query parameter, or a body where none is taken; what monitors and browsers ask for is not so strict.
+        statuses.push(422);
+    }
+    if strict && method != "get" {
+        // A body that is no JSON, also where none is taken.
+        statuses.push(400);
+    }
     let id = operation.get("operationId").and_then(Value::as_str);
     statuses.extend(ALSO.iter().filter(|(of, _)| id == Some(of)).map(|(_, status)| *status));
     match method {
@@ -242,25 +288,32 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let secured = operation.get("security").and_then(Value::as_array).is_some_and(|s| !s.is_empty());
     let oauth = path.starts_with("/oauth");
     let form = if scim::speaks_at(path) { "Scim" } else { "Problem" };
-    // `X-Request-Id`, `Idempotency-Key` and `If-Match` work on every operation alike, and which value of them is right depends on
-    // what was sent and stored before, which no schema can say: they stand in words, so that generated clients have lean
-    // signatures and generated requests are not refused for a tag or key that nobody gave out.
+    // `X-Request-Id` works on every operation alike and stands in words. The others are named where they are honoured, for
+    // generated clients and for Swagger UI's form, and in words besides, which say it to people.
     let mut words = Vec::new();
+    let mut headers = Vec::new();
     // A search changes nothing; repeating it needs no key.
     if method == "post" && secured && !path.ends_with("/.search") {
         words.push("Takes `Idempotency-Key`.");
+        headers.push("IdempotencyKey");
     }
     if is_conditional(method, operation) && secured {
         words.push("Honours `If-Match`.");
+        headers.push("IfMatch");
     }
     let tagged = has_etag(operation);
     if method == "get" && tagged {
         words.push("Honours `If-None-Match`.");
+        headers.push("IfNoneMatch");
     }
     if !words.is_empty() {
         let before = operation.get("description").and_then(Value::as_str).unwrap_or_default().trim_end().to_owned();
         let all = format!("{before}\n\n{}", words.join(" "));
         operation.insert("description".into(), Value::from(all.trim_start()));
+        let named = headers.into_iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")}));
+        if let Some(parameters) = operation.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {
+            parameters.extend(named);
+        }
     }
     let statuses = usual_statuses(path, method, operation);
     let Some(responses) = operation.entry("responses").or_insert_with(|| json!({})).as_object_mut() else { return };

@@ -50,7 +50,7 @@ fn drop_unused(document: &mut Value) {
         let mut used = BTreeSet::new();
         references(document, &mut used);
         let mut dropped = false;
-        for kind in ["schemas", "responses", "headers"] {
+        for kind in ["schemas", "responses", "headers", "parameters"] {
             if let Some(components) = document["components"].get_mut(kind).and_then(Value::as_object_mut) {
                 let before = components.len();
                 components.retain(|name, _| used.contains(&format!("#/components/{kind}/{name}")));

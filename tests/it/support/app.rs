@@ -47,7 +47,7 @@ fn config(database_url: String) -> Config {
 
 /// Migrates a database and makes its first admin, to be copied for each test.
 pub fn prepare(database_url: &str) {
-    let state = app::open(config(database_url.to_owned())).expect("the database opens");
+    let state = app::open_with_admin(config(database_url.to_owned())).expect("the database opens");
     state.db.close();
 }
 
@@ -96,7 +96,7 @@ impl TestApp {
     }
 
     fn start(config: Config, folder: Option<tempfile::TempDir>) -> Self {
-        let state = app::open(config).expect("the database opens");
+        let state = app::open_with_admin(config).expect("the database opens");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         let (send, receive) = std::sync::mpsc::channel();

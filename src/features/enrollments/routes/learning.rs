@@ -15,7 +15,9 @@ use crate::http::{Answer, Body, Conditions, Retry, commit};
 
 /// Record learning events
 ///
-/// One event, or up to 500 in any order and possibly twice. Each gets its own verdict; the answer shows what they brought about: progress, next steps, the certificate. One event alone that is rejected answers 403 or 422 itself.
+/// One event, or up to 500 in any order and possibly twice. Each gets its own verdict; the answer shows what they brought about: progress, next steps, the certificate. One event alone that is rejected answers 403, 409 or 422 itself.
+///
+/// The order within a call does not matter: what an event opens is open to all others of the call, and only what is still locked at its end is rejected. A rejected event is not remembered: it may be sent again later with the same id, once what locked it is open. An id that was applied once is a `duplicate` from then on, whatever it carries.
 #[utoipa::path(tag = "learning", operation_id = "record_events", params(("enrollment_id" = Uuid, Path)), request_body = EventsIn,
     responses((status = 200, description = "The verdicts and what follows.", body = EventsOut)),
     security(("user" = []), ("bearer" = [])))]
