@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::store::{self, PlanRow, StoredRow};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::permission::Role;
 use crate::domain::sync::{Action, Profile, RowFault};
@@ -37,6 +38,7 @@ pub fn apply_plan(state: &State, payload: &Value) -> AppResult<()> {
 pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
     let mut ctx = state.system();
     state.db.write_here(move |conn| {
+        turns::memberships(conn, Memberships::Change)?;
         lock_row(conn, LockTable::SyncPlans, id)?;
         let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
         ctx.request_id = Some(format!("sync:{id}"));
