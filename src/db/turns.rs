@@ -47,9 +47,7 @@ pub fn memberships(conn: &mut Conn, what: Memberships) -> diesel::QueryResult<()
 /// Database errors.
 pub fn many_users(conn: &mut Conn) -> diesel::QueryResult<()> {
     if let Conn::Pg(pg) = conn {
-        sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<sql_types::BigInt, _>(0x0075_7365_7273_i64)
-            .execute(pg)?;
+        sql_query("SELECT pg_advisory_xact_lock($1)").bind::<sql_types::BigInt, _>(0x0075_7365_7273_i64).execute(pg)?;
     }
     Ok(())
 }

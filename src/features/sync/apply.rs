@@ -39,6 +39,7 @@ pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
     let mut ctx = state.system();
     state.db.write_here(move |conn| {
         turns::memberships(conn, Memberships::Change)?;
+        turns::many_users(conn)?;
         lock_row(conn, LockTable::SyncPlans, id)?;
         let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
         ctx.request_id = Some(format!("sync:{id}"));
