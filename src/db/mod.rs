@@ -18,6 +18,7 @@ pub mod schema;
 pub mod signal;
 mod sqlite;
 pub mod tree;
+pub mod turns;
 pub mod types;
 pub mod units;
 mod writer;

@@ -104,7 +104,7 @@ pub struct BulkOut {
 }
 
 /// Collects verdicts in any order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Verdicts(Vec<Option<ItemResult>>);
 
 impl Verdicts {

@@ -8,6 +8,7 @@ use super::service::{find_for, relation, sight};
 use super::store::{self, AssignmentRow};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::db::turns::{self, Memberships};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
@@ -55,6 +56,7 @@ pub fn assign(
     input: &AssignmentIn,
     conditions: &Conditions,
 ) -> AppResult<AssignmentOut> {
+    turns::memberships(conn, Memberships::Oversee)?;
     let (course, group) = both(conn, ctx, course, group, Act::AssignGroup)?;
     if course.status != "published" {
         return Err(AppError::new(Code::WrongState, "Only a published course can be assigned to a group."));
@@ -158,6 +160,7 @@ pub fn unassign(
     withdraw: bool,
     conditions: &Conditions,
 ) -> AppResult<()> {
+    turns::memberships(conn, Memberships::Oversee)?;
     let (course, group) = both(conn, ctx, course, group, Act::AssignGroup)?;
     let mut row = store::assignment(conn, course.id, group)?.ok_or_else(|| AppError::not_found("assignment"))?;
     conditions.require(row.version)?;
@@ -185,9 +188,12 @@ pub fn enroll_members(state: &State, payload: &Value) -> AppResult<()> {
     };
     loop {
         let ctx = state.system();
-        let more = state.db.write_here(move |conn| match store::assignment(conn, course, group)? {
-            Some(mut row) if row.state != "current" => step(conn, &ctx, &mut row),
-            _ => Ok(false),
+        let more = state.db.write_here(move |conn| {
+            turns::memberships(conn, Memberships::Oversee)?;
+            match store::assignment(conn, course, group)? {
+                Some(mut row) if row.state != "current" => step(conn, &ctx, &mut row),
+                _ => Ok(false),
+            }
         })?;
         if !more {
             return Ok(());

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::flow;
 use super::store::{self, GroupRow};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::condition::Condition;
 use crate::error::{AppError, AppResult};
@@ -27,7 +28,8 @@ fn attributes(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// Makes these users members of exactly those dynamic groups whose conditions hold for their attributes; set-based.
+/// Makes these users members of exactly those dynamic groups whose conditions hold for their attributes; set-based. The turn with
+/// memberships must have been taken before the users were locked.
 ///
 /// # Errors
 /// Database errors.
@@ -121,6 +123,7 @@ fn evaluate_one(state: &State, id: Uuid) -> AppResult<()> {
     loop {
         let ctx = state.system();
         let more = state.db.write_here(move |conn| {
+            turns::memberships(conn, Memberships::Oversee)?;
             lock_row(conn, LockTable::Groups, id)?;
             let Some(mut row) = store::find(conn, &Ref::Id(id))? else { return Ok(false) };
             if row.evaluating {

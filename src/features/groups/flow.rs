@@ -1,5 +1,6 @@
 //! What follows when people come into groups or leave them, in the same transaction: the events, and enrolment in (or withdrawal
-//! from) the courses that are assigned to the group or to a unit above it.
+//! from) the courses that are assigned to the group or to a unit above it. Whoever calls has taken the turn with memberships, and then
+//! locked the users, unless the turn is theirs alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,6 +7,7 @@ use super::service::{find_for, sight};
 use super::{flow, store};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::db::turns::{self, Memberships};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Code};
 use crate::features::users;
@@ -44,9 +45,11 @@ fn person(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult<Uuid> {
 /// # Errors
 /// 403, 404; 409 for a dynamic group and for whose data was erased.
 pub fn add(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<()> {
+    turns::memberships(conn, Memberships::Change)?;
     let group = find_for(conn, ctx, which, Act::WriteGroup)?;
     require_listed(&group)?;
     let user = person(conn, ctx, who)?;
+    turns::people(conn, &[user])?;
     if store::memberships(conn, &[group.id], &[user])?.is_empty() {
         flow::join(conn, ctx, &[(group.id, user)])?;
     }
@@ -58,9 +61,11 @@ pub fn add(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<()> 
 /// # Errors
 /// 403, 404; 409 for a dynamic group.
 pub fn remove(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<()> {
+    turns::memberships(conn, Memberships::Change)?;
     let group = find_for(conn, ctx, which, Act::WriteGroup)?;
     require_listed(&group)?;
     let user = users::find(conn, who)?.id;
+    turns::people(conn, &[user])?;
     if store::memberships(conn, &[group.id], &[user])?.is_empty() {
         return Err(AppError::not_found("member"));
     }
@@ -68,7 +73,7 @@ pub fn remove(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref) -> AppResult<(
 }
 
 /// Puts many users into a group and takes many out; those who are in, or out, already stay so. Whether the actor may write the
-/// group must have been asked.
+/// group must have been asked, and the turn with memberships been taken.
 ///
 /// # Errors
 /// 409 for a dynamic group.
@@ -77,6 +82,7 @@ pub fn change(conn: &mut Conn, ctx: &Ctx, group: &store::GroupRow, add: &[Uuid],
         return Ok(());
     }
     require_listed(group)?;
+    turns::people(conn, &[add, remove].concat())?;
     // In pieces: what follows for each member takes a statement for every 500 rows.
     for piece in remove.chunks(500) {
         let members = store::memberships(conn, &[group.id], piece)?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{flow, store};
 use crate::db::Conn;
+use crate::db::turns::{self, Memberships};
 use crate::error::{AppError, AppResult};
 use crate::features::enrollments;
 use crate::jobs::queue;
@@ -89,7 +90,10 @@ pub fn follow_move(state: &State, payload: &Value) -> AppResult<()> {
     loop {
         let ctx = state.system();
         let follow: Follow = serde_json::from_value(payload.clone()).map_err(AppError::internal)?;
-        after = state.db.write_here(move |conn| step(conn, &ctx, &follow, after))?;
+        after = state.db.write_here(move |conn| {
+            turns::memberships(conn, Memberships::Oversee)?;
+            step(conn, &ctx, &follow, after)
+        })?;
         if after.is_none() {
             return Ok(());
         }

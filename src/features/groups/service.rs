@@ -8,6 +8,7 @@ use super::dynamic;
 use super::moving::{self, Moved};
 use super::store::{self, GroupRow};
 use crate::db::page::{PageRequest, Rows};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::organisation::{self, MAX_DEPTH, Misplaced};
 use crate::domain::permission::{Act, Relation, Role};
@@ -220,6 +221,9 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: GroupIn) -> AppResult<GroupOut>
             None
         }
     };
+    if input.kind == GroupKind::Dynamic {
+        turns::memberships(conn, Memberships::Oversee)?;
+    }
     let (row, paths) = new_row(ctx, input, above.as_ref().map(|(row, chain)| (row.id, chain.as_slice())))?;
     store::insert(conn, std::slice::from_ref(&row), &paths).map_err(taken)?;
     events::append(conn, ctx, vec![created(&row)])?;
@@ -240,6 +244,9 @@ pub fn update(
 ) -> AppResult<GroupOut> {
     if patch.parent_id != Patch::Absent {
         lock_whole(conn, LockWhole::UnitTree)?;
+    }
+    if !matches!((&patch.parent_id, &patch.condition), (Patch::Absent, Patch::Absent)) {
+        turns::memberships(conn, Memberships::Oversee)?;
     }
     let found = find_for(conn, ctx, which, Act::WriteGroup)?;
     lock_row(conn, LockTable::Groups, found.id)?;
@@ -303,12 +310,21 @@ fn move_below(conn: &mut Conn, row: &mut GroupRow, parent: Option<&(GroupRow, Ve
     Ok(Moved { under: without(above, &before), from: without(&before, above) })
 }
 
+/// Waits until nobody else changes the tree or who is in which group.
+///
+/// # Errors
+/// Database errors.
+pub fn await_turn_to_delete(conn: &mut Conn) -> AppResult<()> {
+    lock_whole(conn, LockWhole::UnitTree)?;
+    Ok(turns::memberships(conn, Memberships::Oversee)?)
+}
+
 /// Deletes a group that has nothing below it and no course assigned.
 ///
 /// # Errors
 /// 403, 404, 409, 412.
 pub fn delete(conn: &mut Conn, ctx: &Ctx, which: &Ref, conditions: &Conditions) -> AppResult<()> {
-    lock_whole(conn, LockWhole::UnitTree)?;
+    await_turn_to_delete(conn)?;
     let found = find_for(conn, ctx, which, Act::WriteGroup)?;
     lock_row(conn, LockTable::Groups, found.id)?;
     let row = find(conn, &Ref::Id(found.id))?;

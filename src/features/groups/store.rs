@@ -257,15 +257,11 @@ pub fn delete(conn: &mut Conn, group: Uuid) -> AppResult<()> {
     Ok(())
 }
 
-/// Dynamic groups with their conditions. On Postgres they are locked against a change of the condition, so that no user is judged by
-/// one that is being replaced.
+/// Dynamic groups with their conditions. Whoever changes a condition judges everybody by it later, in a turn alone with memberships.
 pub fn conditions(conn: &mut Conn) -> AppResult<Vec<(Uuid, Option<Value>)>> {
     let dynamic =
         groups::table.filter(groups::kind.eq("dynamic")).order(groups::id).select((groups::id, groups::condition));
-    Ok(match conn {
-        Conn::Pg(c) => dynamic.for_share().load(c)?,
-        Conn::Sqlite(c) => dynamic.load(c)?,
-    })
+    Ok(dynamic.load(conn)?)
 }
 
 /// Which of these users are in which of these groups.
@@ -388,17 +384,14 @@ pub fn list_of_user(
     Ok(Rows::cut(query.load(conn)?, page, |row: &UserGroupRow| row.0))
 }
 
-/// The next users after one, with their attributes; locked on Postgres, so that nobody's profile changes while it is judged.
+/// The next users after one, with their attributes, which nobody changes while somebody has the turn alone with memberships.
 pub fn next_users(conn: &mut Conn, after: Option<Uuid>, n: i64) -> AppResult<Vec<(Uuid, Value)>> {
-    let next = users::table
+    Ok(users::table
         .filter(users::id.gt(Id(after.unwrap_or_else(Uuid::nil))))
         .order(users::id)
         .limit(n)
-        .select((users::id, users::attributes));
-    Ok(match conn {
-        Conn::Pg(c) => next.for_update().load(c)?,
-        Conn::Sqlite(c) => next.load(c)?,
-    })
+        .select((users::id, users::attributes))
+        .load(conn)?)
 }
 
 /// The next people of a group and all below it, after one, each once.

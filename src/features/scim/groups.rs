@@ -252,6 +252,7 @@ fn settle(conn: &mut Conn, ctx: &Ctx, row: &GroupRow, wanted: Members) -> AppRes
 /// 403, 404, 412; 409 for a unit with groups below it, and for a group with courses.
 pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<()> {
     let ctx = &authorised(ctx)?;
+    service::await_turn_to_delete(conn)?;
     to_change(conn, ctx, id, conditions)?;
     service::delete(conn, ctx, &Ref::Id(id), &Conditions::default())
 }

@@ -8,6 +8,7 @@ use super::groups::{self, GroupChanges};
 use super::keeping;
 use super::users::{self, Edit, Made};
 use super::view::Shown;
+use crate::db::turns::{self, Memberships};
 use crate::domain::permission::{Act, Relation};
 use crate::domain::scim::project::Projection;
 use crate::domain::scim::schemas::{GROUPS, USERS};
@@ -121,30 +122,36 @@ pub async fn run(state: &State, ctx: &Ctx, retry: Retry, raw: &Bytes, write: Wri
         Patch::Null => Patch::Null,
         Patch::Absent => Patch::Absent,
     };
-    commit(state, ctx, retry, raw, move |conn, ctx| match (input, to) {
-        (Input::User(resource), _) => {
-            let shown = users::create(conn, ctx, resource, hash.over(None), &projection, &base)?;
-            answer(201, &shown)
+    commit(state, ctx, retry, raw, move |conn, ctx| {
+        // Whoever deletes a group takes a turn alone.
+        if !matches!((&input, to), (Input::Nothing, To::Group(_))) {
+            turns::memberships(conn, Memberships::Change)?;
         }
-        (Input::Group(resource), _) => answer(201, &groups::create(conn, ctx, &resource, &projection, &base)?),
-        (Input::UserChange(made), To::Me) => {
-            answer(200, &users::change_me(conn, ctx, Edit { made, hash, conditions }, &projection, &base)?)
+        match (input, to) {
+            (Input::User(resource), _) => {
+                let shown = users::create(conn, ctx, resource, hash.over(None), &projection, &base)?;
+                answer(201, &shown)
+            }
+            (Input::Group(resource), _) => answer(201, &groups::create(conn, ctx, &resource, &projection, &base)?),
+            (Input::UserChange(made), To::Me) => {
+                answer(200, &users::change_me(conn, ctx, Edit { made, hash, conditions }, &projection, &base)?)
+            }
+            (Input::UserChange(made), To::User(id)) => {
+                answer(200, &users::change(conn, ctx, id, Edit { made, hash, conditions }, &projection, &base)?)
+            }
+            (Input::GroupChange(changes), To::Group(id)) => {
+                answer(200, &groups::change(conn, ctx, id, changes, &conditions, &projection, &base)?)
+            }
+            (Input::Nothing, To::User(id)) => {
+                users::leave(conn, ctx, id, &conditions, &base)?;
+                Ok(Answer::no_content())
+            }
+            (Input::Nothing, To::Group(id)) => {
+                groups::delete(conn, ctx, id, &conditions)?;
+                Ok(Answer::no_content())
+            }
+            _ => Err(AppError::internal("a write that does not go with what it is about")),
         }
-        (Input::UserChange(made), To::User(id)) => {
-            answer(200, &users::change(conn, ctx, id, Edit { made, hash, conditions }, &projection, &base)?)
-        }
-        (Input::GroupChange(changes), To::Group(id)) => {
-            answer(200, &groups::change(conn, ctx, id, changes, &conditions, &projection, &base)?)
-        }
-        (Input::Nothing, To::User(id)) => {
-            users::leave(conn, ctx, id, &conditions, &base)?;
-            Ok(Answer::no_content())
-        }
-        (Input::Nothing, To::Group(id)) => {
-            groups::delete(conn, ctx, id, &conditions)?;
-            Ok(Answer::no_content())
-        }
-        _ => Err(AppError::internal("a write that does not go with what it is about")),
     })
     .await
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::store::{self, PlanRow, StoredRow};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::organisation::manager_cycles;
 use crate::domain::permission::Role;
@@ -38,6 +39,8 @@ pub fn apply_plan(state: &State, payload: &Value) -> AppResult<()> {
 pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
     let mut ctx = state.system();
     state.db.write_here(move |conn| {
+        turns::memberships(conn, Memberships::Change)?;
+        turns::many_users(conn)?;
         lock_row(conn, LockTable::SyncPlans, id)?;
         let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
         ctx.request_id = Some(format!("sync:{id}"));

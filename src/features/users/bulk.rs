@@ -10,6 +10,7 @@ use super::mass::{self, Change, Create};
 use super::service::{self, forbid_granting, taken};
 use super::store::{self, Identity, UserRow};
 use crate::db::Conn;
+use crate::db::turns::{self, Memberships};
 use crate::domain::organisation::{manager_cycles, may_be_changed_by_unit_admin};
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code};
@@ -261,7 +262,7 @@ pub fn write(
     conn: &mut Conn,
     ctx: &Ctx,
     input: UserBulkIn,
-    mut hashes: HashMap<usize, String>,
+    hashes: HashMap<usize, String>,
     dry_run: bool,
 ) -> AppResult<BulkOut> {
     if ctx.actor.units_for(Act::WriteUser).is_empty() {
@@ -270,6 +271,24 @@ pub fn write(
     let mut verdicts = Verdicts::new(input.users.len());
     let mut items = read_items::<UserIn>(input.users, &mut verdicts);
     refuse_twins(&mut items, &mut verdicts);
+    if dry_run {
+        return attempt(conn, ctx, (items, input.mode), &hashes, verdicts, true);
+    }
+    turns::memberships(conn, Memberships::Change)?;
+    turns::many_users(conn)?;
+    // Whoever takes a key by another way in must not undo the whole call: the item is about them then, or gets its verdict.
+    turns::until_settled(conn, |conn| attempt(conn, ctx, (items.clone(), input.mode), &hashes, verdicts.clone(), false))
+}
+
+/// Judges the items by what is there now, and writes those that are good.
+fn attempt(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    (mut items, mode): (Vec<(usize, UserIn)>, Mode),
+    hashes: &HashMap<usize, String>,
+    mut verdicts: Verdicts,
+    dry_run: bool,
+) -> AppResult<BulkOut> {
     settle(conn, &mut items)?;
     let mut known = Known::new(store::find_with_any(
         conn,
@@ -277,7 +296,7 @@ pub fn write(
         items.iter().filter_map(|(_, item)| item.external_id.clone()).collect(),
         items.iter().filter_map(|(_, item)| item.employee_number.clone()).collect(),
     )?);
-    if input.mode == Mode::Upsert {
+    if mode == Mode::Upsert {
         known.claim(&items);
     }
     let rights = Rights::load(conn, ctx, &known, &items)?;
@@ -286,7 +305,7 @@ pub fn write(
     let units = if named.is_empty() { HashSet::new() } else { store::existing_units(conn, &named)? };
     let mut creates: Vec<(usize, Create)> = Vec::new();
     let mut changes: Vec<(usize, Change)> = Vec::new();
-    let handed_on = HandedOn::new(&known, &items, input.mode);
+    let handed_on = HandedOn::new(&known, &items, mode);
     let mut relies: HashMap<usize, Vec<Uuid>> = HashMap::new();
     for (index, item) in &items {
         let owner = known.owner(item);
@@ -298,7 +317,7 @@ pub fn write(
             }
             others
         };
-        let checked = match (owner, input.mode) {
+        let checked = match (owner, mode) {
             (Some(row), Mode::Upsert) => rights.change(row, item).and_then(|()| {
                 let others: Vec<Identity> = others(Some(row.id));
                 same_person(row, item)?;
@@ -317,7 +336,7 @@ pub fn write(
             verdicts.refuse(*index, error);
             continue;
         }
-        let hash = hashes.remove(index);
+        let hash = hashes.get(index).cloned();
         match owner {
             None => creates.push((
                 *index,

@@ -90,7 +90,8 @@ pub struct Change {
     pub unit: Option<Uuid>,
 }
 
-/// Writes them; those among them who swap unique keys may. Other unique keys, managers and rights must have been checked; of the managers, those made here must come first.
+/// Writes them; those among them who swap unique keys may. Other unique keys, managers and rights must have been checked, the turn with
+/// memberships taken, and the users locked; of the managers, those made here must come first.
 ///
 /// # Errors
 /// Database errors; a unique violation when somebody took a key meanwhile.

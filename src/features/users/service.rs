@@ -10,6 +10,7 @@ use super::store::{self, GrantRow, NewUser, Sight, UserRow};
 use crate::auth::passwords;
 use crate::clock;
 use crate::db::page::{PageRequest, Rows};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::organisation::{is_erased, may_be_changed_by_unit_admin};
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
@@ -296,6 +297,7 @@ pub(super) fn taken_meanwhile(error: diesel::result::Error) -> AppError {
 /// # Errors
 /// 409 naming each value that another user has; 422 for an unknown manager.
 pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<String>) -> AppResult<UserOut> {
+    turns::memberships(conn, Memberships::Change)?;
     let unit = match input.unit_id.as_deref().and_then(Ref::parse) {
         Some(which) => Some(groups::id_of(conn, &which)?.unwrap_or_default()),
         None => None,
@@ -441,6 +443,10 @@ pub fn update(
     password_hash: Patch<String>,
     conditions: &Conditions,
 ) -> AppResult<UserOut> {
+    // Groups, and the courses of groups, follow from both.
+    if patch.attributes != Patch::Absent || patch.state != Patch::Absent {
+        turns::memberships(conn, Memberships::Change)?;
+    }
     let found = find_to_change(conn, ctx, who)?;
     if patch.manager_id.value().is_some() {
         lock_whole(conn, LockWhole::Managers)?;

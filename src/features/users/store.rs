@@ -333,7 +333,7 @@ pub fn find_by_id_or_key(
         )
         .order(users::id);
     Ok(match conn {
-        Conn::Pg(c) => found.select(UserRow::as_select()).for_update().load(c)?,
+        Conn::Pg(c) => found.select(UserRow::as_select()).for_no_key_update().load(c)?,
         Conn::Sqlite(c) => found.select(UserRow::as_select()).load(c)?,
     })
 }

@@ -194,7 +194,7 @@ pub fn with_any(
         )
         .order(users::id);
     Ok(match conn {
-        Conn::Pg(c) => found.select(Row::as_select()).for_update().load(c)?,
+        Conn::Pg(c) => found.select(Row::as_select()).for_no_key_update().load(c)?,
         Conn::Sqlite(c) => found.select(Row::as_select()).load(c)?,
     })
 }
