@@ -24,7 +24,7 @@ use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
 };
 
-pub use self::competencies::{asked_competencies, named_competencies, unknown_levels};
+pub use self::competencies::{asked_competencies, named_competencies, unknown_levels, unproved};
 pub use self::walk::Deed;
 pub use self::witness::{Witness, completed_by};
 
@@ -325,6 +325,14 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
     if let Some(quiz) = module.quiz() {
         for fault in quiz.lint() {
             report.error(format!("{at}/content{}", fault.pointer), fault.code, fault.detail);
+        }
+        if quiz.practice && (quiz.max_attempts > 0 || !quiz.review.correctness) {
+            report.warn(
+                format!("{at}/content/practice"),
+                "practice_tells_answers",
+                "Practice says at once whether an answer is right, which limited attempts or the review keep from the learner; use \
+                 other items for practice.",
+            );
         }
         if quiz.max_attempts == 1 && (!quiz.remediation.is_empty() || quiz.cooldown_seconds.is_some()) {
             report.warn(
