@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::intervals::Intervals;
 use super::mastery::Level;
+use super::mastery::coverage::Touch;
+use super::mastery::reach::Reach;
 use super::outline::ModuleIx;
 
 /// An instant in UTC.
@@ -185,7 +187,7 @@ pub struct GroupFact {
 }
 
 /// How far the learner has come in a competency that exists.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompetencyFact {
     /// The competency.
     pub competency: Uuid,
@@ -195,6 +197,23 @@ pub struct CompetencyFact {
     pub levels: Vec<Level>,
     /// When which mastery is due, from courses and goals.
     pub dues: Vec<(Instant, f64)>,
+    /// What counts for it, when it rolls up.
+    pub reach: Option<Reach>,
+}
+
+impl CompetencyFact {
+    /// Whether what teaches or assesses this helps to reach the mastery that is asked.
+    #[must_use]
+    pub fn helps(&self, competency: Uuid, touch: Touch, asked: f64) -> bool {
+        self.reach.as_ref().map_or(competency == self.competency, |reach| reach.helps(competency, touch, asked))
+    }
+
+    /// Whether another counts for it.
+    #[must_use]
+    pub fn counts(&self, competency: Uuid) -> bool {
+        let within = |reach: &Reach| reach.ids().any(|id| id == competency);
+        self.reach.as_ref().map_or(competency == self.competency, within)
+    }
 }
 
 /// What is known of the learner beyond this enrollment; only what the outline's [`super::outline::FactNeeds`] name.
@@ -223,11 +242,16 @@ impl LearnerFacts {
         self.competencies.iter().find(|fact| fact.competency == id)
     }
 
-    /// Puts new values in the place of those that conditions ask about.
+    /// Puts new values in the place of those that conditions ask about, and of what counts for them.
     pub fn set_mastery(&mut self, changed: impl IntoIterator<Item = (Uuid, Option<f64>)>) {
         for (id, value) in changed {
-            for fact in self.competencies.iter_mut().filter(|fact| fact.competency == id) {
-                fact.mastery = value;
+            for fact in &mut self.competencies {
+                if fact.competency == id {
+                    fact.mastery = value;
+                }
+                if let Some(reach) = &mut fact.reach {
+                    reach.set(id, value);
+                }
             }
         }
     }

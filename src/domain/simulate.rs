@@ -21,6 +21,7 @@ use super::learning::{self, AttemptResult, Exception, Refusal};
 use super::mastery::behind::Due;
 use super::mastery::book::{Book, Entry, Rule};
 use super::mastery::proof::{self, Proof};
+use super::mastery::reach::Tree;
 use super::mastery::{Level, Method};
 use super::outline::{Compiled, Completion, ModuleIx};
 use super::path::{self, NextStep, Progress, Standing, State};
@@ -276,11 +277,14 @@ impl<'a> Walker<'a> {
         let unsaid: Vec<Uuid> = known.iter().filter(rolls).map(|c| c.entry.id).collect();
         self.book.reckon(&unsaid);
         let now = self.now;
+        let tree: Tree = known.iter().map(|competency| competency.entry.into()).collect();
         let facts = known.iter().map(|competency| CompetencyFact {
             competency: competency.entry.id,
             mastery: self.book.value(competency.entry.id),
             levels: competency.levels.clone(),
             dues: competency.dues.iter().map(|(due, at_least)| (due.instant(now), *at_least)).collect(),
+            reach: matches!(competency.entry.rule, Rule::Below(_))
+                .then(|| tree.reach(competency.entry.id).of(|id| self.book.value(id))),
         });
         Arc::make_mut(&mut self.facts.learner).competencies.extend(facts);
         self

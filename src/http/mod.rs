@@ -1,5 +1,6 @@
 //! What HTTP asks of every operation: bodies, queries, answers, retries, conditions, errors, documentation.
 
+pub mod accept;
 pub mod answer;
 pub mod body;
 pub mod bulk;

@@ -62,6 +62,10 @@ both! {
         let svg = as_("image/svg+xml");
         assert!(svg.text().starts_with("<svg") && svg.text().contains("A &amp; B"));
         assert_eq!(app.admin().call("GET", &path, None, &[("accept", "application/pdf")]).status, 406);
+        let kind = |accept: &str| app.admin().call("GET", &path, None, &[("accept", accept)]).expect(200).header("content-type").unwrap().to_owned();
+        assert_eq!(kind("text/csv;q=0.5, image/svg+xml"), "image/svg+xml", "the heavier one");
+        assert_eq!(kind("text/csv;q=0, application/json"), "application/json");
+        assert_eq!(app.admin().call("GET", &path, None, &[("accept", "application/json;q=0")]).status, 406);
         assert_eq!(app.admin().get(&format!("{path}?framework_id=0199c0de-0000-7000-8000-000000000001")).faults(), ["?framework_id"]);
         assert_eq!(app.admin().get(&format!("{path}?framework_id={framework_id}")).expect(200)["competencies"].as_array().unwrap().len(), 2);
         let group = app.admin().post("/v1/groups", json!({"name": "Few", "kind": "static"})).expect(201).id();

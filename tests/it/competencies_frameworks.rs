@@ -160,12 +160,12 @@ both! {
         package["CFAssociations"][2]["destinationNodeURI"]["identifier"] = json!("nowhere");
         let faults = import(app, "application/json", "?method=magic", &serde_json::to_vec(&package).unwrap()).faults();
         assert_eq!(faults, [
-            "/CFDocument/lastChangeDateTime", "/CFDocument/title", "/CFItems/1/identifier", "/CFItems/2/fullStatement", "/CFItems/2/parent",
+            "/CFAssociations/2", "/CFDocument/lastChangeDateTime", "/CFDocument/title", "/CFItems/1/identifier", "/CFItems/2/fullStatement",
             "/CFItems/3/fullStatement", "/CFItems/3/identifier", "?method"]);
         // Whether a parent is there cannot be said while an identifier is unknown.
         package["CFItems"][1]["identifier"] = json!(null);
         let faults = import(app, "application/json", "", &serde_json::to_vec(&package).unwrap()).faults();
-        assert!(faults.contains(&"/CFItems/1/identifier".to_owned()) && !faults.iter().any(|at| at.ends_with("/parent")), "{faults:?}");
+        assert!(faults.contains(&"/CFItems/1/identifier".to_owned()) && !faults.iter().any(|at| at.starts_with("/CFAssociations")), "{faults:?}");
     }
 
     fn a_framework_that_was_made_here_comes_back_as_itself(app) {
@@ -200,6 +200,31 @@ both! {
         assert_eq!((&newer["framework"]["id"], &newer["unchanged"], &newer["framework"]["edition"]), (&json!(id), &json!(3), &json!(2)));
         assert_eq!(app.admin().get(&format!("/v1/frameworks/{id}")).expect(200)["source_version"], "2");
         assert_eq!(app.admin().all("/v1/frameworks").len(), 3);
+    }
+
+    fn what_a_framework_is_called_and_says_of_itself(app) {
+        let mut package = case();
+        package["CFDocument"]["description"] = json!("What children learn");
+        let bytes = |package: &Value| serde_json::to_vec(package).unwrap();
+        let made = import(app, "application/json", "", &bytes(&package)).expect(200);
+        assert_eq!(made["framework"]["description"], "What children learn");
+        assert!(!made["left_out"].as_array().unwrap().contains(&json!("1 CFDocument.description")));
+        let id = made["framework"]["id"].as_str().unwrap().to_owned();
+        let out = app.admin().get(&format!("/v1/frameworks/{id}/case")).expect(200);
+        assert_eq!(out["CFDocument"]["description"], "What children learn");
+        // A package that says nothing of it takes nothing away.
+        let same = import(app, "application/json", "", &bytes(&case())).expect(200);
+        assert_eq!((&same["framework"]["description"], &same["framework"]["edition"]), (&json!("What children learn"), &json!(1)));
+        package["CFDocument"]["description"] = json!("x".repeat(5001));
+        package.as_object_mut().unwrap().remove("CFAssociations");
+        assert_eq!(import(app, "application/json", "", &bytes(&package)).faults(), ["/CFAssociations", "/CFDocument/description"]);
+
+        // The rows of a table need no title where the framework has one.
+        let rows = b"key,title\nNUM,Numbers\n";
+        assert_eq!(import(app, "text/csv", "", rows).faults(), ["?title"]);
+        let next = import(app, "text/csv", &format!("?framework_id={id}"), rows).expect(200);
+        assert_eq!((&next["framework"]["title"], &next["framework"]["id"], &next["retired"]), (&json!("Mathematics ✓"), &json!(id), &json!(2)));
+        import(app, "text/csv", "?framework_id=0199c0de-0000-7000-8000-000000000001", rows).problem(404, "not_found");
     }
 
     fn who_may_not_import_is_told_so_first(app) {

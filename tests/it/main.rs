@@ -26,6 +26,8 @@ mod competencies_classes;
 mod competencies_corrections;
 mod competencies_frameworks;
 mod competencies_paths;
+mod competencies_practice;
+mod competencies_rollups;
 mod demo;
 mod enrollments;
 mod games;

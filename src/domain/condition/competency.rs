@@ -96,7 +96,8 @@ mod tests {
             Level { name: "begun".to_owned(), at_least: 0.3 },
             Level { name: "mastered".to_owned(), at_least: 0.8 },
         ];
-        let fact = CompetencyFact { competency: ID, mastery, levels, dues: vec![(due, 0.8)] };
+        let fact =
+            CompetencyFact { competency: ID, mastery, levels, dues: vec![(due, 0.8)], ..CompetencyFact::default() };
         LearnerFacts { competencies: vec![fact], ..LearnerFacts::default() }
     }
 

@@ -44,6 +44,9 @@ pub struct Document {
     pub creator: Option<String>,
     /// What it is called.
     pub title: String,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -131,9 +134,9 @@ fn title(item: &Item) -> String {
 #[must_use]
 pub fn read(package: &Package) -> Draft {
     let document = &package.document;
-    let mut parents: HashMap<&str, (&str, i64)> = HashMap::with_capacity(package.items.len());
+    let mut parents: HashMap<&str, (&str, i64, usize)> = HashMap::with_capacity(package.items.len());
     let mut left_out = package.passed_over.clone();
-    for link in &package.associations {
+    for (n, link) in package.associations.iter().enumerate() {
         if link.association_type != CHILD_OF {
             *left_out.entry(format!("associations of type {}", link.association_type)).or_default() += 1;
             continue;
@@ -141,7 +144,7 @@ pub fn read(package: &Package) -> Draft {
         if link.origin.identifier.is_empty() || link.destination.identifier.is_empty() {
             continue;
         }
-        let place = (link.destination.identifier.as_str(), link.sequence_number.unwrap_or(i64::MAX));
+        let place = (link.destination.identifier.as_str(), link.sequence_number.unwrap_or(i64::MAX), n);
         if parents.contains_key(link.origin.identifier.as_str()) {
             *left_out.entry("further parents of a competency".to_owned()).or_default() += 1;
         } else {
@@ -149,14 +152,16 @@ pub fn read(package: &Package) -> Draft {
         }
     }
     let mut items: Vec<_> = package.items.iter().enumerate().collect();
-    items.sort_by_key(|(_, item)| parents.get(item.identifier.as_str()).map_or(i64::MAX, |(_, sequence)| *sequence));
+    items.sort_by_key(|(_, item)| parents.get(item.identifier.as_str()).map_or(i64::MAX, |(_, sequence, _)| *sequence));
     let places = items.iter().map(|(place, _)| *place).collect();
+    let link = |item: &Item| Some(format!("/CFAssociations/{}", parents.get(item.identifier.as_str())?.2));
+    let links = items.iter().map(|(_, item)| link(item)).collect();
     let competencies = items.into_iter().map(|(_, item)| DraftCompetency {
         key: item.identifier.clone(),
         title: title(item),
         parent: parents
             .get(item.identifier.as_str())
-            .map(|(parent, _)| (*parent).to_owned())
+            .map(|(parent, ..)| (*parent).to_owned())
             .filter(|parent| *parent != document.identifier),
         code: item.human_coding_scheme.clone(),
         kind: item.item_type.clone(),
@@ -165,10 +170,12 @@ pub fn read(package: &Package) -> Draft {
     Draft {
         source: Some(document.identifier.clone()),
         title: document.title.clone(),
+        description: document.description.clone(),
         creator: document.creator.clone(),
         version: document.version.clone(),
         competencies: competencies.collect(),
         places,
+        links,
         left_out: left_out.into_iter().map(|(what, n)| format!("{n} {what}")).collect(),
     }
 }
@@ -182,6 +189,7 @@ pub fn write(draft: &Draft, id: &str, base: &str, changed: &str) -> Package {
         uri: format!("{base}/CFDocuments/{id}"),
         creator: draft.creator.clone(),
         title: draft.title.clone(),
+        description: draft.description.clone(),
         version: draft.version.clone(),
         last_change_date_time: changed.clone(),
     };
@@ -230,7 +238,7 @@ mod tests {
                 "originNodeURI": node(from), "destinationNodeURI": node(to)})
         };
         of(&json!({
-            "CFDocument": {"identifier": "doc", "adoptionStatus": "Adopted", "officialSourceURL": null, "uri": "u", "title": "Care", "creator": "A school"},
+            "CFDocument": {"identifier": "doc", "adoptionStatus": "Adopted", "officialSourceURL": null, "uri": "u", "title": "Care", "description": "All of care", "creator": "A school"},
             "CFItems": [item("b"), item("a"), item("c")],
             "CFAssociations": [
                 link("a", "doc", CHILD_OF, 1), link("b", "doc", CHILD_OF, 2), link("c", "a", CHILD_OF, 3),
@@ -249,6 +257,7 @@ mod tests {
     #[test]
     fn siblings_stand_by_sequence_and_what_is_not_kept_is_named() {
         let draft = read(&package());
+        assert_eq!(draft.description.as_deref(), Some("All of care"));
         let tree: Vec<_> = draft.competencies.iter().map(|c| (c.key.as_str(), c.parent.as_deref())).collect();
         assert_eq!(tree, [("a", None), ("b", None), ("c", Some("a"))]);
         let kept_not = [
@@ -268,6 +277,7 @@ mod tests {
         let mut draft = read(&package());
         draft.left_out.clear();
         draft.places = vec![0, 1, 2];
+        draft.links = (0..3).map(|n| Some(format!("/CFAssociations/{n}"))).collect();
         draft.competencies[0].description = Some("All of it".to_owned());
         let written = write(&draft, "doc", "https://lms.example/ims/case/v1p0", "2026-01-01T00:00:00Z");
         let text = serde_json::to_string(&written).unwrap();
@@ -291,7 +301,7 @@ mod tests {
         let pointers =
             |value: serde_json::Value| parse(&value).1.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>();
         assert_eq!(pointers(json!([{}, [], []])), [""]);
-        assert_eq!(pointers(json!({"CFItems": 5})), ["/CFDocument", "/CFItems"]);
+        assert_eq!(pointers(json!({"CFItems": 5})), ["/CFDocument", "/CFItems", "/CFAssociations"]);
         let package = json!({"CFDocument": {"identifier": 5, "uri": "u", "version": []}, "CFItems": [{"uri": "u", "fullStatement": "x"}, []],
             "CFAssociations": [{"identifier": "a", "uri": "u", "associationType": "isChildOf", "sequenceNumber": "1", "originNodeURI": {"title": "t"}}]});
         assert_eq!(
@@ -308,5 +318,16 @@ mod tests {
                 "/CFAssociations/0/destinationNodeURI"
             ]
         );
+    }
+
+    #[test]
+    fn a_fault_of_the_tree_stands_where_the_tree_is_said() {
+        let mut given = package();
+        given.associations[1].destination.identifier = "nowhere".to_owned();
+        given.associations[2].destination.identifier = "c".to_owned();
+        let faults = read(&given).check("/CFItems", &super::super::Gaps::default());
+        let mut pointers: Vec<_> = faults.into_iter().map(|fault| fault.pointer).collect();
+        pointers.sort();
+        assert_eq!(pointers, ["/CFAssociations/1", "/CFAssociations/2"]);
     }
 }

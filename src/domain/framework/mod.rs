@@ -39,8 +39,10 @@ pub struct DraftCompetency {
 pub struct Draft {
     /// Its identifier where it comes from.
     pub source: Option<String>,
-    /// What it is called.
+    /// What it is called; empty when the format does not say.
     pub title: String,
+    /// More about it.
+    pub description: Option<String>,
     /// Who made it.
     pub creator: Option<String>,
     /// Its version there.
@@ -49,6 +51,8 @@ pub struct Draft {
     pub competencies: Vec<DraftCompetency>,
     /// Where each of them stands in the input; empty when they stand there in this order.
     pub places: Vec<usize>,
+    /// Pointers to what says where each of them hangs, in formats in which that stands elsewhere.
+    pub links: Vec<Option<String>>,
     /// What the format says and Cairn does not keep, for whoever imports to read.
     pub left_out: Vec<String>,
 }
@@ -101,8 +105,10 @@ impl Draft {
     pub fn check(&self, list: &str, gaps: &Gaps) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |n: usize, field: &str, detail: String| {
+            let link = self.links.get(n).filter(|_| field == "parent").cloned().flatten();
             let n = self.place(n);
-            faults.push(Fault { pointer: format!("{list}/{n}/{field}"), detail });
+            let pointer = link.unwrap_or_else(|| format!("{list}/{n}/{field}"));
+            faults.push(Fault { pointer, detail });
         };
         let mut parents: HashMap<&str, Option<&str>> = HashMap::with_capacity(self.competencies.len());
         for (n, competency) in self.competencies.iter().enumerate() {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Finding, LintReport, Placed, each_condition};
 use crate::domain::condition::{Condition, Required};
-use crate::domain::outline::Outline;
+use crate::domain::outline::{Outline, Role, Unmet};
 
 /// Competencies that conditions, modules and items name, for the caller to look up.
 #[must_use]
@@ -55,6 +55,46 @@ pub fn unknown_levels(outline: &Outline, levels: &HashMap<Uuid, Vec<String>>) ->
         });
     });
     findings
+}
+
+/// Core modules that wait for a competency that no other module of the course is about; `below` are those that count for one that
+/// rolls up. Evidence may come from elsewhere, so it is no error.
+#[must_use]
+pub fn unproved(outline: &Outline, below: &HashMap<Uuid, Vec<Uuid>>) -> Vec<(Uuid, Finding)> {
+    let modules = super::placed(outline);
+    let needed = |placed: &&Placed<'_>| {
+        let module = placed.module;
+        matches!(module.role, Role::Core | Role::Hurdle | Role::Final) && module.unmet == Unmet::Lock
+    };
+    let mut findings = Vec::new();
+    for placed in modules.iter().filter(needed) {
+        let mut asked = Vec::new();
+        placed.module.when.iter().for_each(|when| required(when, &mut asked));
+        let about: HashSet<Uuid> = if asked.is_empty() {
+            HashSet::new()
+        } else {
+            let others = modules.iter().filter(|other| other.order != placed.order);
+            others.flat_map(|other| other.module.alignments()).map(|alignment| alignment.competency).collect()
+        };
+        let found =
+            |id: &Uuid| std::iter::once(id).chain(below.get(id).into_iter().flatten()).any(|id| about.contains(id));
+        for id in asked.into_iter().filter(|id| !found(id)) {
+            let detail =
+                format!("It waits for the competency {id}, which no other module of the course teaches or assesses.");
+            findings
+                .push((id, Finding { code: "unproved_competency", pointer: format!("{}/when", placed.at), detail }));
+        }
+    }
+    findings
+}
+
+/// Competencies without which a condition does not hold.
+fn required(condition: &Condition, ids: &mut Vec<Uuid>) {
+    match condition {
+        Condition::All(parts) => parts.iter().for_each(|part| required(part, ids)),
+        Condition::Competency(leaf) => ids.push(leaf.id),
+        _ => {}
+    }
 }
 
 fn unknown(id: Uuid) -> String {
@@ -152,6 +192,28 @@ mod tests {
         let levels = |name: &str| HashMap::from([(B, vec![name.to_owned()])]);
         assert!(unknown_levels(&outline(), &levels("expert")).is_empty());
         assert_eq!(unknown_levels(&outline(), &levels("novice"))[0].pointer, "/stages/0/modules/2/when");
+    }
+
+    #[test]
+    fn a_core_module_waits_for_what_the_course_is_about() {
+        let outline = |about: Uuid, when: serde_json::Value, role: &str| -> Outline {
+            serde_json::from_value(json!({"stages": [{"kind": "sequence", "key": "s", "modules": [
+                {"key": "text", "title": "T", "kind": "article", "content": {}, "competencies": [{"id": about}]},
+                {"key": "wait", "title": "W", "kind": "article", "content": {}, "role": role, "competencies": [{"id": B}], "when": when}]}]}))
+            .unwrap()
+        };
+        let asks = || json!({"all": [{"competency": {"id": B, "at_least": 0.5}}]});
+        let found = |outline: &Outline, below: &[(Uuid, Vec<Uuid>)]| -> Vec<String> {
+            let below = below.iter().cloned().collect();
+            unproved(outline, &below).into_iter().map(|(_, finding)| finding.pointer).collect()
+        };
+        assert_eq!(found(&outline(A, asks(), "core"), &[]), ["/stages/0/modules/1/when"], "it does not open itself");
+        assert!(found(&outline(B, asks(), "core"), &[]).is_empty());
+        assert!(found(&outline(A, asks(), "core"), &[(B, vec![A])]).is_empty(), "what counts for it does");
+        assert!(found(&outline(A, asks(), "optional"), &[]).is_empty());
+        let either =
+            json!({"any": [{"competency": {"id": B, "at_least": 0.5}}, {"date": {"from": "2026-01-01T00:00:00Z"}}]});
+        assert!(found(&outline(A, either, "core"), &[]).is_empty(), "there is another way");
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn attribute(leaf: &AttributeLeaf, holds: bool) -> Option<Value> {
 
 fn competency(facts: &mut LearnerFacts, id: Uuid) -> &mut CompetencyFact {
     let at = facts.competencies.iter().position(|fact| fact.competency == id).unwrap_or_else(|| {
-        let fact = CompetencyFact { competency: id, mastery: None, levels: Vec::new(), dues: Vec::new() };
+        let fact = CompetencyFact { competency: id, ..CompetencyFact::default() };
         facts.competencies.push(fact);
         facts.competencies.len().saturating_sub(1)
     });

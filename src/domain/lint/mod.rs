@@ -25,7 +25,7 @@ use super::outline::{
 };
 use super::quiz::GradingMethod;
 
-pub use self::competencies::{asked_competencies, named_competencies, unknown_levels};
+pub use self::competencies::{asked_competencies, named_competencies, unknown_levels, unproved};
 pub use self::walk::Deed;
 pub use self::witness::{Witness, completed_by};
 
@@ -333,6 +333,14 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
                 format!("{at}/content/grading_method"),
                 "first_attempt_decides",
                 "Only the first attempt counts here: whoever fails it cannot pass any more and gets no other, but by an exception.",
+            );
+        }
+        if quiz.practice && (quiz.max_attempts > 0 || !quiz.review.correctness) {
+            report.warn(
+                format!("{at}/content/practice"),
+                "practice_tells_answers",
+                "Practice says at once whether an answer is right, which limited attempts or the review keep from the learner; use \
+                 other items for practice.",
             );
         }
         if quiz.max_attempts == 1 && (!quiz.remediation.is_empty() || quiz.cooldown_seconds.is_some()) {

@@ -275,7 +275,7 @@ impl<'a> Subjects<'a> {
         if learner.competency(id).is_none() {
             let names = self.constants(&Subject::Mastery(id)).into_iter().flat_map(|known| &known.levels);
             let levels = names.map(|name| Level { name: name.clone(), at_least: 0.8 }).collect();
-            learner.competencies.push(CompetencyFact { competency: id, mastery: None, levels, dues: Vec::new() });
+            learner.competencies.push(CompetencyFact { competency: id, levels, ..CompetencyFact::default() });
         }
         if let Some(fact) = learner.competencies.iter_mut().find(|fact| fact.competency == id) {
             change(fact);

@@ -326,3 +326,15 @@ fn a_branch_that_can_be_empty_is_warned_of() {
     let warned: Vec<_> = found.warnings.iter().map(|f| (f.code, f.pointer.as_str())).collect();
     assert_eq!(warned, [("branch_may_be_empty", "/stages/1/branches/1/modules")]);
 }
+
+#[test]
+fn practice_that_tells_what_is_kept_from_the_learner_is_named() {
+    let warned = |content: Value| {
+        let warnings = report(vec![sequence(vec![quiz("q", 1, content)])]).warnings.into_iter();
+        warnings.map(|finding| format!("{} {}", finding.pointer, finding.code)).collect::<Vec<_>>()
+    };
+    let expected = ["/stages/0/modules/0/content/practice practice_tells_answers"];
+    assert_eq!(warned(json!({"practice": true, "max_attempts": 1})), expected);
+    assert_eq!(warned(json!({"practice": true, "review": {"correctness": false}})), expected);
+    assert!(warned(json!({"practice": true})).is_empty() && warned(json!({"max_attempts": 1})).is_empty());
+}

@@ -1,10 +1,12 @@
 //! What a course teaches and assesses of a competency, and which modules would close a gap.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::reach::{Reach, Tree};
 
 /// How a module touches a competency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -59,47 +61,69 @@ pub enum CoverageStatus {
 pub struct Coverage {
     /// The competency.
     pub competency: Uuid,
-    /// Keys of the modules that teach it.
+    /// Keys of the modules that teach it, or what counts for it.
     pub taught_by: BTreeSet<String>,
-    /// Keys of the modules that assess it.
+    /// Keys of the modules that assess it; of one that rolls up, what counts for it.
     pub assessed_by: BTreeSet<String>,
+    /// Whether that teaches it as a whole.
+    pub taught: bool,
+    /// Whether that assesses it as a whole.
+    pub assessed: bool,
 }
 
 impl Coverage {
     /// The verdict.
     #[must_use]
     pub fn status(&self) -> CoverageStatus {
-        match (self.taught_by.is_empty(), self.assessed_by.is_empty()) {
-            (true, true) => CoverageStatus::None,
-            (false, true) => CoverageStatus::TaughtOnly,
-            (true, false) => CoverageStatus::AssessedOnly,
-            (false, false) => CoverageStatus::Covered,
+        match (self.taught, self.assessed) {
+            (false, false) => CoverageStatus::None,
+            (true, false) => CoverageStatus::TaughtOnly,
+            (false, true) => CoverageStatus::AssessedOnly,
+            (true, true) => CoverageStatus::Covered,
         }
     }
 }
 
-/// Coverage of every competency that the course aims at or touches, by id.
+/// Coverage of every competency that the course aims at or touches, by id; those that roll up are covered by what counts for them.
 #[must_use]
-pub fn coverage(aims: &[Uuid], alignments: &[Alignment]) -> Vec<Coverage> {
-    let empty = |competency| Coverage { competency, taught_by: BTreeSet::new(), assessed_by: BTreeSet::new() };
-    let mut all: BTreeMap<Uuid, Coverage> = aims.iter().map(|id| (*id, empty(*id))).collect();
+pub fn coverage(aims: &[Uuid], alignments: &[Alignment], tree: &Tree) -> Vec<Coverage> {
+    let mut by: HashMap<(Uuid, Touch), BTreeSet<&str>> = HashMap::new();
     for alignment in alignments {
-        let entry = all.entry(alignment.competency).or_insert_with(|| empty(alignment.competency));
-        let side = match alignment.touch {
-            Touch::Teaches => &mut entry.taught_by,
-            Touch::Assesses => &mut entry.assessed_by,
-        };
-        side.insert(alignment.module.clone());
+        by.entry((alignment.competency, alignment.touch)).or_default().insert(&alignment.module);
     }
-    all.into_values().collect()
+    let touched = |touch| by.keys().filter(move |key| key.1 == touch).map(|key| key.0);
+    let (taught, assessed): (BTreeSet<Uuid>, BTreeSet<Uuid>) =
+        (touched(Touch::Teaches).collect(), touched(Touch::Assesses).collect());
+    let all: BTreeSet<Uuid> = aims.iter().chain(&taught).chain(&assessed).copied().collect();
+    let of = |competency: Uuid| {
+        let reach = tree.reach(competency);
+        let modules = |touch| -> BTreeSet<String> {
+            // What is asked for is without end here, so that nothing is too much.
+            let parts = reach.ids().filter(|id| reach.helps(*id, touch, f64::INFINITY));
+            parts.filter_map(|id| by.get(&(id, touch))).flatten().map(|key| (*key).to_owned()).collect()
+        };
+        Coverage {
+            competency,
+            taught_by: modules(Touch::Teaches),
+            assessed_by: modules(Touch::Assesses),
+            taught: tree.suffices(&reach, Touch::Teaches, &taught),
+            assessed: tree.suffices(&reach, Touch::Assesses, &assessed),
+        }
+    };
+    all.into_iter().map(of).collect()
 }
 
-/// Modules that would help a learner with this competency: those not completed come first, then those that teach before those
-/// that only assess, then by weight, then by key.
+/// Modules that would help a learner to reach the mastery that is asked of a competency: those not completed come first, then those
+/// that teach before those that only assess, then by weight, then by key.
 #[must_use]
-pub fn suggest<'a>(competency: Uuid, alignments: &'a [Alignment], completed: &BTreeSet<String>) -> Vec<&'a str> {
+pub fn suggest<'a>(
+    reach: &Reach,
+    asked: f64,
+    alignments: &'a [Alignment],
+    completed: &BTreeSet<String>,
+) -> Vec<&'a str> {
     let mut best: BTreeMap<&str, (bool, bool, f64)> = BTreeMap::new();
-    for alignment in alignments.iter().filter(|a| a.competency == competency) {
+    for alignment in alignments.iter().filter(|a| reach.helps(a.competency, a.touch, asked)) {
         let done = completed.contains(&alignment.module);
         let only_assesses = alignment.touch == Touch::Assesses;
         let entry = best.entry(&alignment.module).or_insert((done, only_assesses, 0.0));
@@ -125,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_competency_is_covered_when_it_is_taught_and_assessed() {
-        let status = |alignments: &[Alignment]| coverage(&[A], alignments)[0].status();
+        let status = |alignments: &[Alignment]| coverage(&[A], alignments, &Tree::default())[0].status();
         let (teaches, assesses) = (aligned("text", A, 1.0, Touch::Teaches), aligned("quiz", A, 1.0, Touch::Assesses));
         assert_eq!(status(&[]), CoverageStatus::None);
         assert_eq!(status(std::slice::from_ref(&teaches)), CoverageStatus::TaughtOnly);
@@ -135,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_a_course_touches_beside_its_aims_is_listed_too() {
-        let all = coverage(&[A], &[aligned("text", B, 1.0, Touch::Teaches)]);
+        let all = coverage(&[A], &[aligned("text", B, 1.0, Touch::Teaches)], &Tree::default());
         assert_eq!(all.iter().map(|c| c.competency).collect::<Vec<_>>(), [A, B]);
     }
 
@@ -149,6 +173,38 @@ mod tests {
             aligned("other", B, 9.0, Touch::Teaches),
         ];
         let completed = BTreeSet::from(["done".to_owned()]);
-        assert_eq!(suggest(A, &all, &completed), ["heavy", "light", "quiz", "done"]);
+        assert_eq!(suggest(&Reach::alone(A), 0.8, &all, &completed), ["heavy", "light", "quiz", "done"]);
+    }
+
+    #[test]
+    fn what_rolls_up_is_covered_by_what_counts_for_it() {
+        use super::super::reach::Node;
+        use super::super::rollup::Rollup;
+        const C: Uuid = Uuid::from_u128(3);
+        let node = |id, parent, rollup| Node {
+            id,
+            parent,
+            rollup,
+            retired: false,
+            required: true,
+            points: 1.0,
+            at_least: 0.8,
+        };
+        let tree: Tree = [node(A, None, Some(Rollup::AllRequired)), node(B, Some(A), None), node(C, Some(A), None)]
+            .into_iter()
+            .collect();
+        let mut all = vec![aligned("text", B, 1.0, Touch::Teaches), aligned("quiz", B, 1.0, Touch::Assesses)];
+        let half = coverage(&[A], &all, &tree).remove(0);
+        assert_eq!(
+            (half.taught_by.len(), half.assessed_by.len(), half.status()),
+            (1, 1, CoverageStatus::None),
+            "half of it"
+        );
+        all.extend([aligned("lesson", A, 1.0, Touch::Teaches), aligned("exam", C, 1.0, Touch::Assesses)]);
+        let whole = coverage(&[A], &all, &tree).remove(0);
+        assert_eq!(whole.taught_by, ["lesson".to_owned(), "text".to_owned()].into());
+        assert_eq!(whole.assessed_by, ["exam".to_owned(), "quiz".to_owned()].into());
+        assert_eq!(whole.status(), CoverageStatus::Covered);
+        assert_eq!(suggest(&tree.reach(A), 0.8, &all, &BTreeSet::new()), ["lesson", "text", "exam", "quiz"]);
     }
 }

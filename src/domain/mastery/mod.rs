@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod matrix;
 pub mod method;
 pub mod proof;
+pub mod reach;
 pub mod rollup;
 
 pub use self::method::{Evidence, Fault, Level, Method, Params, level_of, reaches};

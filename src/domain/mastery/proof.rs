@@ -70,11 +70,10 @@ pub enum Turn {
     Neither,
 }
 
-/// Compares mastery before and after.
+/// Compares what was mastered, by the threshold of then, with the mastery and the threshold of now.
 #[must_use]
-pub fn turn(before: Option<f64>, after: Option<f64>, threshold: f64) -> Turn {
-    let mastered = |value: Option<f64>| value.is_some_and(|value| reaches(value, threshold));
-    match (mastered(before), mastered(after)) {
+pub fn turn(mastered: bool, after: Option<f64>, threshold: f64) -> Turn {
+    match (mastered, after.is_some_and(|value| reaches(value, threshold))) {
         (false, true) => Turn::Mastered,
         (true, false) => Turn::Lost,
         _ => Turn::Neither,
@@ -137,10 +136,10 @@ mod tests {
 
     #[test]
     fn only_crossing_the_threshold_is_a_turn() {
-        assert_eq!(turn(None, Some(0.8), 0.8), Turn::Mastered);
-        assert_eq!(turn(Some(0.7), Some(0.9), 0.8), Turn::Mastered);
-        assert_eq!(turn(Some(0.9), Some(0.8), 0.8), Turn::Neither);
-        assert_eq!(turn(Some(0.9), None, 0.8), Turn::Lost);
-        assert_eq!(turn(None, Some(0.1), 0.8), Turn::Neither);
+        assert_eq!(turn(false, Some(0.8), 0.8), Turn::Mastered);
+        assert_eq!(turn(true, Some(0.8), 0.8), Turn::Neither);
+        assert_eq!(turn(true, Some(0.8), 0.9), Turn::Lost, "the threshold was raised");
+        assert_eq!(turn(true, None, 0.8), Turn::Lost);
+        assert_eq!(turn(false, Some(0.1), 0.8), Turn::Neither);
     }
 }

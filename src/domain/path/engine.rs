@@ -290,19 +290,22 @@ impl<'a> Engine<'a> {
         behind
     }
 
-    /// Whether it is about a competency that is due and does not reach what it must.
+    /// Whether it is about a competency that is due and does not reach what it must, or about what counts for one.
     fn overdue(&self, ix: ModuleIx) -> bool {
         let known = &self.env.facts.learner.competencies;
         if known.iter().all(|fact| fact.dues.is_empty()) {
             return false;
         }
+        let about = self.env.outline.module(ix).alignments();
+        let helps = |fact: &CompetencyFact, asked: f64| about.iter().any(|a| fact.helps(a.competency, a.touch, asked));
         let late = |fact: &CompetencyFact| {
             fact.dues.iter().any(|(due, at_least)| {
-                *due <= self.env.now && !fact.mastery.is_some_and(|mastery| reaches(mastery, *at_least))
+                *due <= self.env.now
+                    && !fact.mastery.is_some_and(|mastery| reaches(mastery, *at_least))
+                    && helps(fact, *at_least)
             })
         };
-        let about = self.env.outline.module(ix).alignments();
-        known.iter().any(|fact| about.iter().any(|a| a.competency == fact.competency) && late(fact))
+        known.iter().any(late)
     }
 
     /// Adds what the learner can do about an unfinished module.

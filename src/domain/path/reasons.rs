@@ -13,10 +13,12 @@ use super::engine::{Standing, attempt_limit, release_at, review, standing};
 use super::{NextStep, State};
 use crate::domain::condition::to_the_minute;
 use crate::domain::condition::{
-    CertificateLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf, Reason,
+    CertificateLeaf, CompetencyLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf,
+    Reason,
 };
-use crate::domain::facts::{Facts, Instant, ModuleRecord};
+use crate::domain::facts::{CompetencyFact, Facts, Instant, ModuleRecord};
 use crate::domain::mastery::coverage::{Touch, suggest};
+use crate::domain::mastery::reach::Reach;
 use crate::domain::outline::{
     Choose, Compiled, CompiledBranch, CompiledStage, ModuleIx, Order, Role, Route, StageShape, Style,
 };
@@ -86,6 +88,8 @@ struct Collected {
     actions: Vec<Action>,
     /// Earliest opening by itself; `None` once something needs more than time.
     opens_at: Option<Instant>,
+    /// Whether it lies in a branch that cannot be taken any more: then nothing opens it.
+    shut: bool,
 }
 
 impl Collected {
@@ -158,7 +162,7 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
     if state.open() && state != State::Failed {
         return Access { state, reasons: Vec::new(), actions: Vec::new(), opens_at: None };
     }
-    let mut found = Collected { reasons: Vec::new(), actions: Vec::new(), opens_at: Some(env.now) };
+    let mut found = Collected { reasons: Vec::new(), actions: Vec::new(), opens_at: Some(env.now), shut: false };
     let module = env.outline.module(ix);
     if state == State::Failed {
         found.reasons.push(leaf("attempts_left", &module.key, json!({"at_least": 1}), json!(0)));
@@ -206,13 +210,20 @@ pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access
             }
         }
     }
+    if found.shut {
+        found.actions.clear();
+    }
     let opens_at = found.opens_at.filter(|at| *at > env.now && !found.reasons.is_empty());
     Access { state, reasons: found.reasons, actions: found.actions, opens_at }
 }
 
 /// What can be done now, though it was done before, to open what the course waits for: of use when nothing else is left to do.
 pub(super) fn again(env: Env<'_>, standing: &Standing) -> Vec<String> {
-    let waits = |ix: &ModuleIx| standing.of(*ix) == State::Locked && standing.counts.get(*ix) == Some(&true);
+    let undecided: Vec<Range<ModuleIx>> = undecided(env, standing);
+    let waits = |ix: &ModuleIx| {
+        let counts = standing.counts.get(*ix) == Some(&true) || undecided.iter().any(|branch| branch.contains(ix));
+        counts && standing.of(*ix) == State::Locked
+    };
     let mut keys: Vec<String> = Vec::new();
     for action in (0..env.outline.module_count()).filter(waits).flat_map(|ix| explain(env, standing, ix).actions) {
         let open = |key: &String| env.outline.ix(key).is_some_and(|ix| standing.of(ix).open());
@@ -226,10 +237,26 @@ pub(super) fn again(env: Env<'_>, standing: &Standing) -> Vec<String> {
     keys
 }
 
-/// Modules that would help a learner with a competency and that they can take or could come to: not what is hidden from them, lies in
+/// Branches of the choices that are to be made now, and whose conditions do not let the learner in; they do not count until they are
+/// taken.
+fn undecided(env: Env<'_>, standing: &Standing) -> Vec<Range<ModuleIx>> {
+    let stages = env.outline.stages.iter().zip(&standing.stages).zip(&standing.branches);
+    let begun = stages.filter(|((_, state), _)| matches!(state, State::Available | State::InProgress));
+    begun
+        .filter_map(|((stage, _), states)| match &stage.shape {
+            StageShape::Choice { branches, .. } => Some(branches.iter().zip(states)),
+            StageShape::Sequence(_) => None,
+        })
+        .flatten()
+        .filter(|(_, state)| **state == State::Locked)
+        .map(|(branch, _)| branch.modules.clone())
+        .collect()
+}
+
+/// Modules that would help a learner to reach the mastery that is asked of a competency and that they can take or could come to: not what is hidden from them, lies in
 /// a branch not chosen, has no attempts left, or opens by this competency alone.
 #[must_use]
-pub fn suggestions(outline: &Compiled, facts: &Facts, now: Instant, competency: Uuid) -> Vec<String> {
+pub fn suggestions(outline: &Compiled, facts: &Facts, now: Instant, reach: &Reach, asked: f64) -> Vec<String> {
     let env = Env::new(outline, facts, now);
     let standing = standing(outline, facts, now);
     let done = |ix: &ModuleIx| facts.record(*ix).is_some_and(|record| record.completed_at.is_some());
@@ -239,19 +266,28 @@ pub fn suggestions(outline: &Compiled, facts: &Facts, now: Instant, competency: 
         let Some(ix) = outline.ix(key) else { return false };
         match standing.of(ix) {
             State::Hidden | State::NotChosen | State::Failed => false,
-            State::Locked => !waits_for(env, ix, competency),
+            State::Locked => !waits_for(env, ix, reach, asked),
             _ => !used_up(env, ix),
         }
     };
-    suggest(competency, &outline.alignments, &completed).into_iter().filter(takeable).map(str::to_owned).collect()
+    suggest(reach, asked, &outline.alignments, &completed).into_iter().filter(takeable).map(str::to_owned).collect()
 }
 
-/// Whether a module is locked until this competency is proved.
-fn waits_for(env: Env<'_>, ix: ModuleIx, competency: Uuid) -> bool {
+/// Whether a module is locked until this competency is proved, or what it would help with.
+fn waits_for(env: Env<'_>, ix: ModuleIx, reach: &Reach, asked: f64) -> bool {
     let mut waits = false;
+    let key = &env.outline.module(ix).key;
+    let helped = || {
+        let own = env.outline.alignments.iter().filter(|a| a.module == *key);
+        own.filter(|a| reach.helps(a.competency, a.touch, asked)).map(|a| a.competency)
+    };
+    let about = |id: Uuid| {
+        let fact = env.facts.learner.competency(id);
+        id == reach.competency() || helped().any(|own| fact.map_or(own == id, |fact| fact.counts(own)))
+    };
     if let Some(when) = env.outline.module(ix).when.as_ref().filter(|when| !when.met(env)) {
         when.each_signed_leaf(false, &mut |leaf, negated| {
-            let asks = matches!(leaf, Condition::Competency(leaf) if leaf.id == competency);
+            let asks = matches!(leaf, Condition::Competency(leaf) if about(leaf.id));
             waits |= !negated && asks && !leaf.met(env);
         });
     }
@@ -348,19 +384,43 @@ fn branch_reasons(
     }
     found.reasons.push(leaf("choice", &stage.key, json!(own.key), json!(chosen)));
     found.never();
+    found.shut = shut(env, stage, choose, route, branches, own, &chosen);
     if let Some(when) = own.when.as_ref().filter(|when| !when.met(env)) {
         found.reasons.push(when.explain(env));
         when_actions(Asked { env, standing, waiting: own.modules.clone() }, when, found);
     }
-    // Where one branch is taken and begun, the choice is made.
-    let begun = |branch: &CompiledBranch| {
-        branch.modules.clone().any(|m| env.facts.record(m).is_some_and(ModuleRecord::started))
-    };
-    let made = choose == Choose::One && branches.iter().any(|b| chosen.contains(&b.key.as_str()) && begun(b));
-    if route == Route::Learner && !made {
+    if route == Route::Learner {
         let branches = Some(vec![own.key.clone()]);
         found.act(Action { stage: Some(stage.key.clone()), branches, ..Action::new("choose_branch") });
     }
+}
+
+/// Whether a branch that was not chosen cannot be taken any more: where one branch is taken and begun, the choice is made; and what
+/// the engine picks in the order of branches, it does not give up for a later one.
+fn shut(
+    env: Env<'_>,
+    stage: &CompiledStage,
+    choose: Choose,
+    route: Route,
+    branches: &[CompiledBranch],
+    own: &CompiledBranch,
+    chosen: &[&str],
+) -> bool {
+    let begun = |branch: &CompiledBranch| {
+        branch.modules.clone().any(|m| env.facts.record(m).is_some_and(ModuleRecord::started))
+    };
+    if route == Route::Learner {
+        return choose == Choose::One && branches.iter().any(|b| chosen.contains(&b.key.as_str()) && begun(b));
+    }
+    let wanted = match choose {
+        Choose::All => branches.len(),
+        Choose::One => 1,
+        Choose::AtLeast(n) => usize::try_from(n).unwrap_or(usize::MAX).min(branches.len()),
+    };
+    let kept = |key: &&str| env.facts.chosen(&stage.key).any(|choice| choice.branch == *key);
+    let place = |key: &str| branches.iter().position(|branch| branch.key == key);
+    let gives_way = |key: &&str| !kept(key) && place(key) > place(&own.key);
+    chosen.len() >= wanted && !chosen.iter().any(gives_way)
 }
 
 /// A condition that does not hold, with what waits for it.
@@ -386,13 +446,20 @@ impl Asked<'_> {
         }
     }
 
-    /// What proves a competency: graded work within reach that is not done or can be taken again. Whoever has used up all attempts
-    /// can only ask.
-    fn prove(&self, competency: Uuid, found: &mut Collected) {
+    /// What proves a competency, or what counts for it: graded work within reach that is not done or can be taken again. Whoever has
+    /// used up all attempts can only ask.
+    fn prove(&self, leaf: &CompetencyLeaf, found: &mut Collected) {
         let (env, outline) = (self.env, self.env.outline);
+        let fact = env.facts.learner.competency(leaf.id);
+        let proves = |competency: Uuid| {
+            let helps = |fact: &CompetencyFact| {
+                let asked = leaf.at_least.threshold(&fact.levels);
+                fact.helps(competency, Touch::Assesses, asked.unwrap_or(1.0))
+            };
+            fact.map_or(competency == leaf.id, helps)
+        };
         let assesses = |ix: &ModuleIx| {
-            let mut all =
-                outline.alignments.iter().filter(|a| a.touch == Touch::Assesses && a.competency == competency);
+            let mut all = outline.alignments.iter().filter(|a| a.touch == Touch::Assesses && proves(a.competency));
             all.any(|a| outline.ix(&a.module) == Some(*ix))
         };
         let mut spent = Vec::new();
@@ -444,7 +511,7 @@ fn when_actions(asked: Asked<'_>, when: &Condition, found: &mut Collected) {
         Condition::Elapsed(leaf) if leaf.waits_for(env).is_some() => {
             leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
         }
-        Condition::Competency(leaf) => asked.prove(leaf.id, found),
+        Condition::Competency(leaf) => asked.prove(leaf, found),
         Condition::Date(_) | Condition::Elapsed(_) | Condition::Inactive(_) | Condition::Not(_) => {
             if let Some(until) = when.opens_at(env) {
                 found.act(Action { until: Some(until), ..Action::new("wait") });

@@ -135,6 +135,15 @@ fn check(conn: &mut Conn, ctx: &Ctx, row: &CourseRow, outline: &Outline) -> AppR
     known.extend(levels.keys());
     let mut report = lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known, ctx.now);
     report.errors.extend(lint::unknown_levels(outline, &levels));
+    // Only what seems to be proved nowhere is looked for below.
+    let mut unproved = lint::unproved(outline, &HashMap::new());
+    if !unproved.is_empty() {
+        let ids: Vec<Uuid> = unproved.iter().map(|(id, _)| *id).filter(|id| levels.contains_key(id)).collect();
+        let below = if ids.is_empty() { HashMap::new() } else { competencies::below(conn, &ids)? };
+        unproved = lint::unproved(outline, &below);
+        unproved.retain(|(id, _)| levels.contains_key(id));
+    }
+    report.warnings.extend(unproved.into_iter().map(|(_, finding)| finding));
     if lint::named_courses(outline).contains(&row.id) {
         let detail = "A condition asks for this very course; what it waits for comes only when the course is over.";
         report.error("/stages", "own_course", detail);

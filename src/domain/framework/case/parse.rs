@@ -18,8 +18,12 @@ pub fn parse(value: &Value) -> (Package, Vec<Fault>) {
     let members = reader.object(Some(value), String::new()).unwrap_or(&empty);
     let faulty = !reader.faults.is_empty();
     let document = if faulty { Document::default() } else { reader.document(members.get("CFDocument")) };
-    let items = reader.list(members, "CFItems", |reader, value, at| reader.item(value, at));
-    let associations = reader.list(members, "CFAssociations", |reader, value, at| reader.association(value, at));
+    // What is no package at all has no parts that could be missing.
+    let none = Value::Array(Vec::new());
+    let list = |name: &str| if faulty { Some(&none) } else { members.get(name) };
+    let items = reader.list(list("CFItems"), "CFItems", |reader, value, at| reader.item(value, at));
+    let associations =
+        reader.list(list("CFAssociations"), "CFAssociations", |reader, value, at| reader.association(value, at));
     for (name, value) in
         members.iter().filter(|(name, _)| !["CFDocument", "CFItems", "CFAssociations"].contains(&name.as_str()))
     {
@@ -78,14 +82,12 @@ impl Reader {
         found
     }
 
-    fn list<T>(
-        &mut self,
-        members: &Map<String, Value>,
-        name: &str,
-        read: impl Fn(&mut Self, &Value, &str) -> T,
-    ) -> Vec<T> {
-        match members.get(name) {
-            None | Some(Value::Null) => Vec::new(),
+    fn list<T>(&mut self, list: Option<&Value>, name: &str, read: impl Fn(&mut Self, &Value, &str) -> T) -> Vec<T> {
+        match list {
+            None | Some(Value::Null) => {
+                self.fault(format!("/{name}"), "This is missing.");
+                Vec::new()
+            }
             Some(Value::Array(list)) => {
                 list.iter().enumerate().map(|(n, value)| read(self, value, &format!("/{name}/{n}"))).collect()
             }
@@ -117,12 +119,17 @@ impl Reader {
     fn document(&mut self, value: Option<&Value>) -> Document {
         let at = "/CFDocument";
         let Some(members) = self.object(value, at.to_owned()) else { return Document::default() };
-        self.pass_over_but(members, "CFDocument", &["identifier", "creator", "title", "version", "caseVersion"]);
+        self.pass_over_but(
+            members,
+            "CFDocument",
+            &["identifier", "creator", "title", "description", "version", "caseVersion"],
+        );
         Document {
             identifier: self.text(members, at, "identifier"),
             uri: self.text(members, at, "uri"),
             creator: self.optional(members, at, "creator"),
             title: self.text(members, at, "title"),
+            description: self.optional(members, at, "description"),
             version: self.optional(members, at, "version"),
             last_change_date_time: self.optional(members, at, "lastChangeDateTime"),
         }

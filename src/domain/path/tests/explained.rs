@@ -1,6 +1,9 @@
 //! What is said of a lock is true: its actions can be done and open it; what is over or waits is closed.
 
 use super::*;
+use crate::domain::facts::CompetencyFact;
+use crate::domain::mastery::reach::{Node, Reach, Tree};
+use crate::domain::mastery::rollup::Rollup;
 use crate::domain::path::Access;
 
 fn access(c: &Course, key: &str) -> Access {
@@ -209,7 +212,7 @@ fn the_linter_lets_pass_what_only_some_can_open() {
 /// A course of this stage with a learner whose mastery of one competency is this.
 fn knowing(order: &str, modules: Vec<Value>, id: Uuid, mastery: Option<f64>) -> Course {
     let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", order, modules)]));
-    let fact = crate::domain::facts::CompetencyFact { competency: id, mastery, levels: Vec::new(), dues: Vec::new() };
+    let fact = CompetencyFact { competency: id, mastery, ..CompetencyFact::default() };
     std::sync::Arc::make_mut(&mut c.facts.learner).competencies = vec![fact];
     c
 }
@@ -247,12 +250,7 @@ fn a_lock_of_mastery_is_opened_by_what_proves_it() {
     let way = json!({"kind": "choice", "key": "t", "choose": "one", "route": "auto", "branches": [
         {"key": "hard", "title": "hard", "when": asks, "modules": [about(quiz("hq", "core", json!({})), "assesses")]}, branch("easy", vec![article("e")])]});
     let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", "linear", vec![dg(0)]), way]));
-    let fact = crate::domain::facts::CompetencyFact {
-        competency: k,
-        mastery: Some(0.1),
-        levels: Vec::new(),
-        dues: Vec::new(),
-    };
+    let fact = CompetencyFact { competency: k, mastery: Some(0.1), ..CompetencyFact::default() };
     std::sync::Arc::make_mut(&mut c.facts.learner).competencies = vec![fact];
     assert!(c.attempt("dg", 60.0));
     assert_eq!((c.state("hq"), actions(&c, "hq")), (State::NotChosen, vec!["retake_module dg".to_owned()]));
@@ -275,9 +273,97 @@ fn only_what_can_be_taken_is_suggested() {
         about(quiz("q", "core", json!({}))),
     ];
     let mut c = knowing("any", modules, k, Some(0.1));
-    let suggested = |c: &Course| path::suggestions(&c.outline, &c.facts, c.now, k);
+    let suggested = |c: &Course| path::suggestions(&c.outline, &c.facts, c.now, &Reach::alone(k), 0.8);
     assert_eq!(suggested(&c), ["text", "once", "q"]);
     assert!(c.attempt("once", 10.0));
     c.open("text").unwrap();
     assert_eq!(suggested(&c), ["q", "text"], "what has no attempts left helps nobody; what was read can be read again");
+}
+
+#[test]
+fn what_rolls_up_is_opened_and_closed_by_what_counts_for_it() {
+    let (par, kid, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let node =
+        |id, parent, rollup| Node { id, parent, rollup, retired: false, required: true, points: 1.0, at_least: 0.8 };
+    let tree: Tree =
+        [node(par, None, Some(Rollup::AllRequired)), node(kid, Some(par), None), node(other, Some(par), None)]
+            .into_iter()
+            .collect();
+    let about = |module: Value, id: Uuid| with(module, "competencies", json!([{"id": id}]));
+    let asks = json!({"competency": {"id": par, "at_least": 0.8}});
+    let modules = vec![
+        about(article("text"), kid),
+        about(quiz("kq", "core", json!({"pass_percent": 0.0})), kid),
+        about(quiz("oq", "core", json!({"pass_percent": 0.0})), other),
+        about(quiz("pq", "core", json!({"pass_percent": 0.0})), par),
+        with(about(quiz("own", "core", json!({})), other), "when", asks),
+    ];
+    let mut c = knowing("any", modules, par, None);
+    let due = c.now - TimeDelta::days(1);
+    let fact = &mut std::sync::Arc::make_mut(&mut c.facts.learner).competencies[0];
+    (fact.reach, fact.dues) = (Some(tree.reach(par)), vec![(due, 0.8)]);
+    let suggested = |c: &Course| {
+        let reach = c.facts.learner.competencies[0].reach.clone().unwrap();
+        path::suggestions(&c.outline, &c.facts, c.now, &reach, 0.8)
+    };
+    let late = |c: &Course| -> Vec<String> {
+        c.next().into_iter().filter(|(_, why)| *why == NextReason::Due).map(|(key, _)| key).collect()
+    };
+    assert_eq!(actions(&c, "own"), ["pass_module kq", "pass_module oq"], "what rolls up is not proved by itself");
+    assert_eq!(suggested(&c), ["text", "kq", "oq"]);
+    assert_eq!(late(&c), ["text", "kq", "oq"]);
+    std::sync::Arc::make_mut(&mut c.facts.learner).set_mastery([(kid, Some(0.9))]);
+    assert_eq!(actions(&c, "own"), ["pass_module oq"], "what is reached opens nothing");
+    assert_eq!((suggested(&c), late(&c)), (vec!["oq".to_owned()], vec!["oq".to_owned()]));
+}
+
+#[test]
+fn whoever_no_branch_lets_in_is_sent_back_to_what_opens_one() {
+    let k = Uuid::from_u128(7);
+    let about = |module: Value| with(module, "competencies", json!([{"id": k}]));
+    let asks = |n: f64| json!({"competency": {"id": k, "at_least": n}});
+    for route in ["auto", "learner"] {
+        let way = json!({"kind": "choice", "key": "t", "choose": "one", "route": route, "branches": [
+            {"key": "hard", "title": "hard", "when": asks(0.9), "modules": [article("h"), article("h2")]},
+            {"key": "easy", "title": "easy", "when": asks(0.5), "modules": [article("e")]}]});
+        let p = about(quiz("p", "core", json!({"pass_percent": 0.0})));
+        let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", "linear", vec![p]), way]));
+        std::sync::Arc::make_mut(&mut c.facts.learner).competencies =
+            vec![CompetencyFact { competency: k, mastery: None, ..CompetencyFact::default() }];
+        assert!(c.attempt("p", 0.0));
+        std::sync::Arc::make_mut(&mut c.facts.learner).set_mastery([(k, Some(0.0))]);
+        assert_eq!(c.next(), [("p".to_owned(), NextReason::Remedial)], "{route}");
+        assert!(c.attempt("p", 100.0));
+        std::sync::Arc::make_mut(&mut c.facts.learner).set_mastery([(k, Some(0.6))]);
+        assert_ne!(c.next()[0].0, "p", "{route}: a way is open");
+    }
+}
+
+#[test]
+fn nothing_is_to_be_done_about_a_branch_that_cannot_be_taken_any_more() {
+    let k = Uuid::from_u128(7);
+    let about = |module: Value| with(module, "competencies", json!([{"id": k}]));
+    let asks = json!({"competency": {"id": k, "at_least": 0.8}});
+    let course = |first: &str, second: &str| {
+        let branch = |key: &str| match key {
+            "hard" => json!({"key": "hard", "title": "hard", "when": asks, "modules": [article("h"), article("h2")]}),
+            _ => branch("easy", vec![article("e"), article("e2")]),
+        };
+        let way = json!({"kind": "choice", "key": "t", "choose": "one", "route": "auto", "branches": [branch(first), branch(second)]});
+        let p = about(quiz("p", "core", json!({"pass_percent": 0.0})));
+        let mut c = Course::new(Style::DynamicBranching, json!([sequence("s", "linear", vec![p]), way]));
+        std::sync::Arc::make_mut(&mut c.facts.learner).competencies =
+            vec![CompetencyFact { competency: k, mastery: Some(0.1), ..CompetencyFact::default() }];
+        assert!(c.attempt("p", 10.0));
+        c
+    };
+    let mut c = course("hard", "easy");
+    assert_eq!((c.state("h"), actions(&c, "h")), (State::NotChosen, vec!["retake_module p".to_owned()]));
+    c.open("e").unwrap();
+    for key in ["h", "h2"] {
+        assert_eq!((c.state(key), actions(&c, key).len()), (State::NotChosen, 0), "{key}: the other branch is begun");
+        assert!(!access(&c, key).reasons.is_empty());
+    }
+    let c = course("easy", "hard");
+    assert_eq!((c.state("h"), actions(&c, "h").len()), (State::NotChosen, 0), "the first that fits is kept");
 }

@@ -278,7 +278,8 @@ fn what_is_due_says_so_and_goes_first_where_the_order_is_free() {
     };
     let named =
         |list: &[(&str, NextReason)]| list.iter().map(|(key, why)| ((*key).to_owned(), *why)).collect::<Vec<_>>();
-    let fact = CompetencyFact { competency: c, mastery: Some(0.2), levels: Vec::new(), dues: vec![(due, 0.8)] };
+    let fact =
+        CompetencyFact { competency: c, mastery: Some(0.2), dues: vec![(due, 0.8)], ..CompetencyFact::default() };
     std::sync::Arc::make_mut(&mut course.facts.learner).competencies = vec![fact];
     let (go, help, now) = (NextReason::Continue, NextReason::Remedial, NextReason::Due);
     assert_eq!(steps(&course), named(&[("free", go), ("lesson", go), ("help", help)]));

@@ -260,7 +260,7 @@ pub struct ImportQuery {
     /// The framework that this is a newer version of. When absent, a CASE package that was imported before is known by its
     /// document's identifier and title, and one that was exported here, by the identifier alone: it is the framework's id.
     pub framework_id: Option<Uuid>,
-    /// What the framework is called; needed for CSV, whose rows do not say.
+    /// What the framework is called; needed for CSV, whose rows do not say, unless `framework_id` names one that has a title.
     pub title: Option<String>,
     /// The mastery method of competencies that are new; `decaying_average` when absent.
     pub method: Option<String>,

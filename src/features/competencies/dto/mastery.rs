@@ -239,11 +239,11 @@ pub struct CoverageItem {
     pub key: String,
     /// What it says.
     pub title: String,
-    /// Keys of the modules that teach it.
+    /// Keys of the modules that teach it, or what counts for it.
     pub taught_by: Vec<String>,
-    /// Keys of the modules that assess it.
+    /// Keys of the modules that assess it; of one that rolls up, what counts for it.
     pub assessed_by: Vec<String>,
-    /// Whether it is both taught and assessed.
+    /// Whether it is both taught and assessed. One that rolls up is when all required children are, or so many that they give the points.
     pub status: CoverageStatus,
     /// Whether it is a target of the course.
     pub target: bool,

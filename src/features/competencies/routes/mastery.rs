@@ -12,6 +12,7 @@ use crate::features::competencies::dto::{
     MasteryOut, MasteryQuery, MatrixOut, MatrixQuery,
 };
 use crate::features::competencies::service::{evidence, matrix, reading};
+use crate::http::accept;
 use crate::http::answer::Page;
 use crate::http::{Answer, Body, Query, Ref, Retry, commit, query};
 
@@ -141,16 +142,13 @@ enum Picture {
 
 /// What `Accept` asks for; JSON when it does not say.
 fn picture(request: &HttpRequest) -> AppResult<Picture> {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
-    for wanted in accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim()) {
-        match wanted {
-            "application/json" | "application/*" | "*/*" => return Ok(Picture::Json),
-            "text/csv" | "text/*" => return Ok(Picture::Csv),
-            "image/svg+xml" | "image/*" => return Ok(Picture::Svg),
-            _ => {}
-        }
+    let values: Vec<&str> = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
+    match accept::preferred(&values.join(","), &["application/json", "text/csv", "image/svg+xml"]) {
+        Some(0) => Ok(Picture::Json),
+        Some(1) => Ok(Picture::Csv),
+        Some(_) => Ok(Picture::Svg),
+        None => Err(AppError::new(Code::NotAcceptable, "There is application/json, text/csv and image/svg+xml.")),
     }
-    Err(AppError::new(Code::NotAcceptable, "There is application/json, text/csv and image/svg+xml."))
 }
 
 /// Read a class's mastery

@@ -12,7 +12,7 @@ use crate::http::{Answer, Body, Query, Retry, commit};
 
 /// Get an item to practise
 ///
-/// Of open quizzes that allow practice, among the items seen least, the one whose estimated chance of a right answer is nearest to 75 %. Ability and difficulty are estimated with the Elo rating system (Pelánek 2016, Computers & Education 98, 169–179).
+/// Of open quizzes that allow practice and are not being attempted, among the items seen least, the one whose estimated chance of a right answer is nearest to 75 %. Ability and difficulty are estimated with the Elo rating system (Pelánek 2016, Computers & Education 98, 169–179).
 #[utoipa::path(tag = "competencies", operation_id = "get_practice_item", params(("enrollment_id" = Uuid, Path), PracticeQuery),
     responses((status = 200, description = "The item; null when there is none.", body = PracticeOut)),
     security(("user" = []), ("bearer" = [])))]
@@ -30,7 +30,7 @@ pub async fn get_practice_item(
 
 /// Answer an item in practice
 ///
-/// Moves the estimates of ability and difficulty and nothing else: no attempt, no progress, no evidence.
+/// Moves the estimates of ability and difficulty and nothing else: no attempt, no progress, no evidence. Only by the learner, and not while an attempt at the quiz is running (409).
 #[utoipa::path(tag = "competencies", operation_id = "answer_practice_item", params(("enrollment_id" = Uuid, Path)),
     request_body = PracticeIn,
     responses((status = 200, description = "What it came to, and the next item.", body = PracticeResult)),

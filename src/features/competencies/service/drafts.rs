@@ -7,7 +7,7 @@ use crate::domain::framework::{
 use crate::domain::mastery::{Fault, Method, Params};
 use crate::error::{AppError, AppResult, Code, Faults};
 use crate::features::competencies::dto::ImportQuery;
-use crate::http::shapes::{Shape, Title};
+use crate::http::shapes::{Shape, Summary, Title};
 
 /// Competencies that a framework may have.
 const MAX_COMPETENCIES: usize = 100_000;
@@ -74,8 +74,10 @@ pub fn read(format: Format, body: &[u8], query: &ImportQuery) -> AppResult<Draft
     if let Some(title) = &query.title {
         Title::check(title, "?title", &mut faults);
         faults.ensure(!title.contains('\0'), "?title", "nul_character", NUL);
-    } else if format == Format::Csv {
-        faults.add("?title", "required", "A table does not say what the framework is called.");
+    } else if format == Format::Csv && query.framework_id.is_none() {
+        let detail =
+            "A table does not say what the framework is called, and no `framework_id` names one that is there.";
+        faults.add("?title", "required", detail);
     }
     let text = std::str::from_utf8(body).map_err(|_| AppError::new(Code::Malformed, "The body is not UTF-8."))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
@@ -167,9 +169,14 @@ fn check_title(draft: &Draft, faults: &mut Faults) {
 /// Lengths, characters and the tree.
 fn check(draft: &Draft, format: Format, gaps: &Gaps, faults: &mut Faults) -> AppResult<()> {
     too_many(draft.competencies.len())?;
-    let own = [("identifier", &draft.source), ("creator", &draft.creator), ("version", &draft.version)];
-    for (field, text) in own {
-        check_text(text.as_deref(), MAX_TEXT, &format!("/CFDocument/{field}"), faults);
+    let own = [
+        ("identifier", &draft.source, MAX_TEXT),
+        ("creator", &draft.creator, MAX_TEXT),
+        ("version", &draft.version, MAX_TEXT),
+        ("description", &draft.description, Summary::MAX),
+    ];
+    for (field, text, most) in own {
+        check_text(text.as_deref(), most, &format!("/CFDocument/{field}"), faults);
     }
     let list = format.list();
     // Read as a framework without any, it would retire all that are there; an empty one is made by hand.

@@ -210,6 +210,7 @@ pub fn export(conn: &mut Conn, ctx: &Ctx, id: Uuid, version: CaseVersion, base: 
     let draft = Draft {
         source: row.source.clone(),
         title: row.title,
+        description: Some(row.description).filter(|text| !text.is_empty()),
         creator: row.creator,
         version: row.source_version,
         competencies: live
@@ -222,8 +223,7 @@ pub fn export(conn: &mut Conn, ctx: &Ctx, id: Uuid, version: CaseVersion, base: 
                 description: c.description,
             })
             .collect(),
-        places: Vec::new(),
-        left_out: Vec::new(),
+        ..Draft::default()
     };
     let (folder, edition) = match version {
         CaseVersion::V1_0 => ("v1p0", None),

@@ -1,6 +1,6 @@
 //! Use cases about goals: job roles, who has them, how far they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
@@ -8,6 +8,8 @@ use super::{due, require, targets};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::mastery::behind::behind_days;
+use crate::domain::mastery::coverage::Touch;
+use crate::domain::mastery::reach::{Reach, Tree};
 use crate::domain::mastery::reaches;
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult, Faults};
@@ -234,10 +236,11 @@ pub fn unassign(conn: &mut Conn, ctx: &Ctx, id: Uuid, who: &Ref) -> AppResult<()
     events::append(conn, ctx, vec![NewEvent::new("goal.unassigned", "goal", id).user(user.id)])
 }
 
-/// Courses that help with a competency, at most ten.
-fn helpers(all: &[Helper], competency: Uuid) -> Vec<HelpfulCourse> {
+/// Courses that help to reach the mastery that is asked of a competency, at most ten.
+fn helpers(all: &[Helper], reach: &Reach, asked: f64) -> Vec<HelpfulCourse> {
     let mut courses: Vec<HelpfulCourse> = Vec::new();
-    for (_, course, title, touch, _) in all.iter().filter(|helper| helper.0 == competency) {
+    let touch = |name: &str| if name == Touch::Teaches.as_str() { Touch::Teaches } else { Touch::Assesses };
+    for (_, course, title, touch, _) in all.iter().filter(|helper| reach.helps(helper.0, touch(&helper.3), asked)) {
         let at = courses.iter().position(|c| c.course_id == *course).unwrap_or_else(|| {
             let new = HelpfulCourse { course_id: *course, title: title.clone(), teaches: false, assesses: false };
             courses.push(new);
@@ -265,11 +268,17 @@ pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref, page: &PageRequest) -> App
     let mut targets = by_scope(store::targets::of_scopes(conn, &ids)?);
     let wanted: Vec<Uuid> = targets.values().flatten().map(|target| target.competency_id).collect();
     let known: HashMap<Uuid, (CompetencyRow, Option<MasteryRow>)> =
-        store::evidence::with_mastery(conn, user.id, &wanted)?.into_iter().map(|pair| (pair.0.id, pair)).collect();
+        store::evidence::with_mastery_below(conn, user.id, &wanted)?
+            .into_iter()
+            .map(|pair| (pair.0.id, pair))
+            .collect();
+    let tree = known.values().map(|(row, _)| row.node()).collect::<AppResult<Tree>>()?;
     let value = |id: &Uuid| known.get(id).and_then(|(_, mastery)| mastery.as_ref()).and_then(|row| row.value);
     let unmet = |target: &&TargetRow| !value(&target.competency_id).is_some_and(|v| reaches(v, target.at_least));
     let open: Vec<Uuid> = targets.values().flatten().filter(unmet).map(|target| target.competency_id).collect();
-    let help = store::goals::courses_for(conn, &open)?;
+    let counting: HashMap<Uuid, Reach> = open.iter().map(|id| (*id, tree.reach(*id).of(|id| value(&id)))).collect();
+    let within: BTreeSet<Uuid> = counting.values().flat_map(Reach::ids).collect();
+    let help = store::goals::courses_for(conn, &within.into_iter().collect::<Vec<_>>())?;
     Ok(rows.map(|(goal, assigned_at)| {
         let requirements: Vec<GapOut> = targets
             .remove(&goal.id)
@@ -290,7 +299,10 @@ pub fn of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref, page: &PageRequest) -> App
                     met,
                     due_at,
                     behind_days: due_at.and_then(|due| behind_days(mastery, target.at_least, due, ctx.now)),
-                    courses: if met { Vec::new() } else { helpers(&help, competency.id) },
+                    courses: match counting.get(&competency.id).filter(|_| !met) {
+                        Some(reach) => helpers(&help, reach, target.at_least),
+                        None => Vec::new(),
+                    },
                 })
             })
             .collect();

@@ -198,17 +198,19 @@ pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) ->
     let merged = merge(ctx, row.id, draft, &[settings], present)?;
     row.competency_count = i32::try_from(draft.competencies.len()).unwrap_or(i32::MAX);
     // What leaves under a title that somebody gave it here does not change what it is called elsewhere.
-    let ours = row.source_title.is_some() && row.title == draft.title;
+    let title = if draft.title.is_empty() { row.title.clone() } else { draft.title.clone() };
+    let ours = row.source_title.is_some() && row.title == title;
     let named_elsewhere = source.is_some() && !ours;
     row.source = source.or(row.source);
+    row.description = draft.description.clone().unwrap_or(row.description);
     row.creator = draft.creator.clone().or(row.creator);
     row.source_version = draft.version.clone().or(row.source_version);
     // A title that somebody changed here stays.
     if row.source_title.as_ref().is_none_or(|title| *title == row.title) {
-        row.title.clone_from(&draft.title);
+        row.title.clone_from(&title);
     }
     if named_elsewhere {
-        row.source_title = Some(draft.title.clone());
+        row.source_title = Some(title);
     }
     let same = !new && merged.rows.is_empty() && row == before;
     let dry_run = query.dry_run.unwrap_or(false);

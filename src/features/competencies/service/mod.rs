@@ -18,12 +18,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::store::competencies::CompetencyRow;
+use super::store::competencies::{CompetencyRow, NodeRow};
 use super::store::{self};
 use crate::db::Conn;
 use crate::domain::facts::{CompetencyFact, LearnerFacts};
 use crate::domain::mastery::behind::Due;
 use crate::domain::mastery::book::{Book, Entry, Rule};
+use crate::domain::mastery::reach::{Node, Reach, Tree};
 use crate::domain::mastery::rollup::Rollup;
 use crate::domain::mastery::{Evidence, Level, Method, Params};
 use crate::domain::outline::{Compiled, FactNeeds};
@@ -66,6 +67,21 @@ impl Competency {
     }
 }
 
+impl CompetencyRow {
+    /// Where it stands in its tree.
+    fn node(&self) -> AppResult<Node> {
+        Ok(Node {
+            id: self.id,
+            parent: self.parent_id,
+            rollup: self.rollup.as_deref().map(json).transpose()?,
+            retired: self.retired_at.is_some(),
+            required: self.required,
+            points: self.points,
+            at_least: self.mastered_at_least,
+        })
+    }
+}
+
 impl Competency {
     /// As a book has it.
     fn entry(&self) -> Entry {
@@ -100,7 +116,50 @@ pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<St
         .collect()
 }
 
-/// Adds what conditions ask about competencies to the facts of many, by one statement.
+/// These competencies in their tree, with all that counts for them.
+fn tree(conn: &mut Conn, list: &[Uuid]) -> AppResult<Tree> {
+    let rows = store::competencies::nodes_below(conn, list)?;
+    let node = |(id, parent, rollup, retired, required, points, at_least): NodeRow| -> AppResult<Node> {
+        let rollup = rollup.as_deref().map(json).transpose()?;
+        Ok(Node { id, parent, rollup, retired, required, points, at_least })
+    };
+    rows.into_iter().map(node).collect()
+}
+
+/// What counts for each of these competencies.
+///
+/// # Errors
+/// Database errors.
+pub fn below(conn: &mut Conn, list: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<Uuid>>> {
+    let tree = tree(conn, list)?;
+    Ok(list.iter().map(|id| (*id, tree.reach(*id).ids().collect())).collect())
+}
+
+/// What counts for each of these competencies, which roll up, and what each of these people masters of it.
+struct Reaches {
+    of: HashMap<Uuid, Reach>,
+    mastery: HashMap<(Uuid, Uuid), f64>,
+}
+
+impl Reaches {
+    fn load(conn: &mut Conn, users: &[Uuid], list: &[Uuid]) -> AppResult<Self> {
+        if list.is_empty() {
+            return Ok(Self { of: HashMap::new(), mastery: HashMap::new() });
+        }
+        let tree = tree(conn, list)?;
+        let mastery = store::evidence::mastery_below(conn, users, list)?;
+        Ok(Self {
+            of: list.iter().map(|id| (*id, tree.reach(*id))).collect(),
+            mastery: mastery.into_iter().map(|(user, id, value)| ((user, id), value)).collect(),
+        })
+    }
+
+    fn get(&self, user: Uuid, competency: Uuid) -> Option<Reach> {
+        self.of.get(&competency).map(|reach| reach.of(|id| self.mastery.get(&(user, id)).copied()))
+    }
+}
+
+/// Adds what conditions ask about competencies to the facts of many, by one statement; by two more where they roll up.
 ///
 /// # Errors
 /// Database errors.
@@ -115,17 +174,22 @@ pub fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, Lea
             Some(known) => known.clone(),
             None => levels_of.entry(competency).or_insert(json(levels)?).clone(),
         };
-        Ok(CompetencyFact { competency, mastery, levels, dues: Vec::new() })
+        Ok(CompetencyFact { competency, mastery, levels, ..CompetencyFact::default() })
     };
+    let mut rolling: Vec<Uuid> = Vec::new();
     if needs.dues.is_empty() {
-        for (user, competency, levels, mastery) in store::evidence::facts(conn, &users, &needs.competencies)? {
+        for (user, competency, levels, rolls_up, mastery) in store::evidence::facts(conn, &users, &needs.competencies)?
+        {
+            rolling.extend(rolls_up.then_some(competency));
             let fact = fact_of(competency, &levels, mastery)?;
             all.entry(user).or_default().competencies.push(fact);
         }
-        return Ok(());
+        return add_reaches(conn, &users, rolling, all);
     }
     let asked: Vec<Uuid> = needs.competencies.iter().chain(&needs.dues).copied().collect();
-    for ((user, competency, levels, mastery), dues) in store::evidence::facts_with_dues(conn, &users, &asked)? {
+    for ((user, competency, levels, rolls_up, mastery), dues) in store::evidence::facts_with_dues(conn, &users, &asked)?
+    {
+        rolling.extend(rolls_up.then_some(competency));
         let facts = &mut all.entry(user).or_default().competencies;
         if !facts.iter().any(|fact| fact.competency == competency) {
             facts.push(fact_of(competency, &levels, mastery)?);
@@ -136,6 +200,26 @@ pub fn add_facts(conn: &mut Conn, needs: &FactNeeds, all: &mut HashMap<Uuid, Lea
             && let Some(due) = due(due_at, due_days)
         {
             fact.dues.push((due.instant(since), at_least));
+        }
+    }
+    add_reaches(conn, &users, rolling, all)
+}
+
+fn add_reaches(
+    conn: &mut Conn,
+    users: &[Uuid],
+    mut rolling: Vec<Uuid>,
+    all: &mut HashMap<Uuid, LearnerFacts>,
+) -> AppResult<()> {
+    if rolling.is_empty() {
+        return Ok(());
+    }
+    rolling.sort_unstable();
+    rolling.dedup();
+    let reaches = Reaches::load(conn, users, &rolling)?;
+    for (user, learner) in all {
+        for fact in &mut learner.competencies {
+            fact.reach = reaches.get(*user, fact.competency);
         }
     }
     Ok(())
@@ -161,7 +245,7 @@ pub fn as_of(conn: &mut Conn, user: Uuid, learner: &mut LearnerFacts, at: DateTi
         book.note(competency, Evidence { id, score, weight, at });
     }
     book.reckon(&ids);
-    learner.set_mastery(asked.into_iter().map(|id| (id, book.value(id))));
+    learner.set_mastery(ids.into_iter().map(|id| (id, book.value(id))));
     Ok(())
 }
 

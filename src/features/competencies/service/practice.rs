@@ -1,6 +1,6 @@
 //! Practice: the next item follows from the learner's estimated ability, and no answer counts for anything else.
 //!
-//! Items are those of quizzes that allow it (`practice: true`) and whose module is open for the learner. What an item is like is
+//! Items are those of quizzes that allow it (`practice: true`), whose module is open for the learner and that are not being attempted. What an item is like is
 //! learnt from everybody's answers in the course; until then the author's word for its difficulty is taken.
 
 use std::collections::HashMap;
@@ -48,10 +48,15 @@ fn first_guess(item: &Item) -> Estimate {
     Estimate { logit, answers: 0 }
 }
 
+/// Whether an attempt at this quiz is running: practice would tell its answers.
+fn running(loaded: &Loaded, ix: usize) -> bool {
+    loaded.facts.record(ix).is_some_and(|record| record.open_attempt.is_some())
+}
+
 /// The items of open quizzes that may be practised.
 fn candidates<'a>(loaded: &'a Loaded, ctx: &Ctx, filter: &PracticeQuery) -> Vec<Candidate<'a>> {
     let standing = loaded.standing(ctx);
-    let open = |ix: usize| standing.of(ix).open();
+    let open = |ix: usize| standing.of(ix).open() && !running(loaded, ix);
     let modules = loaded.outline.modules.iter().enumerate().filter(|(ix, _)| open(*ix)).map(|(_, module)| module);
     modules
         .filter(|module| filter.module.as_ref().is_none_or(|key| *key == module.key))
@@ -135,9 +140,14 @@ pub fn next(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, filter: &PracticeQuery
 /// Takes an answer, moves both estimates, and gives the next item.
 ///
 /// # Errors
-/// 403 with reasons when the quiz is locked; 404; 409 for a quiz that allows no practice; 422 with every fault of the answer.
+/// 403 with reasons when the quiz is locked, 403 for anybody but the learner; 404; 409 for a quiz that allows no practice or is being
+/// attempted; 422 with every fault of the answer.
 pub fn answer(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, input: PracticeIn) -> AppResult<PracticeResult> {
     let row = find_locked(conn, ctx, enrollment, Act::Learn)?;
+    // Who may learn in another's place may not move the estimate of what that other can do.
+    if ctx.actor.user_id() != Some(row.user_id) {
+        return Err(AppError::new(Code::Forbidden, "Only the learner practises."));
+    }
     require_learning(&row, ctx.now)?;
     let loaded: Loaded = state::load(conn, row)?;
     let Some(ix) = loaded.outline.ix(&input.module) else {
@@ -151,6 +161,11 @@ pub fn answer(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, input: PracticeIn) -
     let Some(quiz) = quiz else {
         return Err(AppError::new(Code::WrongState, format!("`{}` is no quiz that may be practised.", input.module)));
     };
+    if running(&loaded, ix) {
+        let detail =
+            format!("An attempt at `{}` is running; its items can be practised when it is over.", input.module);
+        return Err(AppError::new(Code::WrongState, detail));
+    }
     let Some(item) = quiz.item(&input.item) else {
         return Err(AppError::field("/item", "unknown_item", "The quiz has no such item."));
     };

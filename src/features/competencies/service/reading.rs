@@ -8,6 +8,7 @@ use super::{Competency, evidence, find_person, find_person_about};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::mastery::coverage::{CoverageStatus, coverage};
+use crate::domain::mastery::reach::Tree;
 use crate::domain::mastery::reaches;
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult};
@@ -26,6 +27,7 @@ const SHOWN: i64 = 500;
 
 fn out(competency: &CompetencyRow, mastery: Option<&MasteryRow>) -> MasteryOut {
     let value = mastery.and_then(|row| row.value);
+    let mastered = value.is_some_and(|value| reaches(value, competency.mastered_at_least));
     MasteryOut {
         competency_id: competency.id,
         framework_id: competency.framework_id,
@@ -33,8 +35,9 @@ fn out(competency: &CompetencyRow, mastery: Option<&MasteryRow>) -> MasteryOut {
         title: competency.title.clone(),
         mastery: value,
         level: mastery.and_then(|row| row.level.clone()),
-        mastered: value.is_some_and(|value| reaches(value, competency.mastered_at_least)),
-        mastered_at: mastery.and_then(|row| row.mastered_at),
+        mastered,
+        // A threshold that was raised is known before everybody is reckoned by it.
+        mastered_at: mastery.and_then(|row| row.mastered_at).filter(|_| mastered),
         evidence_count: mastery.map_or(0, |row| row.evidence_count),
         updated_at: mastery.map(|row| row.updated_at),
     }
@@ -122,9 +125,12 @@ pub fn course_coverage(conn: &mut Conn, ctx: &Ctx, which: &Ref, revision: Option
     let alignments: Vec<_> = outline.modules().flat_map(crate::domain::outline::Module::alignments).collect();
     let aims: Vec<Uuid> =
         store::targets::of_scopes(conn, &[course.id])?.into_iter().map(|target| target.competency_id).collect();
-    let all = coverage(&aims, &alignments);
-    let ids: Vec<Uuid> = all.iter().map(|c| c.competency).collect();
-    let rows = if ids.is_empty() { Vec::new() } else { store::competencies::find_many(conn, &ids)? };
+    let mut ids: Vec<Uuid> = alignments.iter().map(|a| a.competency).chain(aims.iter().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let rows = if ids.is_empty() { Vec::new() } else { store::competencies::with_below(conn, &ids)? };
+    let tree = rows.iter().map(CompetencyRow::node).collect::<AppResult<Tree>>()?;
+    let all = coverage(&aims, &alignments, &tree);
     let rows: HashMap<Uuid, CompetencyRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let covered = all.iter().filter(|c| c.status() == CoverageStatus::Covered).count();
     let share = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));

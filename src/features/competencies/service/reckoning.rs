@@ -201,7 +201,8 @@ fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]
             [] if competency.rollup.is_some() => old.map_or(0, |row| row.evidence_count),
             own => i32::try_from(own.len()).unwrap_or(i32::MAX),
         };
-        let turn = turn(was, is, competency.row.mastered_at_least);
+        let mastered_before = old.is_some_and(|row| row.mastered_at.is_some());
+        let turn = turn(mastered_before, is, competency.row.mastered_at_least);
         let mastered_at = match turn {
             Turn::Mastered => Some(ctx.now),
             Turn::Lost => None,

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::due;
+use super::{Reaches, due};
 use crate::db::Conn;
 use crate::db::page::{Cursor, PageRequest, Rows};
 use crate::domain::condition::Required;
 use crate::domain::mastery::behind::behind_days;
+use crate::domain::mastery::reach::{Reach, Tree};
 use crate::domain::mastery::reaches;
 use crate::domain::path;
 use crate::domain::permission::Act;
@@ -146,15 +147,20 @@ pub fn of_enrollment(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid) -> AppResult<
     let targets = store::targets::of_scopes(conn, &[row.course_id])?;
     let (since, user) = (row.enrolled_at, row.user_id);
     let wanted: Vec<Uuid> = targets.iter().map(|target| target.competency_id).collect();
-    let known = store::evidence::with_mastery(conn, user, &wanted)?;
+    let known = store::evidence::with_mastery_below(conn, user, &wanted)?;
+    let tree = known.iter().map(|(row, _)| row.node()).collect::<AppResult<Tree>>()?;
+    let mastery: HashMap<Uuid, f64> =
+        known.iter().filter_map(|(row, mastery)| Some((row.id, mastery.as_ref()?.value?))).collect();
     let loaded = if row.revision_id.is_some() { Some(enrollments::state::load(conn, row)?) } else { None };
-    let help = |competency: Uuid| -> Vec<String> {
-        loaded.as_ref().map(|loaded| helping(loaded, ctx, competency)).unwrap_or_default()
+    let help = |competency: Uuid, asked: f64| -> Vec<String> {
+        let reach = tree.reach(competency).of(|id| mastery.get(&id).copied());
+        loaded.as_ref().map(|loaded| helping(loaded, ctx, &reach, asked)).unwrap_or_default()
     };
     let items = targets.into_iter().filter_map(|target| {
         let (competency, mastery) = known.iter().find(|(row, _)| row.id == target.competency_id)?;
         let mastery = mastery.as_ref().and_then(|row| row.value);
-        let met = mastery.is_some_and(|value| reaches(value, target.at_least));
+        let asked = target.at_least;
+        let met = mastery.is_some_and(|value| reaches(value, asked));
         let due_at = due(target.due_at, target.due_days).map(|due| due.instant(since));
         Some(EnrollmentTargetOut {
             competency_id: competency.id,
@@ -166,15 +172,15 @@ pub fn of_enrollment(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid) -> AppResult<
             met,
             due_at,
             behind_days: due_at.and_then(|due| behind_days(mastery, target.at_least, due, ctx.now)),
-            suggested_modules: if met { Vec::new() } else { help(competency.id) },
+            suggested_modules: if met { Vec::new() } else { help(competency.id, asked) },
         })
     });
     Ok(EnrollmentTargets { items: items.collect() })
 }
 
 /// Modules of an enrollment that would help with a competency, the best ten.
-fn helping(loaded: &Loaded, ctx: &Ctx, competency: Uuid) -> Vec<String> {
-    let mut modules = path::suggestions(&loaded.outline, &loaded.facts, ctx.now, competency);
+fn helping(loaded: &Loaded, ctx: &Ctx, reach: &Reach, asked: f64) -> Vec<String> {
+    let mut modules = path::suggestions(&loaded.outline, &loaded.facts, ctx.now, reach, asked);
     modules.truncate(10);
     modules
 }
@@ -186,9 +192,14 @@ pub(super) fn suggestions(conn: &mut Conn, ctx: &Ctx, rows: &[BehindRow]) -> App
     let enrolled: Vec<Uuid> = enrolled.into_iter().collect();
     let loaded: HashMap<Uuid, Loaded> =
         enrollments::state::load_all(conn, &enrolled)?.into_iter().map(|loaded| (loaded.row.id, loaded)).collect();
+    let rolling: BTreeSet<Uuid> = rows.iter().filter(|row| row.rolls_up).map(|row| row.competency).collect();
+    let users: BTreeSet<Uuid> = rows.iter().filter(|row| row.rolls_up).map(|row| row.user).collect();
+    let (rolling, users): (Vec<Uuid>, Vec<Uuid>) = (rolling.into_iter().collect(), users.into_iter().collect());
+    let reaches = Reaches::load(conn, &users, &rolling)?;
     let help = |row: &BehindRow| {
         let loaded = row.enrollment.and_then(|id| loaded.get(&id));
-        loaded.map(|loaded| helping(loaded, ctx, row.competency)).unwrap_or_default()
+        let reach = reaches.get(row.user, row.competency).unwrap_or_else(|| Reach::alone(row.competency));
+        loaded.map(|loaded| helping(loaded, ctx, &reach, row.at_least)).unwrap_or_default()
     };
     Ok(rows.iter().map(help).collect())
 }

@@ -220,15 +220,20 @@ pub fn in_use(conn: &mut Conn, framework: Uuid, most: usize) -> AppResult<Vec<Co
 
 /// What courses are about: what their targets name, and what their newest revisions teach, assess and ask about.
 pub fn of_courses(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
-    let aims = targets::table.filter(targets::scope_id.eq_any(ids(of))).select(targets::competency_id);
-    let named = alignments::table
-        .inner_join(revisions::table.on(revisions::id.eq(alignments::revision_id)))
-        .inner_join(courses::table.on(courses::id.eq(revisions::course_id)))
-        .filter(courses::id.eq_any(ids(of)))
-        .filter(revisions::number.eq(courses::latest_revision))
-        .select(alignments::competency_id);
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    // One list of ids, of both: two conditions joined by OR are asked of every competency of the site. Ids are written out: a list of
+    // any length cannot be bound within a fragment.
+    let of: Vec<String> = of.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
+    let of = of.join(", ");
+    let about = sql::<Bool>(&format!(
+        "competencies.id IN (SELECT competency_id FROM competency_targets WHERE scope_id IN ({of}) \
+         UNION SELECT a.competency_id FROM revision_competencies a JOIN course_revisions r ON r.id = a.revision_id \
+         JOIN courses c ON c.id = r.course_id AND c.latest_revision = r.number WHERE c.id IN ({of}))"
+    ));
     Ok(competencies::table
-        .filter(competencies::id.eq_any(aims).or(competencies::id.eq_any(named)))
+        .filter(about)
         .order(competencies::id)
         .limit(1000)
         .select(CompetencyRow::as_select())
@@ -264,17 +269,39 @@ pub fn above(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<Uuid>> {
     Ok(competencies::table.filter(climbing(list)).select(competencies::id).load(conn)?)
 }
 
-/// These, with all from which those of them that roll up do so.
-pub fn with_below(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
+/// What this column names is one of these, or one from which those of them that roll up do so.
+pub(super) fn descending(column: &str, list: &[Uuid]) -> SqlLiteral<Bool> {
     // Ids are written out: a list of any length cannot be bound within a fragment.
     let list: Vec<String> = list.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
-    let descending = sql::<Bool>(&format!(
-        "competencies.id IN (WITH RECURSIVE down (id, rollup) AS (SELECT id, rollup FROM competencies WHERE id IN ({}) \
+    // Of none, no list can be written.
+    let these = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
+    sql::<Bool>(&format!(
+        "{column} IN (WITH RECURSIVE down (id, rollup) AS (SELECT id, rollup FROM competencies WHERE id IN ({these}) \
          UNION SELECT c.id, c.rollup FROM competencies c JOIN down ON c.parent_id = down.id \
-         WHERE down.rollup IS NOT NULL AND c.retired_at IS NULL) SELECT id FROM down)",
-        list.join(", ")
+         WHERE down.rollup IS NOT NULL AND c.retired_at IS NULL) SELECT id FROM down)"
+    ))
+}
+
+/// These, with all from which those of them that roll up do so.
+pub fn with_below(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<CompetencyRow>> {
+    let rows = competencies::table.filter(descending("competencies.id", list)).select(CompetencyRow::as_select());
+    Ok(rows.order(competencies::id).load(conn)?)
+}
+
+/// Where a competency stands in its tree: id, parent, roll-up, whether it is retired, whether it is required, its points, its threshold.
+pub type NodeRow = (Uuid, Option<Uuid>, Option<String>, bool, bool, f64, f64);
+
+/// The same, of each only where it stands.
+pub fn nodes_below(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<NodeRow>> {
+    let rows = competencies::table.filter(descending("competencies.id", list)).select((
+        competencies::id,
+        competencies::parent_id,
+        competencies::rollup,
+        competencies::retired_at.is_not_null(),
+        competencies::required,
+        competencies::points,
+        competencies::mastered_at_least,
     ));
-    let rows = competencies::table.filter(descending).select(CompetencyRow::as_select());
     Ok(rows.order(competencies::id).load(conn)?)
 }
 

@@ -9,7 +9,7 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::competencies::{CompetencyRow, climbing};
+use super::competencies::{CompetencyRow, climbing, descending};
 use super::ids;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
@@ -193,6 +193,31 @@ pub fn with_mastery(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Vec
         .load(conn)?)
 }
 
+/// The same with all from which those of them that roll up do so.
+pub fn with_mastery_below(
+    conn: &mut Conn,
+    user: Uuid,
+    list: &[Uuid],
+) -> AppResult<Vec<(CompetencyRow, Option<MasteryRow>)>> {
+    let own = mastery::competency_id.eq(competencies::id).and(mastery::user_id.eq(Id(user)));
+    Ok(competencies::table
+        .left_join(mastery::table.on(own))
+        .filter(descending("competencies.id", list))
+        .order(competencies::id)
+        .select((CompetencyRow::as_select(), Option::<MasteryRow>::as_select()))
+        .load(conn)?)
+}
+
+/// What these people master of what these competencies roll up from: person, competency, mastery.
+pub fn mastery_below(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, f64)>> {
+    Ok(mastery::table
+        .filter(mastery::user_id.eq_any(ids(of)))
+        .filter(mastery::value.is_not_null())
+        .filter(descending("mastery.competency_id", list))
+        .select((mastery::user_id, mastery::competency_id, mastery::value.assume_not_null()))
+        .load(conn)?)
+}
+
 /// A competency with how far a person has come in it, and whether they were told that they are behind and have not caught up.
 pub type Reckonable = (CompetencyRow, Option<MasteryRow>, bool);
 
@@ -316,8 +341,8 @@ pub fn people_with(conn: &mut Conn, competency: Uuid, after: Option<Uuid>, limit
     Ok(query.load(conn)?)
 }
 
-/// What conditions ask of a user and a competency: user, competency, levels, mastery.
-pub type Fact = (Uuid, Uuid, String, Option<f64>);
+/// What conditions ask of a user and a competency: user, competency, levels, whether it rolls up, mastery.
+pub type Fact = (Uuid, Uuid, String, bool, Option<f64>);
 
 /// One row for each of these users and each of these competencies that exists.
 pub fn facts(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult<Vec<Fact>> {
@@ -326,7 +351,13 @@ pub fn facts(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult<Vec<Fact>
         .inner_join(competencies::table.on(competencies::id.eq_any(ids(list))))
         .left_join(mastery::table.on(own))
         .filter(users::id.eq_any(ids(of)))
-        .select((users::id, competencies::id, competencies::levels, mastery::value.nullable()))
+        .select((
+            users::id,
+            competencies::id,
+            competencies::levels,
+            competencies::rollup.is_not_null(),
+            mastery::value.nullable(),
+        ))
         .load(conn)?)
 }
 
@@ -353,7 +384,13 @@ pub fn facts_with_dues(conn: &mut Conn, of: &[Uuid], list: &[Uuid]) -> AppResult
         .left_join(goal_learners::table.on(assigned))
         .filter(users::id.eq_any(ids(of)))
         .select((
-            (users::id, competencies::id, competencies::levels, mastery::value.nullable()),
+            (
+                users::id,
+                competencies::id,
+                competencies::levels,
+                competencies::rollup.is_not_null(),
+                mastery::value.nullable(),
+            ),
             (
                 targets::at_least.nullable(),
                 targets::due_at.nullable(),

@@ -137,6 +137,8 @@ pub struct BehindRow {
     /// When the enrollment began, or the goal was assigned.
     pub since: DateTime<Utc>,
     pub value: Option<f64>,
+    /// Whether the competency rolls up.
+    pub rolls_up: bool,
     pub enrollment: Option<Uuid>,
     pub revision: Option<Uuid>,
 }
@@ -144,6 +146,13 @@ pub struct BehindRow {
 /// Mastery that falls short of what is required, as `reaches` has it.
 fn short() -> SqlLiteral<Bool> {
     sql::<Bool>("(mastery.value IS NULL OR mastery.value + 0.000000001 < competency_targets.at_least)")
+}
+
+/// Whether the competency of the target rolls up.
+fn rolls_up() -> SqlLiteral<Bool> {
+    sql::<Bool>(
+        "EXISTS (SELECT 1 FROM competencies c WHERE c.id = competency_targets.competency_id AND c.rollup IS NOT NULL)",
+    )
 }
 
 /// Learners of a course who are behind, by learner and competency.
@@ -175,6 +184,7 @@ pub fn behind_in_course(
             targets::scope_id,
             enrollments::enrolled_at,
             mastery::value.nullable(),
+            rolls_up(),
             enrollments::id.nullable(),
             enrollments::revision_id,
         ))
@@ -211,6 +221,7 @@ pub fn crossed_in_courses(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Ap
             targets::scope_id,
             enrollments::enrolled_at,
             mastery::value.nullable(),
+            rolls_up(),
             enrollments::id.nullable(),
             enrollments::revision_id,
         ))
@@ -222,7 +233,7 @@ pub fn crossed_in_goals(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppR
     let due = overdue(conn, "goal_learners.assigned_at", "competency_targets.behind_days", now);
     let own = mastery::competency_id.eq(targets::competency_id).and(mastery::user_id.eq(goal_learners::user_id));
     let told = marks::table.filter(marks::target_id.eq(targets::id)).filter(marks::user_id.eq(goal_learners::user_id));
-    type Row = (Uuid, Uuid, Uuid, f64, Option<DateTime<Utc>>, Option<i32>, Uuid, DateTime<Utc>, Option<f64>);
+    type Row = (Uuid, Uuid, Uuid, f64, Option<DateTime<Utc>>, Option<i32>, Uuid, DateTime<Utc>, Option<f64>, bool);
     let rows: Vec<Row> = targets::table
         .inner_join(goal_learners::table.on(goal_learners::goal_id.eq(targets::scope_id)))
         .left_join(mastery::table.on(own))
@@ -240,9 +251,10 @@ pub fn crossed_in_goals(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppR
             targets::scope_id,
             goal_learners::assigned_at,
             mastery::value.nullable(),
+            rolls_up(),
         ))
         .load(conn)?;
-    let row = |(target, user, competency, at_least, due_at, due_days, scope, since, value)| BehindRow {
+    let row = |(target, user, competency, at_least, due_at, due_days, scope, since, value, rolls_up)| BehindRow {
         target,
         user,
         competency,
@@ -252,6 +264,7 @@ pub fn crossed_in_goals(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppR
         scope,
         since,
         value,
+        rolls_up,
         enrollment: None,
         revision: None,
     };
