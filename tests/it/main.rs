@@ -16,6 +16,7 @@ mod support;
 
 mod access;
 mod architecture;
+mod at_once;
 mod attempts;
 mod audit;
 mod authoring;
@@ -60,5 +61,6 @@ mod standing;
 mod statements;
 mod styles;
 mod sync;
+mod sync_people;
 mod system;
 mod teams;

@@ -6,19 +6,19 @@ fn employee(n: usize) -> Value {
     json!({"external_id": format!("hr-{n}"), "email": format!("e{n}@example.org"), "given_name": "E", "family_name": format!("N{n}"), "department": "Sales"})
 }
 
-fn staff(range: std::ops::Range<usize>) -> Vec<Value> {
+pub fn staff(range: std::ops::Range<usize>) -> Vec<Value> {
     range.map(employee).collect()
 }
 
-fn plan(app: &TestApp, employees: &[Value], options: Value) -> Value {
+pub fn plan(app: &TestApp, employees: &[Value], options: Value) -> Value {
     app.admin().post("/v1/sync/plans", json!({"employees": employees, "options": options})).expect(201).json.clone()
 }
 
-fn rows(app: &TestApp, plan: &Value, query: &str) -> Vec<Value> {
+pub fn rows(app: &TestApp, plan: &Value, query: &str) -> Vec<Value> {
     app.admin().all(&format!("/v1/sync/plans/{}/rows?{query}", plan["id"].as_str().unwrap()))
 }
 
-fn apply(app: &TestApp, plan: &Value) -> Value {
+pub fn apply(app: &TestApp, plan: &Value) -> Value {
     let path = format!("/v1/sync/plans/{}", plan["id"].as_str().unwrap());
     assert_eq!(app.admin().post(&format!("{path}/apply"), json!({})).expect(202).json["state"], "applying");
     app.work();
@@ -27,7 +27,7 @@ fn apply(app: &TestApp, plan: &Value) -> Value {
     done
 }
 
-fn counts(plan: &Value) -> [u64; 6] {
+pub fn counts(plan: &Value) -> [u64; 6] {
     ["create", "update", "deactivate", "reactivate", "unchanged", "error"]
         .map(|name| plan["counts"][name].as_u64().unwrap())
 }

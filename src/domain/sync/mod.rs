@@ -249,6 +249,8 @@ pub struct Step {
     person: Option<usize>,
     /// The manager that the employee names.
     manager: Given<Uuid>,
+    /// The e-mail of somebody whose own goes to another.
+    email: Option<String>,
 }
 
 impl Step {

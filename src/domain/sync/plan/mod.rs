@@ -1,6 +1,7 @@
 //! The plan: matching, managers; in `rows` changes.
 
 mod guards;
+mod handover;
 mod order;
 mod rows;
 
@@ -41,8 +42,8 @@ impl<'a> Index<'a> {
     }
 
     /// By external id, then employee number, then e-mail. A row with an external id of its own is not about somebody whose external id
-    /// stands in another row: it is about who gets what that one gives up.
-    fn find(&self, employee: &Employee, listed: &HashSet<Uuid>) -> Option<usize> {
+    /// stands in another row: it is about who gets what that one gives up. Nor about whoever left, or leaves, an e-mail to a newcomer.
+    fn find(&self, employee: &Employee, listed: &HashSet<Uuid>, options: &Options) -> Option<usize> {
         let external = employee.external_id.value().and_then(|id| self.external.get(id.as_str()));
         let number = || employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
         let email = || employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
@@ -50,7 +51,14 @@ impl<'a> Index<'a> {
             employee.external_id.value().is_none()
                 || self.people.get(**ix).is_none_or(|person| !listed.contains(&person.id))
         };
-        external.or_else(|| number().filter(free)).or_else(|| email().filter(free)).copied()
+        let same = |ix: &&usize| {
+            let person = self.people.get(**ix).filter(|person| {
+                let other = employee.external_id.value().zip(person.profile.external_id.as_ref());
+                other.is_some_and(|(given, known)| given != known)
+            });
+            person.is_none_or(|person| handover::could_be(employee, person) || !handover::departs(person, options))
+        };
+        external.or_else(|| number().filter(free)).or_else(|| email().filter(free).filter(same)).copied()
     }
 
     /// Whether the e-mail that a row gives to somebody is another's name over SCIM.
@@ -70,9 +78,11 @@ impl<'a> Index<'a> {
     }
 
     /// Others who have what a row wants to have, each with the column. The external id is not among them: who has it is whom the row
-    /// is about.
-    fn holders(&self, employee: &Employee, own: Uuid) -> impl Iterator<Item = (&'static str, &'a Person)> + use<'a> {
-        let email = employee.email.value().and_then(|email| self.email.get(&email.to_lowercase()));
+    /// is about; nor is an e-mail that the row's person yields.
+    fn holders(&self, draft: &Draft<'_>) -> impl Iterator<Item = (&'static str, &'a Person)> + use<'a> {
+        let (employee, own) = (draft.employee, draft.id);
+        let email =
+            employee.email.value().filter(|_| !draft.yields).and_then(|email| self.email.get(&email.to_lowercase()));
         let number = employee.employee_number.value().and_then(|number| self.number.get(number.as_str()));
         let people = self.people;
         [("email", email.copied()), ("employee_number", number.copied())]
@@ -103,6 +113,8 @@ struct Draft<'a> {
     id: Uuid,
     manager: Given<Uuid>,
     faults: Vec<RowFault>,
+    /// Whether the person leaves, and another gets the e-mail.
+    yields: bool,
 }
 
 /// Names rows that share a value, each with all of them.
@@ -136,32 +148,46 @@ pub fn plan(employees: &[Employee], people: &[Person], options: &Options, mut ne
     let mut drafts: Vec<Draft<'_>> = employees
         .iter()
         .map(|employee| {
-            let place = index.find(employee, &listed);
+            let place = index.find(employee, &listed, options);
             let person = place.and_then(|place| people.get(place));
             let id = person.map_or_else(&mut new_id, |person| person.id);
-            Draft { employee, person, place, id, manager: Given::Absent, faults: employee.faults.clone() }
+            Draft {
+                employee,
+                person,
+                place,
+                id,
+                manager: Given::Absent,
+                faults: employee.faults.clone(),
+                yields: false,
+            }
         })
         .collect();
+    let wanted = handover::wanted(drafts.iter());
+    for draft in &mut drafts {
+        draft.yields = handover::yields(draft.employee, draft.person, &wanted);
+    }
     let mentioned: HashSet<Uuid> = drafts.iter().filter_map(|draft| draft.person.map(|p| p.id)).collect();
     twins(&mut drafts, "external_id", |d| d.employee.external_id.value().cloned());
     twins(&mut drafts, "employee_number", |d| d.employee.employee_number.value().cloned());
-    twins(&mut drafts, "email", |d| d.employee.email.value().map(|email| email.to_lowercase()));
-    identify(&mut drafts, &index);
+    twins(&mut drafts, "email", |d| d.employee.email.value().filter(|_| !d.yields).map(|email| email.to_lowercase()));
+    identify(&mut drafts, &index, &mentioned, options);
     circles_of_faulty(&mut drafts, &index);
     managers(&mut drafts, &index);
     rows::finish(drafts, people, &mentioned, options)
 }
 
 /// Rows that cannot be told, that lack what a new user needs, or that take what another has.
-fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
+fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>, mentioned: &HashSet<Uuid>, options: &Options) {
     let mut by_person: HashMap<Uuid, Vec<i64>> = HashMap::new();
     for draft in drafts.iter() {
         if let Some(person) = draft.person {
             by_person.entry(person.id).or_default().push(draft.employee.row);
         }
     }
-    let rows_of: HashMap<Uuid, &Employee> =
-        drafts.iter().filter_map(|draft| draft.person.map(|person| (person.id, draft.employee))).collect();
+    let rows_of: HashMap<Uuid, (&Employee, bool)> = drafts
+        .iter()
+        .filter_map(|draft| draft.person.map(|person| (person.id, (draft.employee, draft.yields))))
+        .collect();
     // What cannot be read lacks nothing that it could be told to lack.
     for draft in drafts.iter_mut().filter(|draft| !draft.employee.unreadable) {
         let employee = draft.employee;
@@ -173,7 +199,7 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
                     draft.faults.push(RowFault::new("external_id", "same_person", detail));
                 }
                 let other = employee.external_id.value().zip(person.profile.external_id.as_ref());
-                if other.is_some_and(|(given, known)| given != known) {
+                if other.is_some_and(|(given, known)| given != known) && !handover::comes_back(employee, person) {
                     draft.faults.push(RowFault::new(
                         "external_id",
                         "other_person",
@@ -206,8 +232,13 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>) {
         if index.is_anothers_name(employee, draft) {
             draft.faults.push(RowFault::new("email", "taken", "Another user has this as userName over SCIM."));
         }
-        for (column, other) in index.holders(employee, draft.id) {
-            if !rows_of.get(&other.id).is_some_and(|row| gives_up(row, other, column)) {
+        for (column, other) in index.holders(draft) {
+            let stays = employee.active != Some(false) && column == "email";
+            let free = match rows_of.get(&other.id) {
+                Some((row, yields)) => gives_up(row, other, column) || (stays && *yields),
+                None => stays && !mentioned.contains(&other.id) && handover::departs(other, options),
+            };
+            if !free {
                 draft.faults.push(RowFault::new(column, "taken", "Another user has this."));
             }
         }
@@ -269,9 +300,7 @@ fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
                 let detail = "The manager's own row is at fault, so the manager will not be made.";
                 draft.faults.push(RowFault::new("manager_external_id", "manager_at_fault", detail));
                 changed = true;
-            } else if let Some((column, _)) =
-                index.holders(draft.employee, draft.id).find(|(_, other)| stuck.contains(&other.id))
-            {
+            } else if let Some((column, _)) = index.holders(draft).find(|(_, other)| stuck.contains(&other.id)) {
                 let detail = "Another user has this, and the row that would change it is at fault.";
                 draft.faults.push(RowFault::new(column, "taken", detail));
                 changed = true;

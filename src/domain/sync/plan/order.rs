@@ -101,9 +101,12 @@ fn keys_of(step: &Step, employees: &[&Employee], people: &[Person]) -> (Option<K
     let employee = step.employee.and_then(|ix| employees.get(ix));
     let has = match (step.action, employee) {
         (Action::Error, _) => None,
-        (_, None) => had.clone(),
+        (_, None) => {
+            before.map(|profile| keys(step.email.as_ref().unwrap_or(&profile.email), profile.employee_number.as_ref()))
+        }
         (_, Some(employee)) => {
-            let email = over(&employee.email, before.map(|profile| &profile.email));
+            let own = || over(&employee.email, before.map(|profile| &profile.email));
+            let email = step.email.clone().or_else(own);
             let number = over(&employee.employee_number, before.and_then(|profile| profile.employee_number.as_ref()));
             Some(keys(&email.unwrap_or_default(), number.as_ref()))
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Draft, guards, order};
+use super::{Draft, guards, handover, order};
 use crate::domain::sync::{Action, Employee, Given, Options, Person, Plan, PlannedRow, Profile, RowFault, Step};
 
 pub(super) fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
@@ -15,8 +15,8 @@ pub(super) fn over(given: &Given<String>, old: Option<&String>) -> Option<String
     }
 }
 
-/// The profile after the row.
-fn after(employee: &Employee, person: Option<&Person>, manager: &Given<Uuid>) -> Profile {
+/// The profile after the row; with this e-mail in place of the row's when there is one.
+fn after(employee: &Employee, person: Option<&Person>, manager: &Given<Uuid>, instead: Option<&String>) -> Profile {
     let before = person.map(|person| &person.profile);
     let text = |given: &Given<String>, old: Option<&String>| over(given, old).unwrap_or_default();
     let mut attributes = before.map(|profile| profile.attributes.clone()).unwrap_or_default();
@@ -40,7 +40,7 @@ fn after(employee: &Employee, person: Option<&Person>, manager: &Given<Uuid>) ->
             _ => before.and_then(|profile| profile.external_id.clone()),
         },
         employee_number: over(&employee.employee_number, before.and_then(|p| p.employee_number.as_ref())),
-        email: text(&employee.email, before.map(|p| &p.email)),
+        email: instead.cloned().unwrap_or_else(|| text(&employee.email, before.map(|p| &p.email))),
         given_name: text(&employee.given_name, before.map(|p| &p.given_name)),
         family_name: text(&employee.family_name, before.map(|p| &p.family_name)),
         attributes,
@@ -60,6 +60,8 @@ fn locked(person: Option<&Person>) -> Vec<RowFault> {
 }
 
 pub(super) fn finish(drafts: Vec<Draft<'_>>, people: &[Person], mentioned: &HashSet<Uuid>, options: &Options) -> Plan {
+    // Nobody gives anything up for a row that is at fault.
+    let handed_on = handover::wanted(drafts.iter().filter(|draft| draft.faults.is_empty()));
     let mut steps: Vec<Step> = Vec::new();
     let mut counts: BTreeMap<Action, u64> = Action::ALL.into_iter().map(|action| (action, 0)).collect();
     let mut count = |action: Action| {
@@ -69,8 +71,9 @@ pub(super) fn finish(drafts: Vec<Draft<'_>>, people: &[Person], mentioned: &Hash
     };
     for (ix, draft) in drafts.iter().enumerate() {
         let before = draft.person.map(|person| &person.profile);
+        let instead = draft.person.filter(|_| draft.yields).map(|person| handover::left_with(person, &handed_on));
         let action = if draft.faults.is_empty() {
-            let after = after(draft.employee, draft.person, &draft.manager);
+            let after = after(draft.employee, draft.person, &draft.manager, instead.as_ref());
             match before {
                 // Somebody who left before Cairn ever knew them is of no use.
                 None if after.state == "left" => Action::Unchanged,
@@ -99,25 +102,28 @@ pub(super) fn finish(drafts: Vec<Draft<'_>>, people: &[Person], mentioned: &Hash
             employee: Some(ix),
             person: draft.place,
             manager: draft.manager.clone(),
+            email: instead,
         });
     }
-    if options.deactivate_missing {
-        let missing = people.iter().enumerate().filter(|(_, person)| {
-            person.profile.state == "active" && person.profile.external_id.is_some() && !mentioned.contains(&person.id)
+    for (ix, person) in people.iter().enumerate().filter(|(_, person)| !mentioned.contains(&person.id)) {
+        let yields = handover::departs(person, options) && handed_on.contains(&person.profile.email.to_lowercase());
+        let action = match person.profile.state.as_str() {
+            "active" if options.deactivate_missing && person.profile.external_id.is_some() => Action::Deactivate,
+            "left" if yields => Action::Update,
+            _ => continue,
+        };
+        count(action);
+        steps.push(Step {
+            row: None,
+            action,
+            user: Some(person.id),
+            piece: 0,
+            faults: locked(Some(person)),
+            employee: None,
+            person: Some(ix),
+            manager: Given::Absent,
+            email: yields.then(|| handover::left_with(person, &handed_on)),
         });
-        for (ix, person) in missing {
-            count(Action::Deactivate);
-            steps.push(Step {
-                row: None,
-                action: Action::Deactivate,
-                user: Some(person.id),
-                piece: 0,
-                faults: locked(Some(person)),
-                employee: None,
-                person: Some(ix),
-                manager: Given::Absent,
-            });
-        }
     }
     let guards = guards::guards(&drafts, people, &steps, options);
     let employees: Vec<&Employee> = drafts.into_iter().map(|draft| draft.employee).collect();
@@ -132,8 +138,12 @@ pub fn whole(step: Step, employees: &[Employee], people: &[Person]) -> PlannedRo
     let employee = step.employee.and_then(|ix| employees.get(ix));
     let after = match (step.action, employee) {
         (Action::Error, _) => None,
-        (_, Some(employee)) => Some(after(employee, person, &step.manager)),
-        (_, None) => person.map(|person| Profile { state: "left".into(), ..person.profile.clone() }),
+        (_, Some(employee)) => Some(after(employee, person, &step.manager, step.email.as_ref())),
+        (_, None) => person.map(|person| Profile {
+            state: "left".into(),
+            email: step.email.clone().unwrap_or_else(|| person.profile.email.clone()),
+            ..person.profile.clone()
+        }),
     };
     PlannedRow {
         row: step.row,
