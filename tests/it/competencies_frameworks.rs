@@ -107,7 +107,7 @@ both! {
         let faults = import(app, "text/csv", "?title=Bad", "key,title,parent\na,A,b\nb,B,a\n".as_bytes()).faults();
         assert_eq!(faults, ["/rows/0/parent"]);
         assert_eq!(import(app, "application/json", "", b"{\"CFDocument\": {\"uri\": 5}, \"CFItems\": [{}]}").faults(), [
-            "/CFDocument/identifier", "/CFDocument/title", "/CFDocument/uri", "/CFItems/0/fullStatement", "/CFItems/0/identifier", "/CFItems/0/uri"]);
+            "/CFAssociations", "/CFDocument/identifier", "/CFDocument/title", "/CFDocument/uri", "/CFItems/0/fullStatement", "/CFItems/0/identifier", "/CFItems/0/uri"]);
         let mut package = case();
         package["CFItems"][0]["humanCodingScheme"] = json!("x".repeat(201));
         package["CFAssociations"][2]["destinationNodeURI"]["identifier"] = json!("nowhere");

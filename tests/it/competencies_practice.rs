@@ -7,8 +7,8 @@ both! {
     fn practice_tells_nothing_of_a_running_attempt(app) {
         let items = json!([{"key": "a", "type": "true_false", "prompt": "?", "answer": true}, {"key": "b", "type": "true_false", "prompt": "?", "answer": true}]);
         let limited = quiz("q", "core", json!({"practice": true, "max_attempts": 1, "items": items, "review": {"marks": false, "correctness": false, "feedback": false}}));
-        let outline = json!({"stages": [sequence("s", "any", vec![limited, quiz("free", "core", json!({"practice": true}))])]});
-        let course = app.course("linear_autoplay", &outline);
+        let outline = json!({"stages": [sequence("s", "any", vec![limited, quiz("free", "final", json!({"practice": true}))])]});
+        let course = app.course("random_access", &outline);
         let linted = app.admin().post(&format!("/v1/courses/{course}/lint"), json!({})).expect(200);
         let warned: Vec<_> = linted["warnings"].as_array().unwrap().iter().map(|w| (w["code"].clone(), w["pointer"].clone())).collect();
         assert_eq!(warned, [(json!("practice_tells_answers"), json!("/stages/0/modules/0/content/practice"))]);

@@ -9,8 +9,8 @@ use super::dto::{UserBulkIn, UserIn};
 use super::mass::{self, Change, Create};
 use super::service::{self, forbid_granting, taken};
 use super::store::{self, Identity, UserRow};
-use crate::db::Conn;
 use crate::db::turns::{self, Memberships};
+use crate::db::{Conn, LockWhole, lock_whole};
 use crate::domain::organisation::{manager_cycles, may_be_changed_by_unit_admin};
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code};
@@ -276,6 +276,9 @@ pub fn write(
     }
     turns::memberships(conn, Memberships::Change)?;
     turns::many_users(conn)?;
+    if items.iter().any(|(_, user)| user.manager_id.is_some()) {
+        lock_whole(conn, LockWhole::Managers)?;
+    }
     // Whoever takes a key by another way in must not undo the whole call: the item is about them then, or gets its verdict.
     turns::until_settled(conn, |conn| attempt(conn, ctx, (items.clone(), input.mode), &hashes, verdicts.clone(), false))
 }
