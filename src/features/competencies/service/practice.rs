@@ -11,7 +11,7 @@ use crate::db::Conn;
 use crate::domain::learning;
 use crate::domain::mastery::ability::{self, Estimate, PracticeItem};
 use crate::domain::path;
-use crate::domain::permission::Act;
+use crate::domain::permission::{Act, Missing};
 use crate::domain::quiz::{self, Item};
 use crate::error::{AppError, AppResult, Code, Fault, Faults};
 use crate::features::competencies::dto::{PracticeIn, PracticeOut, PracticeQuery, PracticeResult};
@@ -146,7 +146,8 @@ pub fn answer(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, input: PracticeIn) -
     let row = find_locked(conn, ctx, enrollment, Act::Learn)?;
     // Who may learn in another's place may not move the estimate of what that other can do.
     if ctx.actor.user_id() != Some(row.user_id) {
-        return Err(AppError::new(Code::Forbidden, "Only the learner practises."));
+        let missing = Missing { scope: None, roles: vec!["learner"] };
+        return Err(AppError::new(Code::Forbidden, "Only the learner practises.").with("missing", missing));
     }
     require_learning(&row, ctx.now)?;
     let loaded: Loaded = state::load(conn, row)?;
