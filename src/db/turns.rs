@@ -1,7 +1,7 @@
 //! Whose turn it is on Postgres, where more than one row has to stay as it is. On SQLite the one writer is alone, and nobody waits.
 //!
-//! In this order, or two could wait for each other for ever: the tree of units, memberships, many users, rows of groups, rows of
-//! users by id, all else.
+//! In this order, or two could wait for each other for ever: the tree of units, memberships, many users, who reports to whom
+//! ([`super::LockWhole::Managers`]), rows of groups, rows of users by id, all else.
 
 use diesel::connection::Connection;
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, sql_query, sql_types};

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::dto::{Erased, PersonalData};
 use super::store;
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole, personal};
 use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
@@ -49,6 +50,8 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     if ctx.actor.user_id() == Some(user) {
         return Err(AppError::field("/confirm", "own_account", "Another admin must do this to you."));
     }
+    // Their memberships end with them.
+    turns::memberships(conn, Memberships::Change)?;
     // Before the user is locked: whoever applies a plan locks the plan first, then its people.
     sync::forget_person(conn, user)?;
     // Nobody gets them as a manager meanwhile.

@@ -65,6 +65,8 @@ pub struct Board {
 const KEPT: i64 = 65_536;
 /// Old moves are forgotten each time that a board has made so many.
 const FORGET_EVERY: i64 = 16_384;
+/// Players of a board that is followed although nobody asks.
+const FOLLOWED: usize = 1_000;
 /// Sums read in one statement.
 const PAGE: i64 = 20_000;
 /// Keys held in memory at most (32 bytes each), unless a single board has more: the boards asked for longest ago go.
@@ -309,7 +311,8 @@ struct Slot {
     used: AtomicU64,
 }
 
-type Slots = HashMap<(Uuid, i64), Arc<Slot>>;
+/// In order of the game, so that those of one are found without looking at all.
+type Slots = BTreeMap<(Uuid, i64), Arc<Slot>>;
 
 static SLOTS: LazyLock<Mutex<Slots>> = LazyLock::new(Mutex::default);
 static USES: AtomicU64 = AtomicU64::new(0);
@@ -386,16 +389,17 @@ pub fn holds_any() -> bool {
 
 /// Whether this process holds a board of the game for such a period: a look at it is quick then.
 pub fn is_held(game: Uuid, period: &str) -> bool {
-    let of = |(id, slot): (&(Uuid, i64), &Arc<Slot>)| id.0 == game && slot.bucket.starts_with(period);
-    lock(&SLOTS).iter().any(of)
+    lock(&SLOTS).range((game, i64::MIN)..=(game, i64::MAX)).any(|(_, slot)| slot.bucket.starts_with(period))
 }
 
-/// Brings the boards that are held up to date, so that nobody who asks has to wait for many moves.
+/// Brings the large boards that are held up to date, so that nobody who asks has to wait for many moves; small ones have few.
 ///
 /// # Errors
 /// Database errors.
 pub fn follow_all(conn: &mut Conn) -> AppResult<()> {
-    let slots: Slots = lock(&SLOTS).clone();
+    let large = |slot: &Arc<Slot>| slot.keys.load(Ordering::Relaxed) >= FOLLOWED;
+    let slots: Slots =
+        lock(&SLOTS).iter().filter(|(_, slot)| large(slot)).map(|(id, slot)| (*id, Arc::clone(slot))).collect();
     let ids: Vec<i64> = slots.keys().map(|(_, id)| *id).collect();
     if ids.is_empty() {
         return Ok(());
