@@ -9,9 +9,9 @@ use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use super::outside::{Identity, UserField};
-use crate::db::schema::{access_version, clients, revoked_tokens, role_grants, sessions, users};
+use crate::db::schema::{clients, revoked_tokens, role_grants, sessions, users};
 use crate::db::types::{At, Id, Json};
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, access_version};
 use crate::domain::permission::{Actor, Grant, Reach, Scope};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
@@ -47,19 +47,23 @@ struct Login {
     grants: Vec<Grant>,
 }
 
+impl Login {
+    /// Whoever is logged in, if the log-in still stands.
+    fn actor(&self, user: Uuid, now: DateTime<Utc>) -> AppResult<Actor> {
+        if self.user != user || self.ended || self.expires <= now || self.revoked {
+            return Err(gone("The session has ended. Log in again."));
+        }
+        if self.state != "active" {
+            return Err(gone("The account is not active."));
+        }
+        Ok(Actor::User { id: user, grants: self.grants.clone() })
+    }
+}
+
 /// Log-ins by session and token, with the version of access that they were read at.
 static LOGINS: LazyLock<Logins> = LazyLock::new(|| Cache::new(10_000));
 
 type Logins = Cache<(Uuid, Uuid), (i64, Arc<Login>)>;
-
-/// The number that every change of what a token may do raises, in its transaction. On Postgres there is none.
-fn version(conn: &mut Conn) -> AppResult<Option<i64>> {
-    match conn {
-        // `first` would add a LIMIT, for whose value SQLite prepares the statement anew each time.
-        Conn::Sqlite(c) => Ok(Some(access_version::table.find(1).select(access_version::version).get_result(c)?)),
-        Conn::Pg(_) => Ok(None),
-    }
-}
 
 /// One statement that knows of log-outs, revoked tokens, suspensions and roles.
 fn login(conn: &mut Conn, session: Uuid, token: Uuid) -> AppResult<Option<Login>> {
@@ -91,9 +95,14 @@ pub(super) async fn user_of_session(
     now: DateTime<Utc>,
 ) -> AppResult<Actor> {
     let key = (session, token);
+    if let Some(recent) = db.recent_access_version()
+        && let Some((_, login)) = LOGINS.get(&key).filter(|(read_at, _)| *read_at == recent)
+    {
+        return login.actor(user, now);
+    }
     let found = db
         .read(move |conn: &mut Conn| {
-            let version = version(conn)?;
+            let version = access_version(conn)?;
             if let Some((_, login)) = LOGINS.get(&key).filter(|(read_at, _)| Some(*read_at) == version) {
                 return Ok(Some(login));
             }
@@ -107,13 +116,7 @@ pub(super) async fn user_of_session(
     let Some(login) = found else {
         return Err(gone("The session is gone. Log in again."));
     };
-    if login.user != user || login.ended || login.expires <= now || login.revoked {
-        return Err(gone("The session has ended. Log in again."));
-    }
-    if login.state != "active" {
-        return Err(gone("The account is not active."));
-    }
-    Ok(Actor::User { id: user, grants: login.grants.clone() })
+    login.actor(user, now)
 }
 
 /// A user without a session: behind an outside token, or one for whom a client acts.

@@ -15,6 +15,7 @@ pub mod personal;
 mod postgres;
 pub mod probe;
 pub mod schema;
+mod seen;
 pub mod signal;
 mod sqlite;
 pub mod tree;
@@ -32,6 +33,8 @@ use diesel::{Connection, RunQueryDsl, sql_query};
 
 pub use self::conn::{Conn, MultiBackend};
 pub use self::postgres::Pool;
+use self::seen::Seen;
+pub use self::seen::access_version;
 use self::signal::Signal;
 use self::writer::Writer;
 use crate::config::DatabaseUrl;
@@ -49,7 +52,7 @@ struct Inner {
 }
 
 enum Kind {
-    Sqlite { reader: sqlite::Reader, writer: Writer },
+    Sqlite { reader: sqlite::Reader, writer: Writer, seen: Arc<Seen> },
     Postgres { pool: Pool },
 }
 
@@ -63,10 +66,11 @@ impl Db {
         let commits = Arc::new(Signal::default());
         let kind = match url {
             DatabaseUrl::Sqlite(path) => {
-                let count = Arc::new(AtomicU64::new(0));
+                let seen = Arc::new(Seen::default());
                 let writer =
-                    Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&count), Arc::clone(&commits))?;
-                Kind::Sqlite { reader: sqlite::Reader::new(path.clone(), Arc::clone(&statements), count), writer }
+                    Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&seen), Arc::clone(&commits))?;
+                let reader = sqlite::Reader::new(path.clone(), Arc::clone(&statements), Arc::clone(&seen));
+                Kind::Sqlite { reader, writer, seen }
             }
             DatabaseUrl::Postgres(url) => Kind::Postgres { pool: postgres::pool(url, pool_size, &statements)? },
         };
@@ -171,6 +175,16 @@ impl Db {
         match &self.0.kind {
             Kind::Sqlite { writer, .. } => writer.submit(f)?.blocking_recv().unwrap_or_else(|_| Err(stopped())),
             Kind::Postgres { pool } => self.told(postgres::write_here(pool, f)),
+        }
+    }
+
+    /// The version of access as of the last commit of this process, if that was a moment ago. What another process writes is seen
+    /// that moment later. Never on Postgres.
+    #[must_use]
+    pub fn recent_access_version(&self) -> Option<i64> {
+        match &self.0.kind {
+            Kind::Sqlite { seen, .. } => seen.access(),
+            Kind::Postgres { .. } => None,
         }
     }
 

@@ -329,6 +329,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> SqlInstant,
         updated_at -> SqlInstant,
+        updated_hour -> BigInt,
     }
 }
 

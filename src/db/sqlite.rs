@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 use actix_web::rt;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 
+use super::seen::Seen;
 use super::{Conn, batch, control, count_statements};
 use crate::error::{AppError, AppResult};
 
 /// How long a snapshot is kept open for others, about.
-const SHARED_FOR: Duration = Duration::from_millis(2);
+const SHARED_FOR: Duration = super::seen::TRUSTED_FOR;
 
 /// Of each so many milliseconds …
 const ROUND: u128 = 200;
@@ -66,14 +67,14 @@ pub(super) struct Reader {
     path: PathBuf,
     statements: Arc<AtomicU64>,
     /// Commits of this process so far.
-    commits: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     started: Instant,
 }
 
 impl Reader {
-    pub(super) fn new(path: PathBuf, statements: Arc<AtomicU64>, commits: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(path: PathBuf, statements: Arc<AtomicU64>, seen: Arc<Seen>) -> Self {
         let number = NEXT_READER.fetch_add(1, Ordering::Relaxed);
-        Self { number, path, statements, commits, started: Instant::now() }
+        Self { number, path, statements, seen, started: Instant::now() }
     }
 
     fn open(&self) -> AppResult<Own> {
@@ -119,7 +120,7 @@ impl Reader {
         }
         self.with(|own| {
             // Counted before the snapshot is taken: it may have seen more than this, never less.
-            let commits = self.commits.load(Ordering::Acquire);
+            let commits = self.seen.commits();
             if own.snapshot != Some(commits) {
                 own.end()?;
                 control(&mut own.conn, "BEGIN")?;

@@ -5,22 +5,17 @@
 //! panics takes back its own work alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
+use super::seen::{self, Seen};
 use super::signal::Signal;
 use super::{Conn, control, stopped};
 use crate::error::{AppError, AppResult};
 
 /// Closures in one commit at most, so that nobody waits behind an endless batch.
 const MAX_BATCH: usize = 256;
-
-/// How long a batch waits to be as large as the one before: those who were answered together come back one after the other, and
-/// without this the first of them would get a sync of its own. Less than a sync takes, and only paid while several write.
-const COMPANY: Duration = Duration::from_micros(80);
 
 pub(super) struct Writer {
     jobs: Mutex<Option<Sender<Box<dyn Job>>>>,
@@ -74,12 +69,12 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Writer {
-    /// Starts the thread. `count` goes up with each commit before its writers are answered, `commits` tells of it after.
-    pub(super) fn start(mut conn: Conn, count: Arc<AtomicU64>, commits: Arc<Signal>) -> AppResult<Self> {
+    /// Starts the thread. `seen` is told of each commit before its writers are answered, `commits` after.
+    pub(super) fn start(mut conn: Conn, seen: Arc<Seen>, commits: Arc<Signal>) -> AppResult<Self> {
         let (sender, receiver) = channel::<Box<dyn Job>>();
         let thread = std::thread::Builder::new()
             .name("cairn-writer".into())
-            .spawn(move || serve(&mut conn, &receiver, &count, &commits))
+            .spawn(move || serve(&mut conn, &receiver, &seen, &commits))
             .map_err(AppError::internal)?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -114,29 +109,17 @@ impl Drop for Writer {
     }
 }
 
-fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, count: &AtomicU64, commits: &Signal) {
-    let mut last = 1;
+fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, seen: &Seen, commits: &Signal) {
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
-        let until = (last > 1).then(|| Instant::now() + COMPANY);
-        while waiting.len() < MAX_BATCH {
-            let next = match until {
-                Some(until) if waiting.len() < last => {
-                    jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
-                }
-                _ => jobs.try_recv().ok(),
-            };
-            let Some(next) = next else { break };
-            waiting.push(next);
-        }
-        last = waiting.len();
+        waiting.extend(jobs.try_iter().take(MAX_BATCH.saturating_sub(1)));
         metrics::histogram!("cairn_writer_batch").record(f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)));
-        let failure = commit_together(conn, &mut waiting).err();
+        let result = commit_together(conn, &mut waiting);
+        seen.tell(result.as_ref().ok().copied().flatten());
+        let failure = result.err();
         if let Some(failure) = &failure {
             log::error!("a commit failed: {failure:?}");
         }
-        // Before anybody is answered: whoever reads after that must not be shown an older snapshot.
-        count.fetch_add(1, Ordering::Release);
         for job in waiting {
             job.answer(failure.clone());
         }
@@ -144,28 +127,94 @@ fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, count: &AtomicU64, comm
     }
 }
 
-fn commit_together(conn: &mut Conn, waiting: &mut [Box<dyn Job>]) -> AppResult<()> {
+/// Answers the version of access that was committed, where that is known.
+fn commit_together(conn: &mut Conn, waiting: &mut [Box<dyn Job>]) -> AppResult<Option<i64>> {
     let result = (|| {
         control(conn, "BEGIN IMMEDIATE")?;
-        if let [only] = waiting {
-            // Alone, the transaction itself is the savepoint.
-            let end = if only.run(conn) { "COMMIT" } else { "ROLLBACK" };
-            return control(conn, end);
-        }
-        for job in waiting.iter_mut() {
-            control(conn, "SAVEPOINT job")?;
-            if job.run(conn) {
-                control(conn, "RELEASE job")?;
-            } else {
-                control(conn, "ROLLBACK TO job")?;
-                control(conn, "RELEASE job")?;
+        if let Some((first, others)) = waiting.split_first_mut() {
+            // As long as nothing else is in it, the transaction itself is the savepoint.
+            if !first.run(conn) {
+                control(conn, "ROLLBACK")?;
+                if others.is_empty() {
+                    return Ok(None);
+                }
+                control(conn, "BEGIN IMMEDIATE")?;
+            }
+            for job in others {
+                control(conn, "SAVEPOINT job")?;
+                if job.run(conn) {
+                    control(conn, "RELEASE job")?;
+                } else {
+                    control(conn, "ROLLBACK TO job")?;
+                    control(conn, "RELEASE job")?;
+                }
             }
         }
-        control(conn, "COMMIT")
+        // Before the first migration there is no such table.
+        let access = seen::access_version(conn).ok().flatten();
+        control(conn, "COMMIT").map(|()| access)
     })();
     if result.is_err() {
         // Some errors (disk full, I/O) end the transaction by themselves; then there is nothing to roll back.
         let _ = control(conn, "ROLLBACK");
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, QueryDsl, RunQueryDsl, SqliteConnection};
+
+    use super::*;
+    use crate::db::schema::settings;
+
+    fn insert(key: &'static str) -> impl FnOnce(&mut Conn) -> AppResult<()> + Send {
+        move |conn| Ok(conn.batch_execute(&format!("INSERT INTO settings VALUES ('{key}', '')"))?)
+    }
+
+    /// Whichever place in the commit a closure has, its failure takes back its own work and nobody else's.
+    #[test]
+    fn a_closure_that_fails_takes_back_its_own_work_alone() {
+        let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
+        sqlite.batch_execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)").unwrap();
+        let writer = Writer::start(Conn::Sqlite(sqlite), Arc::default(), Arc::default()).unwrap();
+        let fails = |key: &'static str| {
+            move |conn: &mut Conn| {
+                insert(key)(conn)?;
+                Err::<(), _>(stopped())
+            }
+        };
+        // While the first sleeps, the others come together.
+        let company = |first: Option<&'static str>| {
+            let nap = writer.submit(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                Ok(())
+            });
+            let begins = match first {
+                Some(key) => writer.submit(fails(key)),
+                None => writer.submit(|_| panic!("on purpose")),
+            };
+            (nap.unwrap(), begins.unwrap())
+        };
+        for (first, second, third) in [(Some("a"), "b", "c"), (None, "d", "e")] {
+            let (nap, begins) = company(first);
+            let middle = writer.submit(insert(second)).unwrap();
+            let bad = writer.submit(fails("x")).unwrap();
+            let last = writer.submit(insert(third)).unwrap();
+            nap.blocking_recv().unwrap().unwrap();
+            assert!(begins.blocking_recv().unwrap().is_err());
+            middle.blocking_recv().unwrap().unwrap();
+            assert!(bad.blocking_recv().unwrap().is_err());
+            last.blocking_recv().unwrap().unwrap();
+        }
+        let read = |conn: &mut Conn| {
+            let mut keys: Vec<String> = settings::table.select(settings::key).load(conn)?;
+            keys.sort();
+            Ok(keys)
+        };
+        assert_eq!(writer.submit(read).unwrap().blocking_recv().unwrap().unwrap(), ["b", "c", "d", "e"]);
+    }
 }

@@ -83,6 +83,12 @@ pub fn read(
 pub fn check_media_type(request: &HttpRequest) -> AppResult<()> {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // It would be taken for a document of the wrong shape, which hides what is wrong.
+    if essence == "application/json-patch+json" {
+        let detail =
+            "JSON Patch (RFC 6902) is not understood. Send a merge patch: application/merge-patch+json (RFC 7396).";
+        return Err(AppError::new(Code::UnsupportedMediaType, detail));
+    }
     if essence == "application/json" || essence.starts_with("application/") && essence.ends_with("+json") {
         return Ok(());
     }

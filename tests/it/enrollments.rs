@@ -203,6 +203,30 @@ both! {
         assert_eq!(bob.get(&format!("/v1/enrollments/{waiting}")).expect(200)["status"], "active");
     }
 
+    fn what_changed_since_is_found_to_the_instant(app) {
+        let course = course(app, json!({"enrollment_policy": "open"}));
+        let learners: Vec<_> = ["ada", "bob", "eve"].map(|name| app.user(name)).into();
+        let ids: Vec<String> = learners.iter().map(|learner| learner.enroll(&course)).collect();
+        let since = |instant: &str| {
+            let mut found = app.admin().all(&format!("/v1/enrollments?course_id={course}&updated_since={instant}"));
+            found.iter_mut().map(|e| e["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let changed = |n: usize| {
+            learners[n].watch(&ids[n], "v", 1.0).expect(200);
+            app.admin().get(&format!("/v1/enrollments/{}", ids[n])).expect(200)["updated_at"].as_str().unwrap().to_owned()
+        };
+        // Within the hour of the enrolment, an hour later, and once more in that hour.
+        app.advance(1);
+        assert_eq!(since(&changed(0)), ids[..1]);
+        app.advance(3_600);
+        let second = changed(1);
+        assert_eq!(since(&second), ids[1..2]);
+        app.advance(1);
+        let third = changed(2);
+        assert_eq!((since(&third), since(&second)), (ids[2..].to_vec(), ids[1..].to_vec()));
+        assert_eq!(since("2020-01-01T00:00:00Z").len(), 3);
+    }
+
     fn a_draft_takes_no_learners_and_an_archived_course_no_new_ones(app) {
         let admin = app.admin();
         let draft = admin.post("/v1/courses", json!({"title": "Draft", "style": "linear_autoplay"})).expect(201).id();

@@ -84,6 +84,8 @@ both! {
                 assert!(unknown.text().contains("no_such_field") || unknown.text().contains("unknown"), "{method} {path}: {}", unknown.text());
             }
             refused("media type", &admin.send(&method, &path, &[("content-type", "text/xml")], Some(b"<x/>")).expect(415));
+            let patch = [("content-type", "application/json-patch+json")];
+            refused("JSON Patch", &admin.send(&method, &path, &patch, Some(b"[]")).expect(415));
         }
         assert_eq!(everything(app), before);
     }

@@ -210,6 +210,7 @@ fn row(
         version: 1,
         created_at: ctx.now,
         updated_at: ctx.now,
+        updated_hour: store::hour_of(ctx.now),
     })
 }
 

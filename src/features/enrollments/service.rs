@@ -190,6 +190,7 @@ pub fn enroll(
         version: 1,
         created_at: ctx.now,
         updated_at: ctx.now,
+        updated_hour: store::hour_of(ctx.now),
     };
     store::insert_many(conn, std::slice::from_ref(&row)).map_err(|error| {
         if is_unique_violation(&error) {

@@ -86,7 +86,7 @@ pub fn update_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> AppResult<()> {
                         waitlist_seq = v.column5, enrolled_at = v.column6, completed_at = v.column7, \
                         ended_at = v.column8, percent = v.column9, done_weight = v.column10, \
                         total_weight = v.column11, facts_tag = v.column12, version = v.column13, \
-                        updated_at = v.column14 FROM (VALUES ";
+                        updated_at = v.column14, updated_hour = v.column15 FROM (VALUES ";
     const TAIL: &str = ") AS v WHERE enrollments.id = v.column1";
     for piece in rows.chunks(500) {
         let values = piece.iter().map(|row| {
@@ -105,6 +105,7 @@ pub fn update_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> AppResult<()> {
                 row.facts_tag.into(),
                 row.version.into(),
                 row.updated_at.into(),
+                super::hour_of(row.updated_at).into(),
             ]
         });
         FixedRows::new(HEAD, values.collect(), TAIL).run(conn)?;
@@ -197,6 +198,7 @@ pub fn insert_many(conn: &mut Conn, rows: &[EnrollmentRow]) -> diesel::QueryResu
                         enrollments::version.eq(row.version),
                         enrollments::created_at.eq(At(row.created_at)),
                         enrollments::updated_at.eq(At(row.updated_at)),
+                        enrollments::updated_hour.eq(super::hour_of(row.updated_at)),
                     ),
                 )
             })
@@ -230,6 +232,7 @@ pub fn withdraw_many(conn: &mut Conn, ids: &[Uuid], now: DateTime<Utc>) -> AppRe
             enrollments::ended_at.eq(At(now)),
             enrollments::version.eq(enrollments::version + 1),
             enrollments::updated_at.eq(At(now)),
+            enrollments::updated_hour.eq(super::hour_of(now)),
         ))
         .execute(conn)?;
     Ok(())
