@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::bounds::LAST;
 pub use self::competency::{BehindLeaf, CompetencyLeaf, Required};
+use super::bounds::LAST;
 use super::facts::{Facts, Instant};
 use super::outline::Compiled;
 

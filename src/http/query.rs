@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use utoipa::IntoParams;
 
-use crate::db::page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
 use super::schema::BEYOND;
+use crate::db::page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
 use crate::domain::bounds::is_beyond;
 use crate::error::{AppError, AppResult, Faults};
 

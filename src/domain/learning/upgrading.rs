@@ -37,7 +37,8 @@ pub fn judge_anew(
         let Some(known) = before.record(ix) else { continue };
         let mut fresh = refold(known, without_events(known), outline, ix, &mut events);
         // What completed it in another way than the newer module knows stays too.
-        fresh.completed_at = if by_events(outline, ix) { known.completed_at.or(fresh.completed_at) } else { known.completed_at };
+        fresh.completed_at =
+            if by_events(outline, ix) { known.completed_at.or(fresh.completed_at) } else { known.completed_at };
         if fresh != *known {
             *facts.record_mut(ix) = fresh;
             touched.insert(ix);

@@ -329,7 +329,9 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
             None => {
                 let holds_up = |m: &ModuleIx| {
                     let state = standing.of(*m);
-                    !state.done() && !matches!(state, State::Hidden | State::NotChosen) && outline.module(*m).role != Role::Optional
+                    !state.done()
+                        && !matches!(state, State::Hidden | State::NotChosen)
+                        && outline.module(*m).role != Role::Optional
                 };
                 if let Some(m) = earlier.modules.clone().find(holds_up) {
                     explain(env, standing, m).actions.into_iter().for_each(|action| found.act(action));

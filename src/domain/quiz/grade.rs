@@ -180,14 +180,7 @@ pub fn grade_corrected(
         points = max_points * percent / 100.0;
         shares.fill(percent / 100.0);
     }
-    Graded {
-        points: round4(points),
-        max_points,
-        score_percent,
-        passed: quiz.passes(score_percent),
-        items,
-        shares,
-    }
+    Graded { points: round4(points), max_points, score_percent, passed: quiz.passes(score_percent), items, shares }
 }
 
 /// What several attempts at a quiz come to.

@@ -29,7 +29,8 @@ pub async fn create_enrollment(
     let clock = state.clone();
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let enrollment = service::enroll(conn, ctx, &course_id, &body.input, &|| clock.clock.now())?;
-        Ok(Answer::created(&format!("/v1/enrollments/{}", enrollment.id), &enrollment)?.header("etag", &service::tag(&enrollment)))
+        Ok(Answer::created(&format!("/v1/enrollments/{}", enrollment.id), &enrollment)?
+            .header("etag", &service::tag(&enrollment)))
     })
     .await
 }
