@@ -56,6 +56,7 @@ pub fn job_kinds() -> Vec<JobKind> {
     vec![
         JobKind { name: "submit_overdue_attempts", every_seconds: every(5), run: attempts::submit_overdue },
         JobKind { name: "expire_enrollments", every_seconds: every(60), run: enrollments::expire_due },
+        JobKind { name: "settle_due_enrollments", every_seconds: every(2), run: enrollments::settle_due },
         JobKind { name: "close_due_games", every_seconds: every(2), run: games::close_due },
         JobKind { name: "settle_due_matches", every_seconds: every(5), run: games::settle_due_matches },
         JobKind { name: games::BADGE_JOB, every_seconds: None, run: games::award_badges_to_rest },

@@ -135,6 +135,11 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Forgets those for which it does not hold.
+    pub fn retain(&mut self, holds: impl FnMut(&Fault) -> bool) {
+        self.0.retain(holds);
+    }
+
     /// The faults found so far, in place.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()

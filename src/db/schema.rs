@@ -365,6 +365,16 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::*;
 
+    enrollment_turns (enrollment_id) {
+        enrollment_id -> SqlId,
+        at -> SqlInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::*;
+
     choices (enrollment_id, stage_key, branch_key) {
         enrollment_id -> SqlId,
         stage_key -> Text,
@@ -762,6 +772,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     courses,
     course_revisions,
     enrollments,
+    enrollment_turns,
     module_records,
     learning_events,
     choices,

@@ -1,11 +1,44 @@
-//! Numbers that the formats of the API can hold: `int32` and `int64` are signed, also where nothing below 0 makes sense.
+//! What the formats of the API can hold: numbers (`int32` and `int64` are signed, also where nothing below 0 makes sense) and instants
+//! (RFC 3339 has years of four digits).
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
+
+/// Days that a setting may add to an instant at most, some hundred years.
+pub const MAX_DAYS: u32 = 36_500;
+/// The same in seconds.
+pub const MAX_SECONDS: u64 = 36_500 * 86_400;
+
+const fn instant(seconds: i64, nanos: u32) -> DateTime<Utc> {
+    match DateTime::from_timestamp(seconds, nanos) {
+        Some(at) => at,
+        None => DateTime::UNIX_EPOCH,
+    }
+}
+
+/// The first instant that there is: the beginning of the year 1.
+pub const FIRST: DateTime<Utc> = instant(-62_135_596_800, 0);
+/// The last one: the end of the year 9999, to the microsecond.
+pub const LAST: DateTime<Utc> = instant(253_402_300_799, 999_999_000);
+
+/// `at + delta`, or the end of time.
+#[must_use]
+pub fn later(at: DateTime<Utc>, delta: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(delta).map_or(LAST, |at| at.min(LAST))
+}
+
+/// Whether a text is an instant that no answer could hold.
+#[must_use]
+pub fn is_beyond(text: &str) -> bool {
+    // Only these can be: a year of four digits elsewhere, or a time zone's hours away from one end.
+    let may = text.starts_with(['+', '-']) || ["0000-", "0001-01-01", "9999-12-31"].iter().any(|s| text.starts_with(s));
+    may && text.parse::<DateTime<Utc>>().is_ok_and(|at| !(FIRST..=LAST).contains(&at))
+}
 
 /// A number that a format of the API must hold.
 pub trait Formatted {
@@ -76,6 +109,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn instants_have_years_of_four_digits() {
+        assert_eq!(FIRST.to_rfc3339(), "0001-01-01T00:00:00+00:00");
+        assert_eq!(LAST.to_rfc3339(), "9999-12-31T23:59:59.999999+00:00");
+        assert_eq!((later(LAST, TimeDelta::days(1)), later(FIRST, TimeDelta::MAX)), (LAST, LAST));
+        for text in
+            ["-5000-01-01T00:00:00Z", "+10000-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"]
+        {
+            assert!(is_beyond(text), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-23T09:00:00Z", "-1", "+33 1", "", "0000-"]
+        {
+            assert!(!is_beyond(text), "{text}");
+        }
+    }
 
     #[derive(Deserialize)]
     struct Numbers {

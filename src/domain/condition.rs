@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 pub use self::competency::{BehindLeaf, CompetencyLeaf, Required};
+use super::bounds::LAST;
 use super::facts::{Facts, Instant};
 use super::outline::Compiled;
 
 pub use self::leaves::*;
+pub use super::bounds::later;
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -162,12 +164,6 @@ pub fn to_the_minute(at: Instant) -> Instant {
     at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
 }
 
-/// `at + delta`, or the end of time.
-#[must_use]
-pub fn later(at: Instant, delta: TimeDelta) -> Instant {
-    at.checked_add_signed(delta).unwrap_or(Instant::MAX_UTC)
-}
-
 impl Condition {
     /// Visits every leaf.
     pub fn each_leaf<'a>(&'a self, visit: &mut impl FnMut(&'a Condition)) {
@@ -271,36 +267,41 @@ impl Condition {
         if self.met(env) {
             return Some(env.now);
         }
-        match self {
-            Self::All(parts) => {
-                parts.iter().map(|p| p.opens_at(env)).try_fold(env.now, |max, at| at.map(|at| max.max(at)))
-            }
-            Self::Any(parts) => parts.iter().filter_map(|p| p.opens_at(env)).min(),
-            Self::Not(part) => part.closes_at(env),
-            Self::Date(leaf) => {
-                leaf.from.filter(|from| leaf.until.is_none_or(|until| *from < until) && *from > env.now)
-            }
-            Self::Elapsed(leaf) => leaf.begin(env).map(|begin| later(begin, seconds(leaf.at_least_seconds))),
-            Self::Inactive(leaf) => {
-                let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
-                Some(later(last, TimeDelta::days(leaf.days.into())))
-            }
-            Self::Behind(leaf) => leaf.begins(&env.facts.learner),
-            _ => None,
-        }
+        let mut turns = Vec::new();
+        self.turns(env, &mut turns);
+        turns.sort_unstable();
+        turns.into_iter().find(|at| self.met(Env { now: *at, ..env }))
     }
 
-    /// The earliest instant at which it would stop to hold by itself.
-    fn closes_at(&self, env: Env<'_>) -> Option<Instant> {
-        match self {
-            Self::Date(leaf) => leaf.until.filter(|until| *until > env.now),
-            Self::Not(part) => part.opens_at(env),
-            Self::All(parts) => parts.iter().filter_map(|p| p.closes_at(env)).min(),
-            Self::Any(parts) => {
-                parts.iter().map(|p| p.closes_at(env)).try_fold(env.now, |max, at| at.map(|at| max.max(at)))
+    /// Adds every later instant at which one of its leaves may come to hold, or stop to, because time has passed.
+    pub fn turns(&self, env: Env<'_>, into: &mut Vec<Instant>) {
+        self.each_leaf(&mut |leaf| {
+            let mut add = |at: Option<Instant>| into.extend(at.filter(|at| *at > env.now && *at < LAST));
+            match leaf {
+                Self::Date(leaf) => {
+                    add(leaf.from);
+                    add(leaf.until);
+                }
+                Self::Elapsed(leaf) => add(leaf.begin(env).map(|begin| later(begin, seconds(leaf.at_least_seconds)))),
+                Self::Inactive(leaf) => {
+                    let last = env.facts.last_event_at.unwrap_or(env.facts.enrolled_at);
+                    add(Some(later(last, TimeDelta::days(leaf.days.into()))));
+                }
+                Self::Behind(leaf) => add(leaf.begins(&env.facts.learner)),
+                Self::Certificate(leaf) => {
+                    let held = env.facts.learner.certificates.iter().filter(|c| c.course == leaf.course);
+                    held.for_each(|certificate| add(certificate.expires_at));
+                }
+                // Time may test out of the module that it asks about.
+                Self::Module(leaf) if leaf.is == ModuleIs::Completed && !env.within_waiver => {
+                    let module = env.outline.ix(&leaf.key).map(|ix| env.outline.module(ix));
+                    if let Some(when) = module.and_then(|module| module.waive_when.as_ref()) {
+                        when.turns(Env { within_waiver: true, ..env }, into);
+                    }
+                }
+                _ => {}
             }
-            _ => None,
-        }
+        });
     }
 
     /// Name, key and requirement of a leaf.

@@ -6,6 +6,7 @@
 
 mod choosing;
 mod rebuild;
+mod upgrading;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::quiz::Counted;
 
 pub use self::choosing::choose;
 pub use self::rebuild::{Past, rebuild};
+pub use self::upgrading::{Taken, judge_anew};
 
 /// What happened in a module.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]

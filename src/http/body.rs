@@ -14,6 +14,9 @@ use crate::state::State;
 
 /// What a client sends: its shape is the type, what the type cannot say is in [`Input::check`].
 pub trait Input: DeserializeOwned + ToSchema + 'static {
+    /// The list, by its pointer, whose items are read one by one: what is wrong with one of them is that one's fault alone.
+    const APART: Option<&'static str> = None;
+
     /// Adds every fault that the type alone lets through: lengths, ranges, formats.
     fn check(&self, _faults: &mut Faults) {}
 }
@@ -114,9 +117,12 @@ fn parse<T: Input>(raw: &[u8]) -> AppResult<T> {
         },
     };
     let mut faults = Faults::new();
-    // Postgres cannot keep U+0000 in text, so no database does.
-    if text.contains("\\u0000") {
-        schema::find_nul(text, &mut faults);
+    // The parser lets them through; few texts have anything that looks so.
+    if schema::may_be_unkeepable(text)
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        schema::find_unkeepable(&T::name(), &value, &mut faults);
+        faults.retain(|fault| T::APART.is_none_or(|list| !fault.pointer.starts_with(list)));
     }
     input.check(&mut faults);
     faults.finish()?;
@@ -159,7 +165,7 @@ fn explain<T: Input>(text: &str, error: &serde_json::Error) -> AppError {
         Err(error) => not_json(error),
         Ok(value) => {
             let mut faults = Faults::new();
-            schema::find_nul(text, &mut faults);
+            schema::find_unkeepable(&T::name(), &value, &mut faults);
             schema::find_faults(&T::name(), &value, &mut faults);
             if faults.is_empty() {
                 faults.add("", "invalid", without_position(error));
@@ -223,12 +229,16 @@ fn without_position(error: &serde_json::Error) -> String {
 /// # Errors
 /// 422 with every fault.
 pub fn from_value<T: DeserializeOwned + ToSchema>(value: serde_json::Value) -> AppResult<T> {
-    serde_json::from_value(value.clone()).map_err(|error| {
-        let mut faults = Faults::new();
-        schema::find_faults(&T::name(), &value, &mut faults);
-        if faults.is_empty() {
-            faults.add("", "invalid", error.to_string());
+    let mut faults = Faults::new();
+    schema::find_unkeepable(&T::name(), &value, &mut faults);
+    match serde_json::from_value(value.clone()) {
+        Ok(input) => faults.finish().map(|()| input),
+        Err(error) => {
+            schema::find_faults(&T::name(), &value, &mut faults);
+            if faults.is_empty() {
+                faults.add("", "invalid", error.to_string());
+            }
+            Err(AppError::invalid(faults.into_vec()))
         }
-        AppError::invalid(faults.into_vec())
-    })
+    }
 }

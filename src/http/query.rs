@@ -5,9 +5,12 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use utoipa::IntoParams;
 
+use super::schema::BEYOND;
 use crate::db::page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
+use crate::domain::bounds::is_beyond;
 use crate::error::{AppError, AppResult, Faults};
 
 /// Parsed query parameters. Every field of `T` must be optional.
@@ -26,6 +29,7 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
     if let Ok(value) = actix_web::web::Query::<T>::from_query(query)
         && !query.contains("%00")
         && is_text(query)
+        && !pairs(query).any(|(_, value)| beyond(value))
     {
         return Ok(value.into_inner());
     }
@@ -33,8 +37,8 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
     let known: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     let mut faults = Faults::new();
     let mut seen: Vec<&str> = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for (name, value) in pairs(query) {
+        let schema = || parameters.iter().find(|p| p.name == name).and_then(|p| serde_json::to_value(&p.schema).ok());
         if !known.contains(&name) {
             faults.add(
                 format!("?{name}"),
@@ -47,20 +51,39 @@ fn parse<T: DeserializeOwned + IntoParams>(query: &str) -> AppResult<T> {
             faults.add(format!("?{name}"), "nul_character", "Text must not contain the character U+0000.");
         } else if !is_text(value) {
             faults.add(format!("?{name}"), "not_utf8", "Percent-encode UTF-8; these bytes are none.");
-        } else if actix_web::web::Query::<T>::from_query(pair).is_err() {
-            let schema = parameters.iter().find(|p| p.name == name).and_then(|p| serde_json::to_value(&p.schema).ok());
-            faults.add(format!("?{name}"), "invalid_parameter", expected(&schema.unwrap_or_default()));
+        } else if actix_web::web::Query::<T>::from_query(&format!("{name}={value}")).is_err() {
+            faults.add(format!("?{name}"), "invalid_parameter", expected(&schema().unwrap_or_default()));
+        } else if beyond(value) && schema().is_some_and(|schema| schema.get("format") == Some(&json!("date-time"))) {
+            faults.add(format!("?{name}"), "out_of_range", BEYOND);
         }
         seen.push(name);
     }
-    if faults.is_empty() {
-        faults.add("?", "invalid_query", "The query cannot be read.");
+    match actix_web::web::Query::<T>::from_query(query) {
+        // A text that only looks like an instant.
+        Ok(value) if faults.is_empty() => return Ok(value.into_inner()),
+        Err(_) if faults.is_empty() => faults.add("?", "invalid_query", "The query cannot be read."),
+        _ => {}
     }
     Err(AppError::invalid(faults.into_vec()))
 }
 
+/// Names and values as they stand in the query.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// Whether a value is an instant that no answer could hold.
+fn beyond(value: &str) -> bool {
+    String::from_utf8(decoded(value)).is_ok_and(|text| is_beyond(&text))
+}
+
 /// Whether what is percent-encoded is UTF-8; the parser would put U+FFFD where it is not.
 fn is_text(query: &str) -> bool {
+    std::str::from_utf8(&decoded(query)).is_ok()
+}
+
+/// The bytes that are percent-encoded.
+fn decoded(query: &str) -> Vec<u8> {
     let digit =
         |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|n| u8::try_from(n).ok());
     let mut bytes = Vec::with_capacity(query.len());
@@ -75,7 +98,7 @@ fn is_text(query: &str) -> bool {
             _ => bytes.push(byte),
         }
     }
-    std::str::from_utf8(&bytes).is_ok()
+    bytes
 }
 
 /// What a parameter of this schema must be, for people.

@@ -7,6 +7,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Value, json};
 
+use crate::domain::bounds::is_beyond;
 use crate::error::{Fault, Faults};
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Option<Arc<Validator>>>>> = LazyLock::new(Mutex::default);
@@ -45,22 +46,58 @@ pub fn find_faults(component: &str, value: &Value, faults: &mut Faults) {
 
 /// Adds a fault for each text that contains U+0000.
 pub fn find_nul(text: &str, faults: &mut Faults) {
-    if !text.contains("\\u0000") {
-        return;
-    }
-    if let Ok(value) = serde_json::from_str(text) {
-        walk_nul(&value, String::new(), faults);
+    if text.contains("\\u0000")
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        walk_texts(&value, String::new(), &mut Vec::new(), faults);
     }
 }
 
-fn walk_nul(value: &Value, at: String, faults: &mut Faults) {
+/// Whether JSON text may hold something that can be read and not be kept; quick, and seldom true.
+#[must_use]
+pub fn may_be_unkeepable(json: &str) -> bool {
+    // Where texts begin: a sign, or a year at one end. Anything may stand behind an escape.
+    let odd = |rest: &str| {
+        let begins = |start: &&str| rest.starts_with(*start);
+        ["-", "+", "0000-", "0001-01-01", "9999-12-31"].iter().any(begins)
+    };
+    json.contains("\\u00") || json.match_indices('"').any(|(at, _)| json.get(at.saturating_add(1)..).is_some_and(odd))
+}
+
+/// Adds a fault for each text that can be read and not be kept: one that contains U+0000, which Postgres cannot hold, so no database
+/// does; and an instant outside of the years 1 to 9999, where this component has instants.
+pub fn find_unkeepable(component: &str, value: &Value, faults: &mut Faults) {
+    let mut beyond = Vec::new();
+    walk_texts(value, String::new(), &mut beyond, faults);
+    if beyond.is_empty() {
+        return;
+    }
+    // Whether an instant is meant there, the schema knows: it would not have another text.
+    let mut changed = value.clone();
+    for at in &beyond {
+        if let Some(text) = changed.pointer_mut(at) {
+            *text = json!("no instant");
+        }
+    }
+    let mut wrong = Faults::new();
+    find_faults(component, &changed, &mut wrong);
+    for at in beyond.into_iter().filter(|at| wrong.iter().any(|f| f.pointer == *at && f.code == "wrong_format")) {
+        faults.add(at, "out_of_range", BEYOND);
+    }
+}
+
+/// What is told of an instant that no answer could hold.
+pub const BEYOND: &str = "An instant lies within the years 0001 to 9999.";
+
+fn walk_texts(value: &Value, at: String, beyond: &mut Vec<String>, faults: &mut Faults) {
     match value {
         Value::String(text) if text.contains('\0') => {
             faults.add(at, "nul_character", "Text must not contain the character U+0000.");
         }
+        Value::String(text) if is_beyond(text) => beyond.push(at),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                walk_nul(item, format!("{at}/{index}"), faults);
+                walk_texts(item, format!("{at}/{index}"), beyond, faults);
             }
         }
         Value::Object(fields) => {
@@ -68,7 +105,7 @@ fn walk_nul(value: &Value, at: String, faults: &mut Faults) {
                 if name.contains('\0') {
                     faults.add(at.clone(), "nul_character", "A name must not contain the character U+0000.");
                 }
-                walk_nul(item, format!("{at}/{}", escape(name)), faults);
+                walk_texts(item, format!("{at}/{}", escape(name)), beyond, faults);
             }
         }
         _ => {}

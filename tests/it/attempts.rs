@@ -101,4 +101,53 @@ both! {
         assert_eq!((&seen["state"], &seen["passed"]), (&json!("graded"), &json!(true)));
         assert_eq!(ada.states(&e)["a"], "available");
     }
+
+    fn a_corrected_grade_takes_the_completion_of_an_earlier_generation_back(app) {
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![quiz("q", "core", json!({}))])]}));
+        for (again, delete) in [("none", false), ("active", false), ("active", true), ("withdrawn", false), ("completed", true)] {
+            let ada = app.user("ada");
+            let e = ada.enroll(&course);
+            let done = ada.attempt(&e, "q", &right());
+            let serial = ada.get(&format!("/v1/certificates/{}", done["certificate_id"].as_str().unwrap())).expect(200)["serial"].as_str().unwrap().to_owned();
+            let second = (again != "none").then(|| ada.enroll(&course));
+            match (again, &second) {
+                ("withdrawn", Some(second)) => drop(ada.post(&format!("/v1/enrollments/{second}/withdraw"), json!({})).expect(200)),
+                ("completed", Some(second)) => drop(ada.attempt(second, "q", &right())),
+                _ => {}
+            }
+            let attempt = format!("/v1/attempts/{}", done.id());
+            match delete {
+                true => drop(app.admin().delete(&attempt).expect(204)),
+                false => drop(app.admin().patch(&attempt, json!({"score_percent": 0, "reason": "Copied."})).expect(200)),
+            }
+            let seen = ada.get(&format!("/v1/enrollments/{e}")).expect(200);
+            let status = if again == "none" { "active" } else { "withdrawn" };
+            assert_eq!((&seen["status"], &seen["progress"], &seen["completed_at"]), (&json!(status), &json!({"percent": 0.0, "done_weight": 0.0, "total_weight": 1.0}), &json!(null)), "{again}");
+            assert_eq!(ada.get(&format!("/v1/enrollments/{e}/path")).expect(200)["progress"], seen["progress"]);
+            let valid = || app.anyone().get(&format!("/verify/{serial}")).expect(200)["valid"].as_bool();
+            assert_eq!(valid(), Some(false), "{again}");
+            if let Some(second) = second {
+                assert_eq!(ada.get(&format!("/v1/enrollments/{second}")).expect(200)["status"], again);
+            }
+            if !delete {
+                let back = app.admin().patch(&attempt, json!({"score_percent": 100, "reason": "A mistake of ours."})).expect(200);
+                assert_eq!((&back["enrollment"]["status"], valid()), (&json!("completed"), Some(true)), "{again}");
+            }
+        }
+    }
+
+    fn a_correction_tells_the_learner_no_more_than_the_review(app) {
+        let hiding = json!({"review": {"marks": false, "correctness": false, "feedback": false}});
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![quiz("q", "core", hiding)])]}));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        let id = ada.attempt(&e, "q", &json!({"q": ["b"]})).id();
+        let told = app.admin().patch(&format!("/v1/attempts/{id}"), json!({"points": {"q": 1}, "reason": "The question was wrong."})).expect(200);
+        assert_eq!(told["correction"]["points"], json!({"q": 1.0}));
+        assert_eq!(app.admin().get(&format!("/v1/attempts/{id}")).expect(200)["correction"]["points"], json!({"q": 1.0}));
+        let list = ada.get(&format!("/v1/enrollments/{e}/modules/q/attempts")).expect(200);
+        for correction in [&ada.get(&format!("/v1/attempts/{id}")).expect(200)["correction"], &list["items"][0]["correction"]] {
+            assert_eq!((&correction["points"], &correction["reason"]), (&json!({}), &json!("The question was wrong.")));
+        }
+    }
 }

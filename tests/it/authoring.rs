@@ -128,4 +128,48 @@ both! {
         assert_eq!(app.anyone().get(&format!("/verify/{serial}")).expect(200)["valid"], false);
         app.anyone().get("/verify/NOT-A-SERIAL").problem(404, "not_found");
     }
+
+    fn what_others_wait_for_is_completed_by_passing_alone(app) {
+        let author = app.admin();
+        let lint = |style: &str, outline: Value| {
+            let id = author.post("/v1/courses", json!({"title": "Draft", "style": style})).expect(201).id();
+            author.put(&format!("/v1/courses/{id}/outline"), outline).expect(200);
+            let report = author.post(&format!("/v1/courses/{id}/lint"), json!({})).expect(200);
+            report["errors"].as_array().unwrap().iter().map(|e| format!("{} {}", e["code"].as_str().unwrap(), e["pointer"].as_str().unwrap())).collect::<Vec<_>>()
+        };
+        let by = |mut quiz: Value, completion: Value| { quiz["completion"] = completion; quiz };
+        let branching = |end: Vec<Value>| {
+            let branch = |key: &str, modules: Vec<Value>| json!({"key": key, "title": key, "modules": modules});
+            json!({"stages": [sequence("o", "linear", vec![article("open")]), {"kind": "choice", "key": "c", "choose": "all", "exclusive": true,
+                "branches": [branch("a", end), branch("b", vec![quiz("qb", "core", json!({}))])]}]})
+        };
+        let q = |completion: Value| by(quiz("qa", "core", json!({"pass_percent": 60})), completion);
+        let none: Vec<String> = Vec::new();
+        for good in [json!({"passed": true}), json!({"score_at_least": 60})] {
+            assert_eq!(lint("static_branching", branching(vec![article("x"), q(good.clone())])), none);
+            assert_eq!(lint("linear_hurdles", json!({"stages": [sequence("s", "linear", vec![by(quiz("h", "hurdle", json!({"pass_percent": 60})), good)])]})), none);
+        }
+        for bad in [json!({"submitted": true}), json!({"score_at_least": 59})] {
+            assert_eq!(lint("static_branching", branching(vec![article("x"), q(bad)])), ["completed_without_passing /stages/1/branches/0/modules/1/completion"]);
+        }
+        let mut hidden = q(json!({"passed": true}));
+        hidden["when"] = json!({"attribute": {"name": "site", "op": "exists"}});
+        hidden["unmet"] = json!("hide");
+        assert_eq!(lint("static_branching", branching(vec![article("x"), hidden.clone()])), ["branch_without_end /stages/1/branches/0/modules"]);
+        assert_eq!(lint("static_branching", branching(vec![quiz("q0", "core", json!({})), hidden])), none);
+        let low = |role: &str| by(quiz("h", role, json!({"pass_percent": 60})), json!({"score_at_least": 10}));
+        assert_eq!(lint("linear_hurdles", json!({"stages": [sequence("s", "linear", vec![low("hurdle")])]})), ["completed_without_passing /stages/0/modules/0/completion"]);
+        assert_eq!(lint("random_access", json!({"stages": [sequence("s", "any", vec![low("final")])]})), ["completed_without_passing /stages/0/modules/0/completion"]);
+    }
+
+    fn points_are_bounded_and_keys_stay_in_paths(app) {
+        let item = |key: &str, points: f64| json!({"key": key, "type": "true_false", "prompt": "?", "answer": true, "points": points});
+        let items = json!({"items": [item("x", 1e308), item("y", 1_000_000.0), item("z", 1_000_001.0)], "pass_percent": 100.5});
+        let id = draft(app, "linear_autoplay", vec![article(".."), article("."), article("..."), quiz("q", "core", items)]);
+        let report = app.admin().post(&format!("/v1/courses/{id}/lint"), json!({})).expect(200);
+        let mut at: Vec<&str> = report["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+        at.sort_unstable();
+        let q = "/stages/0/modules";
+        assert_eq!(at, [format!("{q}/0/key"), format!("{q}/1/key"), format!("{q}/3/content/items/0/points"), format!("{q}/3/content/items/2/points"), format!("{q}/3/content/pass_percent")]);
+    }
 }

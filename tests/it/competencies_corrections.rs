@@ -109,7 +109,7 @@ both! {
         let reopened = told(app, "enrollment.reopened");
         assert_eq!(reopened.len(), 3);
         assert!(reopened.iter().all(|data| data["undoes"].as_array().unwrap().len() == 1));
-        // One who enrolled again is not sent back to the old enrollment; a correction upwards sends nobody back.
+        // One who enrolled again is not sent back to the old enrollment, which is over and proves nothing.
         let bob = app.user("bob");
         let proof = record(&bob, 0.9);
         let e = bob.enroll(&second);
@@ -117,7 +117,8 @@ both! {
         bob.open(&e, "z").expect(200);
         bob.enroll(&second);
         app.admin().delete(&format!("/v1/evidence/{proof}")).expect(204);
-        assert_eq!(bob.get(&format!("/v1/enrollments/{e}")).expect(200)["status"], "completed");
+        assert_eq!(bob.get(&format!("/v1/enrollments/{e}")).expect(200)["status"], "withdrawn");
+        assert!(bob.all("/v1/certificates")[0]["revoked_at"].is_string());
     }
 
     fn a_correction_of_earlier_work_does_not_count_as_the_latest(app) {

@@ -238,4 +238,45 @@ both! {
         app.user("bob").post(&format!("/v1/courses/{id}/enrollments"), json!({})).problem(403, "enrollment_closed");
         assert_eq!(ada.attempt(&enrollment, "end", &right())["enrollment"]["status"], "completed", "those who are in go on");
     }
+
+    fn seats_go_to_those_who_can_take_them(app) {
+        let id = course(app, json!({"seats": 1}));
+        let people: Vec<_> = ["ada", "bob", "cy", "dan"].map(|name| app.user(name)).into();
+        let all: Vec<String> = people.iter().map(|who| who.enroll(&id)).collect();
+        let status = |n: usize| app.admin().get(&format!("/v1/enrollments/{}", all[n])).expect(200)["status"].as_str().unwrap().to_owned();
+        let state = |n: usize, state: &str| app.admin().patch(&format!("/v1/users/{}", people[n].id()), json!({"state": state})).expect(200);
+        state(1, "suspended");
+        state(2, "left");
+        people[0].post(&format!("/v1/enrollments/{}/withdraw", all[0]), json!({})).expect(200);
+        assert_eq!([1, 2, 3].map(status), ["waitlisted", "waitlisted", "active"]);
+        app.admin().post(&format!("/v1/enrollments/{}/withdraw", all[3]), json!({})).expect(200);
+        assert_eq!([1, 2].map(status), ["waitlisted", "waitlisted"]);
+        state(2, "active");
+        app.dispatch();
+        assert_eq!([1, 2].map(status), ["waitlisted", "active"], "whoever is back takes the free seat");
+
+        let asked = course(app, json!({"enrollment_policy": "approval"}));
+        let eve = app.user("eve");
+        let pending = eve.enroll(&asked);
+        app.admin().patch(&format!("/v1/users/{}", eve.id()), json!({"state": "left"})).expect(200);
+        app.admin().post(&format!("/v1/enrollments/{pending}/approve"), json!({})).problem(409, "wrong_state");
+    }
+
+    fn the_tag_of_who_waits_moves_with_their_place(app) {
+        let id = course(app, json!({"seats": 1}));
+        let people: Vec<_> = ["ada", "bob", "cy"].map(|name| app.user(name)).into();
+        let all: Vec<String> = people.iter().map(|who| who.enroll(&id)).collect();
+        let path = format!("/v1/enrollments/{}", all[2]);
+        let seen = people[2].get(&path).expect(200);
+        let tag = seen.header("etag").unwrap().to_owned();
+        assert_eq!(seen["waitlist_position"], 2);
+        assert_eq!(people[2].call("GET", &path, None, &[("if-none-match", &tag)]).status, 304);
+        people[1].post(&format!("/v1/enrollments/{}/withdraw", all[1]), json!({})).expect(200);
+        let moved = people[2].call("GET", &path, None, &[("if-none-match", &tag)]).expect(200);
+        assert_eq!(moved["waitlist_position"], 1);
+        let newer = moved.header("etag").unwrap().to_owned();
+        let withdraw = |tag: &str| people[2].call("POST", &format!("{path}/withdraw"), Some(json!({})), &[("if-match", tag)]);
+        withdraw(&tag).problem(412, "precondition_failed");
+        withdraw(&newer).expect(200);
+    }
 }

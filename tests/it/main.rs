@@ -41,6 +41,7 @@ mod games_undone;
 mod groups;
 mod idempotency;
 mod input;
+mod instants;
 mod jobs;
 mod leaderboards;
 mod learning;

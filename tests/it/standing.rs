@@ -262,4 +262,48 @@ both! {
         let wrong = app.admin().post("/v1/courses", json!({"title": "x", "style": "linear_autoplay", "delivery_mode": "online", "enrollment_policy": "no"}));
         assert_eq!(wrong.faults(), ["/delivery_mode", "/enrollment_policy"]);
     }
+
+    fn the_past_knows_attempts_under_way_and_branches_done_with(app) {
+        let course = app.course("linear_autoplay", &linear(vec![quiz("q", "core", json!({"max_attempts": 2}))]));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        let left = |path: &Value| crate::support::factory::modules(path)[0]["attempts_left"].as_i64();
+        let attempt = ada.post(&format!("/v1/enrollments/{e}/modules/q/attempts"), json!({})).expect(201).id();
+        let running = moment(app);
+        assert_eq!(left(&ada.get(&format!("/v1/enrollments/{e}/path")).expect(200).json), Some(1));
+        assert_eq!(left(&path(&ada, &e, &running)), Some(1));
+        ada.post(&format!("/v1/attempts/{attempt}/submit"), json!({})).expect(200);
+        let submitted = moment(app);
+        assert_eq!((left(&path(&ada, &e, &running)), left(&path(&ada, &e, &submitted))), (Some(1), Some(1)));
+
+        let branch = |key: &str| json!({"key": key, "title": key, "modules": [article(&format!("{key}1")), article(&format!("{key}2"))]});
+        let outline = json!({"stages": [{"kind": "choice", "key": "c", "choose": {"at_least": 2}, "exclusive": true, "branches": [branch("a"), branch("b"), branch("d")]}]});
+        let course = app.course("dynamic_branching", &outline);
+        let e = ada.enroll(&course);
+        let choose = |key: &str| ada.post(&format!("/v1/enrollments/{e}/choices"), json!({"stage": "c", "branch": key})).expect(200);
+        choose("a");
+        for module in ["a1", "a2"] {
+            app.admin().post(&format!("/v1/enrollments/{e}/modules/{module}/overrides"), json!({"kind": "waive"})).expect(200);
+        }
+        choose("b");
+        let chosen = moment(app);
+        let live = ada.get(&format!("/v1/enrollments/{e}/path")).expect(200)["progress"].clone();
+        assert_eq!((&live["percent"], &path(&ada, &e, &chosen)["progress"]), (&json!(50.0), &live));
+    }
+
+    fn a_locked_stage_says_what_opens_the_one_before_it(app) {
+        let course = app.course("linear_hurdles", &json!({"stages": [
+            sequence("one", "linear", vec![quiz("q", "hurdle", json!({"max_attempts": 1}))]), sequence("two", "linear", vec![article("b")])]}));
+        let ada = app.user("ada");
+        let e = ada.enroll(&course);
+        ada.attempt(&e, "q", &wrong());
+        let access = ada.get(&format!("/v1/enrollments/{e}/modules/b/access")).expect(200);
+        assert_eq!(access["actions"], json!([{"do": "ask_instructor", "module": "q"}]));
+        let mut later = article("a");
+        later["release"] = json!({"since": "enrolled", "after_days": 3});
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("one", "linear", vec![later]), sequence("two", "linear", vec![article("b")])]}));
+        let e = ada.enroll(&course);
+        let access = ada.get(&format!("/v1/enrollments/{e}/modules/b/access")).expect(200);
+        assert_eq!((&access["actions"][0]["do"], &access["actions"][0]["until"], &access["opens_at"]), (&json!("wait"), &ada.get(&format!("/v1/enrollments/{e}/modules/a/access")).expect(200)["opens_at"], &Value::Null));
+    }
 }

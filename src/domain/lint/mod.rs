@@ -18,7 +18,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::condition::{Condition, ElapsedSince, LevelLeaf, PointsLeaf};
+use super::bounds::{MAX_DAYS, MAX_SECONDS};
+use super::condition::{BehindLeaf, Condition, ElapsedLeaf, ElapsedSince, InactiveLeaf, LevelLeaf, PointsLeaf};
 use super::facts::Instant;
 use super::outline::{
     Branch, Compiled, Completion, DeliveryMode, Module, ModuleKind, Outline, Role, Stage, Style, Unmet, valid_key,
@@ -291,12 +292,14 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
                 "A share lies above 0 and up to 100 percent.",
             );
         }
-        Completion::ScoreAtLeast(n) if module.quiz().is_some_and(|quiz| quiz.pass_percent > n) => {
-            report.warn(
-                format!("{at}/completion"),
-                "completed_without_passing",
-                "The module is completed by a score below its pass mark.",
-            );
+        Completion::ScoreAtLeast(_) if module.quiz().is_some() && !by_passing(module) => {
+            let detail = "The module is completed by a score below its pass mark.";
+            // What waits for these waits until they are passed.
+            if matches!(module.role, Role::Hurdle | Role::Final) {
+                report.error(format!("{at}/completion"), "completed_without_passing", detail);
+            } else {
+                report.warn(format!("{at}/completion"), "completed_without_passing", detail);
+            }
         }
         Completion::Viewed(false)
         | Completion::Submitted(false)
@@ -350,6 +353,9 @@ fn module(placed: &Placed<'_>, report: &mut LintReport) {
                 "With one attempt only, nobody comes back from the remediation.",
             );
         }
+    }
+    if module.release.is_some_and(|release| release.after_days > MAX_DAYS) {
+        report.error(format!("{at}/release/after_days"), "out_of_range", "A module is released within 36,500 days.");
     }
     if module.unmet == Unmet::Hide && module.when.is_none() {
         report.warn(
@@ -473,6 +479,12 @@ fn leaf_faults(
         Condition::Attribute(leaf) if !leaf.fits() => {
             report.error(at, "impossible_condition", "The value does not fit the comparison: a list for `in`, a text for `starts_with`, nothing for `exists`.");
         }
+        Condition::Elapsed(ElapsedLeaf { at_least_seconds, .. }) if *at_least_seconds > MAX_SECONDS => {
+            report.error(at, "out_of_range", "Up to 3,153,600,000 seconds, which are 36,500 days.");
+        }
+        Condition::Inactive(InactiveLeaf { days }) | Condition::Behind(BehindLeaf { days, .. }) if *days > MAX_DAYS => {
+            report.error(at, "out_of_range", "Up to 36,500 days.");
+        }
         Condition::Date(leaf) => {
             let empty = leaf.from.is_none() && leaf.until.is_none();
             if empty || leaf.from.zip(leaf.until).is_some_and(|(from, until)| from >= until) {
@@ -528,7 +540,27 @@ fn needed(condition: &Condition, by_key: &HashMap<&str, usize>, needs: &mut Vec<
     }
 }
 
-/// Whether a branch ends in a quiz, hidden and optional modules left out.
-pub(super) fn ends_in_quiz(branch: &Branch) -> bool {
-    branch.modules.iter().rev().find(|m| m.role != Role::Optional).is_some_and(|m| m.quiz().is_some())
+/// Whether a quiz is completed by nothing but passing it.
+pub(super) fn by_passing(module: &Module) -> bool {
+    module.quiz().is_some_and(|quiz| match module.completion() {
+        Completion::Passed(_) => true,
+        Completion::ScoreAtLeast(n) => n >= quiz.pass_percent,
+        _ => false,
+    })
+}
+
+/// The quizzes in which a branch ends, by their places: the last one that is hidden from nobody, and those after it. None where one
+/// comes to its end otherwise.
+pub(super) fn end_quizzes(branch: &Branch) -> Vec<usize> {
+    let mut found = Vec::new();
+    for (m, module) in branch.modules.iter().enumerate().rev().filter(|(_, module)| module.role != Role::Optional) {
+        if module.quiz().is_none() {
+            return Vec::new();
+        }
+        found.push(m);
+        if module.unmet != Unmet::Hide || module.when.is_none() {
+            return found;
+        }
+    }
+    Vec::new()
 }

@@ -1,6 +1,6 @@
 //! The shape that each style demands.
 
-use super::{LintReport, Placed, ends_in_quiz};
+use super::{LintReport, Placed, by_passing, end_quizzes};
 use crate::domain::outline::{
     Choice, Choose, DeliveryMode, Module, ModuleKind, Order, Outline, Role, Route, Stage, Style, Unmet,
 };
@@ -186,11 +186,20 @@ fn static_branching(outline: &Outline, report: &mut LintReport) {
             );
         }
         for (b, branch) in choice.branches.iter().enumerate() {
-            if !branch.modules.is_empty() && !ends_in_quiz(branch) {
+            let ends = end_quizzes(branch);
+            if !branch.modules.is_empty() && ends.is_empty() {
                 report.error(
                     format!("{at}/branches/{b}/modules"),
                     "branch_without_end",
-                    "In static_branching every branch ends in a quiz.",
+                    "In static_branching every branch ends in a quiz, which is hidden from nobody.",
+                );
+            }
+            for m in ends.into_iter().filter(|m| branch.modules.get(*m).is_some_and(|module| !by_passing(module))) {
+                report.error(
+                    format!("{at}/branches/{b}/modules/{m}/completion"),
+                    "completed_without_passing",
+                    "In static_branching nobody enters another branch before passing the quiz of this one: it is completed by \
+                     passing, or by a score from the pass mark on.",
                 );
             }
         }

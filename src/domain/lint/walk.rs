@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::learner::{Learner, Talent};
 use super::records::by_attempts;
 use super::subjects::{Fact, Subject, Subjects};
-use crate::domain::condition::later;
+use crate::domain::bounds::{LAST, later};
 use crate::domain::facts::{Instant, ModuleRecord};
 use crate::domain::outline::{Completion, ModuleIx, Role};
 use crate::domain::path::{self, NextStep, Standing, State};
@@ -231,7 +231,7 @@ impl Walk<'_, '_> {
         for ix in 0..outline.module_count() {
             timed(&Subject::Since(ix), facts.record(ix).and_then(|record| record.completed_at));
         }
-        let next = instants.into_iter().find(|at| *at > now && *at < Instant::MAX_UTC);
+        let next = instants.into_iter().find(|at| *at > now && *at < LAST);
         if let Some(at) = next {
             self.walker.now = at;
         }

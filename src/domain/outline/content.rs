@@ -8,10 +8,11 @@ use crate::domain::quiz::QuizContent;
 /// Longest key of a module, branch, stage or item, in characters.
 pub const MAX_KEY: usize = 100;
 
-/// Whether a text may be a key: 1 to 100 of ASCII letters, digits, `.`, `_`, `-`.
+/// Whether a text may be a key: 1 to 100 of ASCII letters, digits, `.`, `_`, `-`; not `.` or `..`, which clients take out of paths.
 #[must_use]
 pub fn valid_key(key: &str) -> bool {
     (1..=MAX_KEY).contains(&key.len())
+        && !matches!(key, "." | "..")
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 

@@ -58,6 +58,18 @@ pub fn standing(outline: &Compiled, facts: &Facts, now: Instant) -> Standing {
     engine.finish()
 }
 
+/// The next instant at which what counts may be different because time has passed: modules that appear or are tested out, branches
+/// that the engine picks.
+#[must_use]
+pub fn turns_at(outline: &Compiled, facts: &Facts, now: Instant) -> Option<Instant> {
+    if !outline.time_sensitive {
+        return None;
+    }
+    let mut turns = Vec::new();
+    outline.each_condition(|condition| condition.turns(Env::new(outline, facts, now), &mut turns));
+    turns.into_iter().min()
+}
+
 pub(super) struct Engine<'a> {
     pub(super) env: Env<'a>,
     pub(super) states: Vec<State>,
@@ -546,7 +558,8 @@ impl<'a> Engine<'a> {
         if self.env.facts.closed.is_some() {
             self.close();
         }
-        let whole = complete || self.env.facts.achieved;
+        // What is over, or has not begun, comes to no completion, whatever was done.
+        let whole = self.env.facts.achieved || (complete && self.env.facts.closed.is_none());
         if whole {
             // What is left undone was not needed, so it is no part of the whole; nor is what came to a course after its completion,
             // which is there to be taken but presses nobody.

@@ -12,7 +12,7 @@ mod view;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::engine::{AutoChoice, Standing, fulfilled, standing};
+pub use self::engine::{AutoChoice, Standing, fulfilled, standing, turns_at};
 pub use self::reasons::{Access, Action, access, suggestions};
 pub use self::view::{BranchPath, ModulePath, Path, StagePath, evaluate};
 
@@ -75,7 +75,7 @@ pub struct Progress {
     /// `done_weight / total_weight * 100`, to two decimals; 100 exactly when the course is complete. A completed course stays at 100,
     /// with no next steps, when a newer revision or a change of the learner brings modules: they are open, and do not count.
     /// From the completion on the whole is what is done: what was left undone was not needed and leaves both weights, and
-    /// comes back into both once it is done after all.
+    /// comes back into both once it is done after all. In an enrollment that is over without a completion it is below 100.
     pub percent: f64,
     /// Weight of those that are done or waived.
     pub done_weight: f64,

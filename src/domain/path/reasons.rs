@@ -323,7 +323,21 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
         && let Some(earlier) = outline.stages.get(p)
     {
         found.reasons.push(leaf("stage", &earlier.key, json!("completed"), json!(before(p).as_str())));
-        first_steps(standing, found);
+        match standing.next.first() {
+            Some(step) => first_step(step, found),
+            // Nothing can be done but what the stage before waits for: a date, or an instructor.
+            None => {
+                let holds_up = |m: &ModuleIx| {
+                    let state = standing.of(*m);
+                    !state.done()
+                        && !matches!(state, State::Hidden | State::NotChosen)
+                        && outline.module(*m).role != Role::Optional
+                };
+                if let Some(m) = earlier.modules.clone().find(holds_up) {
+                    explain(env, standing, m).actions.into_iter().for_each(|action| found.act(action));
+                }
+            }
+        }
         found.never();
     }
     if let StageShape::Choice { choose, route, exclusive, branches } = &stage.shape {
@@ -331,19 +345,14 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
     }
 }
 
-/// What can be done now, as actions.
-fn first_steps(standing: &Standing, found: &mut Collected) {
-    match standing.next.first() {
-        Some(NextStep::Module { module, .. }) => found.act(Action::on("complete_module", module)),
-        Some(NextStep::Choice { stage, branches, .. }) => {
-            found.act(Action {
-                stage: Some(stage.clone()),
-                branches: Some(branches.clone()),
-                ..Action::new("choose_branch")
-            });
+/// What can be done now, as an action.
+fn first_step(step: &NextStep, found: &mut Collected) {
+    found.act(match step {
+        NextStep::Module { module, .. } => Action::on("complete_module", module),
+        NextStep::Choice { stage, branches, .. } => {
+            Action { stage: Some(stage.clone()), branches: Some(branches.clone()), ..Action::new("choose_branch") }
         }
-        None => {}
-    }
+    });
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one stage")]

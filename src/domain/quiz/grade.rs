@@ -64,8 +64,8 @@ fn normal(text: &str, case_sensitive: bool) -> String {
     let plain: String = composed.chars().map(plain).collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
     let text = words.join(" ");
-    // Upper case first, for what has more letters there.
-    if case_sensitive { text } else { text.to_uppercase().to_lowercase() }
+    // By way of upper case, for what has more letters there; before that the small letter of those that have one.
+    if case_sensitive { text } else { text.to_lowercase().to_uppercase().to_lowercase() }
 }
 
 fn plain(c: char) -> char {
@@ -180,14 +180,7 @@ pub fn grade_corrected(
         points = max_points * percent / 100.0;
         shares.fill(percent / 100.0);
     }
-    Graded {
-        points: round4(points),
-        max_points,
-        score_percent,
-        passed: score_percent + 1e-9 >= quiz.pass_percent,
-        items,
-        shares,
-    }
+    Graded { points: round4(points), max_points, score_percent, passed: quiz.passes(score_percent), items, shares }
 }
 
 /// What several attempts at a quiz come to.

@@ -13,6 +13,7 @@ pub use self::achievable::achievable_scores;
 pub use self::check::{AnswerFault, check_answer};
 pub use self::grade::{Correction, Counted, Graded, GradedItem, counted, grade, grade_corrected, share};
 pub use self::item::{Choice, ChoiceView, CompetencyLink, Feedback, Item, ItemView, Scoring, Tolerance};
+use super::bounds::MAX_SECONDS;
 use super::outline::valid_key;
 
 /// A quiz as an author writes it.
@@ -21,9 +22,9 @@ use super::outline::valid_key;
 pub struct QuizContent {
     /// The items.
     pub items: Vec<Item>,
-    /// The pass mark, 0 to 100; 60 when absent.
+    /// The pass mark, 0 to 100; 60 when absent. A draft may have any, which the linter refuses.
     #[serde(default = "sixty")]
-    #[schema(default = 60.0, minimum = 0.0, maximum = 100.0)]
+    #[schema(default = 60.0)]
     pub pass_percent: f64,
     /// How many attempts there are; 0, the default, for as many as one likes.
     #[serde(default, deserialize_with = "crate::domain::bounds::formatted")]
@@ -96,6 +97,9 @@ impl Default for Review {
     }
 }
 
+/// Points of one item at most.
+const MAX_POINTS: f64 = 1_000_000.0;
+
 /// A fault of a quiz; the pointer is relative to the quiz's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuizFault {
@@ -108,6 +112,12 @@ pub struct QuizFault {
 }
 
 impl QuizContent {
+    /// Whether a score reaches the pass mark.
+    #[must_use]
+    pub fn passes(&self, score_percent: f64) -> bool {
+        score_percent + 1e-9 >= self.pass_percent
+    }
+
     /// The item with this key.
     #[must_use]
     pub fn item(&self, key: &str) -> Option<&Item> {
@@ -140,6 +150,11 @@ impl QuizContent {
         if self.time_limit_seconds == Some(0) {
             add("/time_limit_seconds".into(), "out_of_range", "A time limit of 0 seconds lets nobody answer.");
         }
+        for (name, span) in [("time_limit", self.time_limit_seconds), ("cooldown", self.cooldown_seconds)] {
+            if span.is_some_and(|seconds| seconds > MAX_SECONDS) {
+                add(format!("/{name}_seconds"), "out_of_range", "Up to 3,153,600,000 seconds, which are 36,500 days.");
+            }
+        }
         let mut keys = std::collections::HashSet::new();
         for (n, item) in self.items.iter().enumerate() {
             let at = format!("/items/{n}");
@@ -150,11 +165,12 @@ impl QuizContent {
             if !keys.insert(common.key) {
                 add(format!("{at}/key"), "duplicate_key", "Another item of this quiz has this key.");
             }
-            if !(common.points > 0.0 && common.points.is_finite()) {
-                add(format!("{at}/points"), "out_of_range", "An item needs more than 0 points.");
+            // Bounded, so that sums of them stay numbers.
+            if !(common.points > 0.0 && common.points <= MAX_POINTS) {
+                add(format!("{at}/points"), "out_of_range", "An item has more than 0 points, and up to 1,000,000.");
             }
-            if common.penalty < 0.0 {
-                add(format!("{at}/penalty"), "out_of_range", "A penalty cannot be negative.");
+            if !(0.0..=MAX_POINTS).contains(&common.penalty) {
+                add(format!("{at}/penalty"), "out_of_range", "A penalty lies between 0 and 1,000,000 points.");
             }
             let mut evaluated = std::collections::HashSet::new();
             for (c, link) in common.competencies.iter().enumerate() {

@@ -38,7 +38,9 @@ fn follow(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, ix: ModuleIx) -> AppR
     let mut scores = Vec::new();
     let mut results = Vec::new();
     for (at, score, passed) in store::finished(conn, loaded.row.id, &module.key)? {
-        let (Some(at), Some(score), passed) = (at, score, passed.unwrap_or(false)) else { continue };
+        let (Some(at), Some(score)) = (at, score) else { continue };
+        // By the pass mark of now, as an upgrade judges.
+        let passed = passed.unwrap_or(false) || quiz.passes(score);
         scores.push((score, passed));
         let Some(counted) = quiz::counted(quiz.grading_method, quiz.pass_percent, &scores) else { continue };
         results.push(AttemptResult { passed, counted, finished: u32::try_from(scores.len()).unwrap_or(u32::MAX), at });

@@ -102,7 +102,7 @@ pub struct AttemptOut {
 /// What a person changed of a grade, and why.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AttemptCorrection {
-    /// Points of items, by key.
+    /// Points of items, by key; none for the learner where the review hides marks.
     #[serde(default)]
     pub points: BTreeMap<String, f64>,
     /// The score of the whole, in percent.

@@ -12,6 +12,7 @@ use super::store::{self, AttemptRow};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::domain::bounds::later;
 use crate::domain::learning::{self, AttemptResult, Changes};
 use crate::domain::mastery::proof;
 use crate::domain::outline::Compiled;
@@ -78,11 +79,19 @@ pub(super) fn quiz_in<'a>(outline: &'a Compiled, key: &str) -> AppResult<&'a Qui
     module.and_then(|module| module.quiz()).ok_or_else(|| AppError::not_found("attempt"))
 }
 
-/// An attempt with its quiz.
-fn shown(conn: &mut Conn, loaded: &Loaded, attempt: AttemptRow) -> AppResult<AttemptOut> {
+/// An attempt with its quiz, as whoever asks may see it.
+fn shown(conn: &mut Conn, ctx: &Ctx, loaded: &Loaded, attempt: AttemptRow) -> AppResult<AttemptOut> {
     let outline = outline_of(conn, loaded, &attempt)?;
     let quiz = quiz_in(&outline, &attempt.module_key)?;
-    out(attempt, quiz)
+    let mut shown = out(attempt, quiz)?;
+    // What the review keeps from learners, a correction does not tell them either.
+    if let Some(correction) = shown.correction.as_mut()
+        && !quiz.review.marks
+        && ctx.actor.user_id() == Some(loaded.row.user_id)
+    {
+        correction.points.clear();
+    }
+    Ok(shown)
 }
 
 /// Begins an attempt, or gives the one in progress again: a learner who lost the connection must not lose an attempt.
@@ -99,7 +108,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         && attempt.state == "in_progress"
     {
         if attempt.deadline.is_none_or(|deadline| deadline > ctx.now) {
-            return shown(conn, &loaded, attempt);
+            return shown(conn, ctx, &loaded, attempt);
         }
         finish(conn, ctx, &mut loaded, attempt)?;
     }
@@ -115,7 +124,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, enrollment: Uuid, key: &str) -> AppRes
         seed: clock::random_number()?,
         answers: "{}".into(),
         started_at: ctx.now,
-        deadline: limit.map(|limit| ctx.now + limit),
+        deadline: limit.map(|limit| later(ctx.now, limit)),
         submitted_at: None,
         points: None,
         max_points: None,
@@ -159,7 +168,7 @@ fn find_to_write(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<(AttemptRow,
 /// 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<AttemptOut> {
     let (attempt, loaded) = find_to_read(conn, ctx, id)?;
-    shown(conn, &loaded, attempt)
+    shown(conn, ctx, &loaded, attempt)
 }
 
 /// A page of attempts at a quiz, oldest first.
@@ -178,7 +187,7 @@ pub fn list(
     loaded.ix(key)?;
     let rows = store::list(conn, enrollment, key, page)?;
     // The outlines are kept in memory; a page spans few revisions.
-    let items = rows.items.into_iter().map(|row| shown(conn, &loaded, row)).collect::<AppResult<_>>()?;
+    let items = rows.items.into_iter().map(|row| shown(conn, ctx, &loaded, row)).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
 }
 
@@ -236,7 +245,7 @@ pub fn submit(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<SubmitOut> {
     let (attempt, mut loaded) = find_to_write(conn, ctx, id)?;
     if attempt.state != "in_progress" {
         let next = loaded.standing(ctx).next;
-        let attempt = shown(conn, &loaded, attempt)?;
+        let attempt = shown(conn, ctx, &loaded, attempt)?;
         let certificate_id = loaded.certificate(conn)?;
         return Ok(SubmitOut { attempt, enrollment: loaded.brief()?, next, certificate_id });
     }
@@ -282,9 +291,10 @@ fn finish(conn: &mut Conn, ctx: &Ctx, loaded: &mut Loaded, mut attempt: AttemptR
         "score_percent": graded.score_percent, "counted_score_percent": counted.score_percent,
     });
     let log = vec![loaded.event(if graded.passed { "quiz.passed" } else { "quiz.failed" }).data(data)];
+    loaded.in_time(ctx, at);
     let outcome = loaded.save(conn, ctx, &changes, log)?;
     Ok(SubmitOut {
-        attempt: out(attempt, quiz)?,
+        attempt: shown(conn, ctx, loaded, attempt)?,
         enrollment: loaded.brief()?,
         next: outcome.standing.next,
         certificate_id: outcome.certificate_id,

@@ -11,6 +11,7 @@ use super::store::{self, CertificateRow, Sight};
 use crate::clock;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
+use crate::domain::bounds::later;
 use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
@@ -87,7 +88,7 @@ pub fn issue_on_completion(
             holder: format!("{given} {family}"),
             title: course.title.clone(),
             issued_at: ctx.now,
-            expires_at: course.certificate_valid_days.map(|days| ctx.now + TimeDelta::days(days.into())),
+            expires_at: course.certificate_valid_days.map(|days| later(ctx.now, TimeDelta::days(days.into()))),
             revoked_at: None,
             revoke_reason: None,
             version: 1,

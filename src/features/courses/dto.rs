@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::domain::bounds::MAX_DAYS;
 use crate::domain::outline::{DeliveryMode, Outline, Style};
 use crate::domain::permission::Role;
 use crate::error::Faults;
@@ -101,9 +102,9 @@ pub struct CourseIn {
     /// Whether completion issues a certificate; yes when absent.
     #[serde(default)]
     pub issues_certificate: Option<bool>,
-    /// Days for which the certificate is valid; for ever when absent.
+    /// Days for which the certificate is valid, 1 to 36,500; for ever when absent.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 36_500)]
     pub certificate_valid_days: Option<i32>,
     /// The id that an outside system owns; unique. Paths take it as `ext:<external_id>`.
     #[serde(default)]
@@ -152,9 +153,9 @@ pub struct CoursePatch {
     #[serde(default)]
     #[schema(value_type = bool, required = false)]
     pub issues_certificate: Patch<bool>,
-    /// Days for which new certificates are valid, or null.
+    /// Days for which new certificates are valid, 1 to 36,500, or null.
     #[serde(default)]
-    #[schema(value_type = Option<i32>, minimum = 1)]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 36_500)]
     pub certificate_valid_days: Patch<i32>,
     /// New external id, or null.
     #[serde(default)]
@@ -369,6 +370,11 @@ fn check_positive(number: i32, at: &str, faults: &mut Faults) {
     faults.ensure(number >= 1, at, "out_of_range", "This must be at least 1.");
 }
 
+fn check_days(days: i32, at: &str, faults: &mut Faults) {
+    let good = u32::try_from(days).is_ok_and(|days| (1..=MAX_DAYS).contains(&days));
+    faults.ensure(good, at, "out_of_range", "This must be 1 to 36,500 days.");
+}
+
 impl Input for CourseIn {
     fn check(&self, faults: &mut Faults) {
         Title::check(&self.title, "/title", faults);
@@ -387,7 +393,7 @@ impl Input for CourseIn {
             check_positive(seats, "/seats", faults);
         }
         if let Some(days) = self.certificate_valid_days {
-            check_positive(days, "/certificate_valid_days", faults);
+            check_days(days, "/certificate_valid_days", faults);
         }
         ExternalId::check_option(self.external_id.as_ref(), "/external_id", faults);
     }
@@ -414,7 +420,7 @@ impl Input for CoursePatch {
             check_positive(*seats, "/seats", faults);
         }
         if let Some(days) = self.certificate_valid_days.value() {
-            check_positive(*days, "/certificate_valid_days", faults);
+            check_days(*days, "/certificate_valid_days", faults);
         }
         ExternalId::check_option(self.external_id.value(), "/external_id", faults);
     }

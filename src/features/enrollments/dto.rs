@@ -143,7 +143,7 @@ pub struct EnrollmentOut {
     pub generation: i32,
     /// Where it is in its life.
     pub status: Status,
-    /// How it came about: `self` or `assigned`.
+    /// How it came about: `self`, `assigned`, `group` or `rule`.
     pub source: String,
     /// Who assigned it.
     #[schema(required)]
@@ -151,7 +151,8 @@ pub struct EnrollmentOut {
     /// 1 for the first in line; only when waitlisted, and not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waitlist_position: Option<i64>,
-    /// The weighted share that is done.
+    /// The weighted share that is done. What time alone or a change of the learner brings about stands here, and completes the course,
+    /// within seconds.
     pub progress: Progress,
     /// When the learner's cohort begins.
     #[schema(required)]
@@ -208,7 +209,8 @@ pub struct EnrollmentQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AsOf {
-    /// A past instant (RFC 3339): the enrollment as it was then, by what is known of it today.
+    /// A past instant (RFC 3339): the enrollment as it was then, by what is known of it today. Its status changed when the server knew
+    /// why: an event that is sent late counts from its own time, and completes the course when it comes in.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -375,7 +377,9 @@ impl EventIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventBatch {
-    /// 1 to 500 events, in any order. Each is read by itself, so that one that cannot be read does not hold up the others.
+    /// 1 to 500 events, in any order. Each is read by itself, so that one that cannot be read does not hold up the others: its verdict
+    /// is `rejected`. A verdict is told by the event's id, so an event whose id is missing or no UUID makes the whole call 422, and
+    /// none of them counts.
     #[schema(min_items = 1, max_items = 500, value_type = Vec<EventIn>)]
     pub events: Vec<Value>,
 }
@@ -400,6 +404,8 @@ pub enum EventsIn {
 pub const MAX_EVENTS: usize = 500;
 
 impl Input for EventsIn {
+    const APART: Option<&'static str> = Some("/events/");
+
     fn check(&self, faults: &mut Faults) {
         if let Self::Batch(batch) = self {
             let good = (1..=MAX_EVENTS).contains(&batch.events.len());

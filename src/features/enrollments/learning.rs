@@ -348,10 +348,14 @@ pub fn upgrade(
     if new.needs != loaded.outline.needs {
         facts.learner = state::load_learner(conn, loaded.row.user_id, &new.needs)?;
     }
-    loaded.outline = new;
+    loaded.outline = std::sync::Arc::clone(&new);
     loaded.facts = std::sync::Arc::new(facts);
     loaded.row.revision = to;
     loaded.row.revision_id = Some(target);
+    loaded.mark()?;
+    let events = stored_events(conn, &loaded, &[], None)?;
+    let taken = super::reading::taken(conn, &loaded, ctx.now)?;
+    let changes = learning::judge_anew(&new, loaded.facts_mut(), events, &taken, ctx.now);
     let mut next = None;
     let mut certificate_id = None;
     if input.dry_run {
@@ -367,7 +371,7 @@ pub fn upgrade(
         store::move_to_revision(conn, id, (target, to))?;
         let data = json!({"from": from, "to": to, "carried": carried.carried.len(), "dropped": carried.dropped});
         let log = vec![loaded.event("enrollment.upgraded").data(data)];
-        let outcome = loaded.save(conn, ctx, &Changes::default(), log)?;
+        let outcome = loaded.save(conn, ctx, &changes, log)?;
         certificate_id = outcome.certificate_id;
         next = next.or(Some(outcome.standing.next));
     }

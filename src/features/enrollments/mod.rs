@@ -2,7 +2,7 @@
 //!
 //! `service` moves enrollments through their life (approval, withdrawal), `seats` fills those that are free; `loading` loads
 //! the facts of the path, and `state` stores them; `proving` writes what work proves; `settling` brings along what is stored when facts change
-//! elsewhere; `learning` applies what learners do; `reading` answers where they stand.
+//! elsewhere, `turning` when time passes; `learning` applies what learners do; `reading` answers where they stand.
 
 mod bulk;
 pub mod dto;
@@ -17,6 +17,7 @@ mod service;
 mod settling;
 pub mod state;
 mod store;
+mod turning;
 
 use crate::http::routes::Routes;
 
@@ -27,6 +28,7 @@ pub use seats::{JOB as SEATS_JOB, expire_due, promote_waiting, seat_waiting};
 pub use service::{approve, enroll, reject, withdraw};
 pub use settling::{CONSUMER, JOB, Moved, refresh, settle_person};
 pub use store::{EnrollmentRow, completed_by_staff, learns};
+pub use turning::settle_due;
 
 /// Registers the area's operations.
 pub fn register(config: &mut Routes<'_, '_>) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::dto::Status;
-use super::settling::{Moved, taken_back};
+use super::settling::{Moved, taken_back, uncomplete};
 use super::state::Loaded;
 use super::store;
 use crate::db::Conn;
@@ -14,7 +15,7 @@ use crate::domain::learning::{Changes, LearningEvent};
 use crate::domain::mastery::book::Book;
 use crate::domain::mastery::proof::{self, Proof};
 use crate::error::AppResult;
-use crate::events::NewEvent;
+use crate::events::{self, NewEvent};
 use crate::features::competencies::{self, Work};
 use crate::state::Ctx;
 
@@ -97,15 +98,38 @@ impl Loaded {
         }
     }
 
-    /// Takes a completion back, with its certificate; not once the learner has enrolled again.
+    /// Takes a completion back, with its certificate. Once the learner has enrolled again, it is over and no more active.
     pub(super) fn reopen(&mut self, conn: &mut Conn, ctx: &Ctx, log: &mut Vec<NewEvent>) -> AppResult<()> {
-        let newest = store::newest(conn, self.row.course_id, self.row.user_id)?;
-        if self.row.status != Status::Completed.as_str() || newest.is_none_or(|(id, ..)| id != self.row.id) {
+        if self.row.status != Status::Completed.as_str() {
             return Ok(());
         }
-        self.row.status = Status::Active.as_str().to_owned();
-        self.row.completed_at = None;
+        let over = store::superseded(conn, &[self.row.id])?;
+        uncomplete(&mut self.row, &over, ctx);
         log.extend(taken_back(conn, ctx, std::slice::from_ref(&self.row))?);
+        Ok(())
+    }
+
+    /// What was done before the enrollment's time was up, and is seen only now, completes it all the same.
+    pub fn in_time(&mut self, ctx: &Ctx, done_at: DateTime<Utc>) {
+        if self.row.status == Status::Expired.as_str()
+            && self.row.expires_at.is_some_and(|at| done_at < at)
+            && self.standing(ctx).complete
+        {
+            self.row.status = Status::Active.as_str().to_owned();
+            self.row.ended_at = None;
+            self.facts_mut().closed = None;
+        }
+    }
+
+    /// Completes anew what was taken back and ended since, now that a correction says again that all of it is done.
+    pub(super) fn restore(&mut self, conn: &mut Conn) -> AppResult<()> {
+        if self.corrects
+            && self.row.status == Status::Withdrawn.as_str()
+            && !events::ids_of(conn, "course.completed", &[self.row.id])?.is_empty()
+        {
+            self.row.status = Status::Active.as_str().to_owned();
+            self.row.ended_at = None;
+        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Use cases of reading: path, next steps, a module's content, why it is locked; now or as of a past instant.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,7 @@ use super::store;
 use crate::db::Conn;
 use crate::domain::facts::ChosenBranch;
 use crate::domain::learning::{self, AttemptResult, Exception, Past};
-use crate::domain::outline::Content;
+use crate::domain::outline::{Content, ModuleIx};
 use crate::domain::past::{Then, Turn, then};
 use crate::domain::path::{self, Access, State};
 use crate::domain::permission::Act;
@@ -112,16 +113,33 @@ fn load_as_of(conn: &mut Conn, ctx: &Ctx, id: Uuid, as_of: DateTime<Utc>) -> App
     Ok(loaded)
 }
 
+/// The attempts that are finished, by quiz, in order.
+pub(super) fn taken(
+    conn: &mut Conn,
+    loaded: &Loaded,
+    until: DateTime<Utc>,
+) -> AppResult<BTreeMap<ModuleIx, Vec<learning::Taken>>> {
+    let mut all: BTreeMap<ModuleIx, Vec<learning::Taken>> = BTreeMap::new();
+    for (key, _, _, submitted, score, passed) in store::attempts_until(conn, loaded.row.id, until)? {
+        if let (Some(ix), Some(at), Some(score)) = (loaded.outline.ix(&key), submitted, score) {
+            all.entry(ix).or_default().push(learning::Taken { score, passed: passed.unwrap_or(false), at });
+        }
+    }
+    Ok(all)
+}
+
 fn past_attempts(conn: &mut Conn, loaded: &Loaded, as_of: DateTime<Utc>) -> AppResult<Vec<Past>> {
     let mut scores: std::collections::HashMap<String, Vec<(f64, bool)>> = std::collections::HashMap::new();
     let mut past = Vec::new();
-    for (key, started, submitted, score, passed) in store::attempts_until(conn, loaded.row.id, as_of)? {
+    for (key, id, started, submitted, score, passed) in store::attempts_until(conn, loaded.row.id, as_of)? {
         let Some(ix) = loaded.outline.ix(&key) else { continue };
-        past.push(Past::AttemptStarted(ix, started));
+        past.push(Past::AttemptStarted(ix, id, started));
         let (Some(at), Some(score), Some(passed)) = (submitted.filter(|at| *at <= as_of), score, passed) else {
             continue;
         };
         let Some(content) = loaded.outline.module(ix).quiz() else { continue };
+        // By the pass mark of now, as an upgrade judges.
+        let passed = passed || content.passes(score);
         let all = scores.entry(key).or_default();
         all.push((score, passed));
         let Some(counted) = quiz::counted(content.grading_method, content.pass_percent, all) else { continue };

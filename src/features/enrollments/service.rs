@@ -18,6 +18,7 @@ use crate::error::{AppError, AppResult, Code, is_unique_violation};
 use crate::events::{self, NewEvent};
 use crate::features::courses::{self, CourseRow};
 use crate::features::users;
+use crate::http::conditional::{shown_tag, version_tag};
 use crate::http::{Conditions, Ref};
 use crate::state::Ctx;
 
@@ -52,6 +53,20 @@ fn with_position(conn: &mut Conn, row: EnrollmentRow) -> AppResult<EnrollmentOut
         None => None,
     };
     Ok(EnrollmentOut { waitlist_position: position, ..out(row)? })
+}
+
+/// The ETag of an enrollment. The place in line moves when somebody else leaves it, without a new version.
+#[must_use]
+pub fn tag(out: &EnrollmentOut) -> String {
+    match out.waitlist_position {
+        Some(position) => shown_tag(out.version, &position),
+        None => version_tag(out.version),
+    }
+}
+
+/// Refuses a change when `If-Match` names another state.
+fn require(conn: &mut Conn, row: &EnrollmentRow, conditions: &Conditions) -> AppResult<()> {
+    conditions.require_tag(|| Ok(tag(&with_position(conn, row.clone())?)))
 }
 
 fn closed(why: &str) -> AppError {
@@ -202,6 +217,11 @@ pub fn enroll(
     let event = NewEvent::new("enrollment.created", "enrollment", row.id).course(course.id).user(user);
     let data = serde_json::json!({"status": row.status, "source": source, "generation": row.generation, "revision": row.revision});
     events::append(conn, ctx, vec![event.data(data)])?;
+    if status == Status::Active
+        && let Some(at) = path::turns_at(&outline, &facts, ctx.now)
+    {
+        store::set_turns(conn, &[(row.id, at)])?;
+    }
     if status == Status::Active && start.complete {
         // Whoever has tested out of everything is through before they begin.
         let settled = settle(conn, ctx, vec![row.clone()])?.pop();
@@ -293,9 +313,12 @@ fn store_change(conn: &mut Conn, ctx: &Ctx, row: &mut EnrollmentRow, event: &'st
 /// 403, 404, 409, 412.
 pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
     let mut row = find_locked(conn, ctx, id, Act::EnrollOthers)?;
-    conditions.require(row.version)?;
+    require(conn, &row, conditions)?;
     if row.status != Status::Pending.as_str() {
         return Err(wrong_state(&row, "pending"));
+    }
+    if store::active_users(conn, &[row.user_id])?.is_empty() {
+        return Err(AppError::new(Code::WrongState, "The user is not active."));
     }
     lock_row(conn, LockTable::Courses, row.course_id)?;
     let course = courses::row(conn, row.course_id)?.ok_or_else(|| AppError::not_found("course"))?;
@@ -322,7 +345,7 @@ pub fn approve(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) ->
 /// 403, 404, 409, 412.
 pub fn reject(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
     let mut row = find_locked(conn, ctx, id, Act::EnrollOthers)?;
-    conditions.require(row.version)?;
+    require(conn, &row, conditions)?;
     if row.status != Status::Pending.as_str() {
         return Err(wrong_state(&row, "pending"));
     }
@@ -338,7 +361,7 @@ pub fn reject(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> 
 /// 403, 404, 409, 412.
 pub fn withdraw(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> AppResult<EnrollmentOut> {
     let mut row = find_locked(conn, ctx, id, Act::LeaveOrUpgrade)?;
-    conditions.require(row.version)?;
+    require(conn, &row, conditions)?;
     if !matches!(row.status.as_str(), "active" | "pending" | "waitlisted") {
         return Err(wrong_state(&row, "active, pending or waitlisted"));
     }

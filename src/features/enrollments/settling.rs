@@ -2,7 +2,7 @@
 //! and freed seat. The path is computed from the facts whenever it is read; what reports and lists show is stored, and this is the
 //! one way in which it follows. As many statements for one enrollment as for five hundred.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -71,15 +71,22 @@ pub(super) fn settle_piece(
     for row in rows {
         // Outlines are kept in memory; a piece spans few revisions.
         let asks = match row.revision_id.filter(|_| row.status == "active") {
-            Some(revision) => outline(conn, revision)?.needs.beyond_enrollment(),
+            Some(revision) => {
+                let outline = outline(conn, revision)?;
+                outline.needs.beyond_enrollment() || outline.time_sensitive
+            }
             None => false,
         };
         if asks { asking.push(row) } else { kept.push(row) }
     }
     let mut changed = Vec::new();
     let mut completed = Vec::new();
+    let mut turns = Vec::new();
     for mut loaded in load_many(conn, asking)? {
         let standing = loaded.standing(ctx);
+        if !standing.complete {
+            turns.extend(loaded.turns_at(ctx));
+        }
         if !standing.complete && standing.progress == progress(&loaded.row) {
             kept.push(loaded.row);
             continue;
@@ -90,6 +97,7 @@ pub(super) fn settle_piece(
         loaded.keep();
         changed.push(loaded.row);
     }
+    store::set_turns(conn, &turns)?;
     store::update_many(conn, &changed)?;
     let freed = complete(conn, ctx, &completed, Vec::new())?.0;
     kept.extend(changed);
@@ -159,23 +167,30 @@ pub fn refresh(conn: &mut Conn, ctx: &Ctx, user: Uuid, moved: &Moved, except: Op
     settle(conn, ctx, rest).map(drop)
 }
 
+/// What becomes of a completion that does not hold any more: the learner goes on, but where they have enrolled again since.
+pub(super) fn uncomplete(row: &mut EnrollmentRow, over: &HashSet<Uuid>, ctx: &Ctx) {
+    let ended = over.contains(&row.id);
+    row.status = if ended { Status::Withdrawn } else { Status::Active }.as_str().to_owned();
+    row.ended_at = ended.then_some(ctx.now);
+    row.completed_at = None;
+}
+
 /// Takes those of these completions back that do not hold any more, as they are locked.
 fn take_back(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<()> {
+    let mut fallen = load_many(conn, rows)?;
+    fallen.retain(|loaded| !loaded.standing(ctx).complete);
+    if fallen.is_empty() {
+        return Ok(());
+    }
+    let over = store::superseded(conn, &fallen.iter().map(|loaded| loaded.row.id).collect::<Vec<_>>())?;
     let mut taken = Vec::new();
-    for mut loaded in load_many(conn, rows)? {
-        if loaded.standing(ctx).complete {
-            continue;
-        }
-        loaded.row.status = Status::Active.as_str().to_owned();
-        loaded.row.completed_at = None;
+    for mut loaded in fallen {
+        uncomplete(&mut loaded.row, &over, ctx);
         loaded.mark()?;
         let standing = loaded.standing(ctx);
         loaded.stand(ctx, &standing)?;
         loaded.keep();
         taken.push(loaded.row);
-    }
-    if taken.is_empty() {
-        return Ok(());
     }
     store::update_many(conn, &taken)?;
     let log = taken_back(conn, ctx, &taken)?;
@@ -194,6 +209,10 @@ pub(super) fn taken_back(conn: &mut Conn, ctx: &Ctx, rows: &[EnrollmentRow]) -> 
             event.course(row.course_id).user(row.user_id).data(json!({"undoes": undone}))
         })
         .collect();
+    log.extend(rows.iter().filter(|row| row.ended_at.is_some()).map(|row| {
+        let event = NewEvent::new("enrollment.withdrawn", "enrollment", row.id).course(row.course_id).user(row.user_id);
+        event.data(json!({"status": row.status, "reason": "enrolled_again"}))
+    }));
     log.extend(certificates::withdraw(conn, ctx, &ids, "A grade was corrected.")?);
     Ok(log)
 }
@@ -222,7 +241,11 @@ pub fn settle_person(state: &State, payload: &Value) -> AppResult<()> {
 fn follow(conn: &mut Conn, ctx: &Ctx, events: &[Event]) -> AppResult<()> {
     let matters = |event: &&Event| KINDS.iter().any(|kind| event.kind.starts_with(kind));
     let people: BTreeSet<Uuid> = events.iter().filter(matters).filter_map(|event| event.user_id).collect();
-    settle_people(conn, ctx, &people.into_iter().collect::<Vec<_>>())
+    settle_people(conn, ctx, &people.into_iter().collect::<Vec<_>>())?;
+    // Whoever is back takes the seat that was kept from them while they could not learn.
+    let back = events.iter().filter(|event| event.kind == "user.state_changed").filter_map(|event| event.user_id);
+    let lines = store::waited_for(conn, &back.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())?;
+    seats::promote_waiting(conn, ctx, &lines)
 }
 
 fn settle_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid]) -> AppResult<()> {

@@ -205,8 +205,13 @@ impl Loaded {
             self.reopen(conn, ctx, &mut log)?;
             self.mark()?;
             standing = self.standing(ctx);
+        } else if standing.complete {
+            self.restore(conn)?;
+            self.mark()?;
         }
         let completes = self.stand(ctx, &standing)?;
+        let turns_at = self.turns_at(ctx);
+        store::set_turns(conn, turns_at.as_slice())?;
         if self.row.status != before {
             store::update(conn, &self.row)?;
         } else {

@@ -2,6 +2,7 @@
 
 mod facts;
 mod many;
+mod turns;
 mod waiting;
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,7 @@ use crate::per_backend;
 
 pub use self::facts::*;
 pub use self::many::*;
+pub use self::turns::*;
 pub use self::waiting::*;
 
 /// A row of `enrollments`.

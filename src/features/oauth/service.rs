@@ -9,6 +9,7 @@ use super::dto::{AccessToken, Credentials, Form, Introspection, OAuthError, OAut
 use super::{exchange, store};
 use crate::auth::caller;
 use crate::auth::tokens::{Claims, Grant};
+use crate::domain::bounds::later;
 use crate::domain::permission::{Actor, Scope};
 use crate::error::{AppResult, Code};
 use crate::events::{self, NewEvent};
@@ -210,7 +211,7 @@ pub async fn revoke(
             if claims.client_id != client.id.to_string() {
                 return Ok(Err(OAuthError::new("unauthorized_client", "The token was given to another client.")));
             }
-            let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or(now) + TimeDelta::minutes(5);
+            let until = later(DateTime::from_timestamp(claims.exp, 0).unwrap_or(now), TimeDelta::minutes(5));
             state
                 .db
                 .write(move |conn| {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::domain::bounds::MAX_DAYS;
 use crate::domain::condition::Required;
 use crate::error::Faults;
 use crate::http::Input;
@@ -37,7 +38,7 @@ pub fn check_target(target: &TargetIn, at: &str, faults: &mut Faults) {
         faults.add(format!("{at}/at_least"), "out_of_range", "A mastery lies above 0 and up to 1.");
     }
     for (name, days) in [("due_days", target.due_days), ("behind_days", target.behind_days)] {
-        if days.is_some_and(|days| !(0..=36_500).contains(&days)) {
+        if days.is_some_and(|days| u32::try_from(days).map_or(true, |days| days > MAX_DAYS)) {
             faults.add(format!("{at}/{name}"), "out_of_range", "0 to 36,500 days.");
         }
     }

@@ -29,7 +29,8 @@ pub async fn create_enrollment(
     let clock = state.clone();
     commit(&state, &caller, retry, &body.raw, move |conn, ctx| {
         let enrollment = service::enroll(conn, ctx, &course_id, &body.input, &|| clock.clock.now())?;
-        Ok(Answer::created(&format!("/v1/enrollments/{}", enrollment.id), &enrollment)?.etag(enrollment.version))
+        Ok(Answer::created(&format!("/v1/enrollments/{}", enrollment.id), &enrollment)?
+            .header("etag", &service::tag(&enrollment)))
     })
     .await
 }
@@ -88,7 +89,7 @@ pub async fn get_enrollment(
 ) -> AppResult<Answer> {
     let ctx = caller.0;
     let enrollment = state.db.read(move |conn| service::get(conn, &ctx, *id)).await?;
-    Ok(Answer::ok(&enrollment)?.etag(enrollment.version).unless_known(&conditions))
+    Ok(Answer::ok(&enrollment)?.header("etag", &service::tag(&enrollment)).unless_known(&conditions))
 }
 
 /// Approve an enrollment
@@ -107,7 +108,7 @@ pub async fn approve_enrollment(
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
         let enrollment = service::approve(conn, ctx, *id, &conditions)?;
-        Ok(Answer::ok(&enrollment)?.etag(enrollment.version))
+        Ok(Answer::ok(&enrollment)?.header("etag", &service::tag(&enrollment)))
     })
     .await
 }
@@ -128,7 +129,7 @@ pub async fn reject_enrollment(
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
         let enrollment = service::reject(conn, ctx, *id, &conditions)?;
-        Ok(Answer::ok(&enrollment)?.etag(enrollment.version))
+        Ok(Answer::ok(&enrollment)?.header("etag", &service::tag(&enrollment)))
     })
     .await
 }
@@ -149,7 +150,7 @@ pub async fn withdraw_enrollment(
 ) -> AppResult<Answer> {
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
         let enrollment = service::withdraw(conn, ctx, *id, &conditions)?;
-        Ok(Answer::ok(&enrollment)?.etag(enrollment.version))
+        Ok(Answer::ok(&enrollment)?.header("etag", &service::tag(&enrollment)))
     })
     .await
 }

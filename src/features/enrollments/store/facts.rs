@@ -1,5 +1,7 @@
 //! SQL about what the facts of a path are made of: records, learning events, choices, overrides, and what is known of the learner.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::upsert::excluded;
 use diesel::{
@@ -281,8 +283,8 @@ pub fn insert_override(conn: &mut Conn, new: &NewOverride<'_>) -> AppResult<()> 
     Ok(())
 }
 
-/// Finished attempts until an instant: module, number, when begun, when submitted, score, passed.
-pub type AttemptFact = (String, DateTime<Utc>, Option<DateTime<Utc>>, Option<f64>, Option<bool>);
+/// An attempt begun until an instant: module, id, when begun, when submitted, score, passed.
+pub type AttemptFact = (String, Uuid, DateTime<Utc>, Option<DateTime<Utc>>, Option<f64>, Option<bool>);
 
 pub fn attempts_until(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -> AppResult<Vec<AttemptFact>> {
     Ok(attempts::table
@@ -291,6 +293,7 @@ pub fn attempts_until(conn: &mut Conn, enrollment: Uuid, until: DateTime<Utc>) -
         .order(attempts::number)
         .select((
             attempts::module_key,
+            attempts::id,
             attempts::started_at,
             attempts::submitted_at,
             attempts::score_percent,
@@ -364,29 +367,33 @@ pub fn asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>)
         .load(conn)?)
 }
 
-/// A person's completed enrollments whose conditions ask about any of these competencies, those left out after which they enrolled
-/// again.
+/// A person's completed enrollments whose conditions ask about any of these competencies.
 pub fn completed_asking(conn: &mut Conn, user: Uuid, about: &[Uuid], except: Option<Uuid>) -> AppResult<Vec<Uuid>> {
     use crate::db::schema::revision_competencies as asked;
-    use diesel::dsl::sql;
-    use diesel::sql_types::Bool;
     let revisions = asked::table
         .filter(asked::competency_id.eq_any(ids(about)))
         .filter(asked::touch.eq("asks"))
         .select(asked::revision_id.nullable());
-    let newest = sql::<Bool>(
-        "NOT EXISTS (SELECT 1 FROM enrollments AS later WHERE later.user_id = enrollments.user_id \
-         AND later.course_id = enrollments.course_id AND later.generation > enrollments.generation)",
-    );
     Ok(enrollments::table
         .filter(enrollments::user_id.eq(Id(user)))
         .filter(enrollments::id.ne(Id(except.unwrap_or_default())))
         .filter(enrollments::status.eq("completed"))
         .filter(enrollments::revision_id.eq_any(revisions))
-        .filter(newest)
         .order(enrollments::id)
         .select(enrollments::id)
         .load(conn)?)
+}
+
+/// Those of these after which their learner enrolled again in the course.
+pub fn superseded(conn: &mut Conn, of: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    use diesel::dsl::sql;
+    use diesel::sql_types::Bool;
+    let again = sql::<Bool>(
+        "EXISTS (SELECT 1 FROM enrollments AS later WHERE later.user_id = enrollments.user_id \
+         AND later.course_id = enrollments.course_id AND later.generation > enrollments.generation)",
+    );
+    let these = enrollments::table.filter(enrollments::id.eq_any(ids(of))).filter(again).select(enrollments::id);
+    Ok(these.load(conn)?.into_iter().collect())
 }
 
 /// The enrollment of an attempt, locked until the transaction ends.

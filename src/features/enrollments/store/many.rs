@@ -14,7 +14,7 @@ use crate::db::types::{At, Id};
 use crate::error::AppResult;
 use crate::per_backend;
 
-/// The first `n` in line in each of these courses, in order and locked, and the courses whose line holds somebody whom another
+/// The first `n` of the line in each of these courses, in order and locked, whoever left or is suspended passed over, and the courses whose line holds somebody whom another
 /// transaction is busy with. Nobody behind such a one is among them, and nobody is waited for: who holds an enrollment may wait for its
 /// course.
 pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<(Vec<EnrollmentRow>, BTreeSet<Uuid>)> {
@@ -27,7 +27,8 @@ pub fn first_waiting(conn: &mut Conn, of: &[Uuid], n: usize) -> AppResult<(Vec<E
     let list: Vec<String> = of.iter().map(|id| format!("'{}'", id.hyphenated())).collect();
     let first = sql::<Bool>(&format!(
         "enrollments.id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY course_id ORDER BY waitlist_seq) AS place \
-         FROM enrollments WHERE status = 'waitlisted' AND course_id IN ({})) AS line WHERE place <= {n})",
+         FROM enrollments WHERE status = 'waitlisted' AND course_id IN ({}) \
+         AND EXISTS (SELECT 1 FROM users WHERE users.id = enrollments.user_id AND users.state = 'active')) AS line WHERE place <= {n})",
         list.join(", ")
     ));
     let line = enrollments::table.filter(first).order((enrollments::course_id, enrollments::waitlist_seq));
@@ -143,6 +144,20 @@ pub fn active_of(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)
         .filter(enrollments::revision_id.is_not_null())
         .order(enrollments::id)
         .select((enrollments::id, enrollments::revision_id.assume_not_null()))
+        .load(conn)?)
+}
+
+/// Courses in whose lines these people are.
+pub fn waited_for(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq_any(people.iter().map(|id| Id(*id))))
+        .filter(enrollments::status.eq("waitlisted"))
+        .order(enrollments::course_id)
+        .distinct()
+        .select(enrollments::course_id)
         .load(conn)?)
 }
 

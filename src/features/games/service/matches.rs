@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::leaderboard::team_standings;
 use super::{Game, find, find_locked, read};
 use crate::db::Conn;
+use crate::domain::bounds::LAST;
 use crate::domain::game::TeamScore;
 use crate::domain::game::period::Period;
 use crate::domain::game::schedule::{self, Pairing};
@@ -75,7 +76,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ScheduleIn) -> AppRe
     let rounds = pairs.iter().map(|pair| pair.round).max().unwrap_or(0);
     let at = |round: u32| {
         let seconds = input.round_seconds.saturating_mul(i64::from(round));
-        TimeDelta::try_seconds(seconds).and_then(|delta| starts_at.checked_add_signed(delta))
+        TimeDelta::try_seconds(seconds).and_then(|delta| starts_at.checked_add_signed(delta)).filter(|at| *at <= LAST)
     };
     let late = || AppError::field("/round_seconds", "out_of_range", "The rounds would end after the game.");
     let end = at(rounds).ok_or_else(late)?;
