@@ -316,7 +316,8 @@ pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
 fn reckon_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid], list: &[Uuid]) -> AppResult<()> {
     let list: HashSet<Uuid> = list.iter().copied().collect();
     let mut of: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
-    for (user, competency, parent) in store::evidence::parts_of(conn, people, &list)? {
+    for (user, competency, parent) in store::evidence::places(conn, people)? {
+        // Of whom only what is below is known, the parent is reckoned too.
         let touched = [Some(competency), parent].into_iter().flatten().filter(|id| list.contains(id));
         of.entry(user).or_default().extend(touched);
     }

@@ -1,7 +1,5 @@
 //! SQL about evidence and mastery.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use diesel::dsl::{auto_type, exists, sql};
 use diesel::expression::SqlLiteral;
@@ -379,13 +377,11 @@ pub fn people_about(conn: &mut Conn, list: &[Uuid], after: Option<Uuid>, limit: 
     Ok(query.load(conn)?)
 }
 
-/// What these people have of these competencies, and of what is directly below them: person, competency, the one above it.
-pub fn parts_of(conn: &mut Conn, people: &[Uuid], list: &HashSet<Uuid>) -> AppResult<Vec<(Uuid, Uuid, Option<Uuid>)>> {
-    let list: Vec<Uuid> = list.iter().copied().collect();
+/// Of which competencies these people's mastery is written down: person, competency, the one above it.
+pub fn places(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, Option<Uuid>)>> {
     Ok(mastery::table
         .inner_join(competencies::table.on(competencies::id.eq(mastery::competency_id)))
         .filter(mastery::user_id.eq_any(ids(people)))
-        .filter(about(&list))
         .select((mastery::user_id, competencies::id, competencies::parent_id))
         .load(conn)?)
 }
