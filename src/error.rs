@@ -69,6 +69,8 @@ error_codes! {
     Conflict => 409 "conflict" "The request conflicts with what is stored";
     /// The resource is in a state that does not allow it.
     WrongState => 409 "wrong_state" "The resource's state does not allow this";
+    /// Something else names what would go; `named_by` says what.
+    InUse => 409 "in_use" "Something else rests on this";
     /// A request with this Idempotency-Key is still running.
     StillRunning => 409 "idempotency_in_progress" "The first request with this key is still running";
     /// If-Match names another version; the answer's ETag is the current one.

@@ -267,6 +267,7 @@ pub fn lock_whole(conn: &mut Conn, what: LockWhole) -> diesel::QueryResult<()> {
             LockWhole::UnitTree => 0x0075_6e69_7473_i64,
             LockWhole::Admins => 0x6164_6d69_6e73_i64,
             LockWhole::Managers => 0x6d67_7273_i64,
+            LockWhole::Imports => 0x696d_7073_i64,
         };
         sql_query("SELECT pg_advisory_xact_lock($1)").bind::<diesel::sql_types::BigInt, _>(key).execute(pg)?;
     }
@@ -296,6 +297,8 @@ pub enum LockWhole {
     Admins,
     /// Who reports to whom; before the people themselves are locked.
     Managers,
+    /// Which frameworks came from elsewhere, under which source and title.
+    Imports,
 }
 
 /// The aggregates whose rows are locked before a decision depends on them.

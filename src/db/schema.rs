@@ -1162,6 +1162,7 @@ diesel::allow_tables_to_appear_in_same_query!(competencies, course_revisions);
 diesel::allow_tables_to_appear_in_same_query!(mastery, enrollments);
 diesel::allow_tables_to_appear_in_same_query!(goal_learners, enrollments);
 diesel::allow_tables_to_appear_in_same_query!(behind_marks, enrollments);
+diesel::allow_tables_to_appear_in_same_query!(behind_marks, users);
 diesel::allow_tables_to_appear_in_same_query!(revision_competencies, enrollments);
 diesel::allow_tables_to_appear_in_same_query!(revision_competencies, courses);
 diesel::allow_tables_to_appear_in_same_query!(revision_competencies, course_revisions);

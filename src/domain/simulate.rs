@@ -230,7 +230,7 @@ pub struct Simulation {
     pub states: BTreeMap<String, State>,
     /// Progress in the end.
     pub progress: Progress,
-    /// Whether the course is complete.
+    /// Whether the course was completed.
     pub complete: bool,
     /// What would be next.
     pub next: Vec<NextStep>,
@@ -313,6 +313,13 @@ impl<'a> Walker<'a> {
     #[must_use]
     pub fn standing(&self) -> Standing {
         path::standing(self.outline, &self.facts, self.now)
+    }
+
+    /// Where they stand; a course that is complete stays so from now on, as an enrollment does.
+    fn settle(&mut self) -> Standing {
+        let standing = self.standing();
+        self.facts.achieved |= standing.complete;
+        standing
     }
 
     fn ix(&self, key: &str) -> Result<ModuleIx, Refusal> {
@@ -441,7 +448,7 @@ pub fn play(outline: &Compiled, script: &Script, known: &[KnownCompetency], now:
     let learner = LearnerFacts { attributes: script.learner.attributes.clone(), ..LearnerFacts::default() };
     let mut walker = Walker::new(outline, learner, now).with_competencies(known, &script.learner.mastery);
     let keys = |list: Vec<ModuleIx>| list.into_iter().map(|ix| outline.module(ix).key.clone()).collect::<Vec<_>>();
-    let mut before = walker.standing();
+    let mut before = walker.settle();
     let mut steps = Vec::new();
     for (n, step) in script.steps.iter().enumerate() {
         let mastered = walker.masteries();
@@ -451,7 +458,7 @@ pub fn play(outline: &Compiled, script: &Script, known: &[KnownCompetency], now:
             access: r.access.map(|a| *a),
         });
         walker.wait(TimeDelta::milliseconds(1));
-        let after = walker.standing();
+        let after = walker.settle();
         let all = 0..outline.module_count();
         let changed = |wanted: fn(State, State) -> bool| {
             keys(all.clone().filter(|ix| wanted(before.of(*ix), after.of(*ix))).collect())
@@ -470,5 +477,5 @@ pub fn play(outline: &Compiled, script: &Script, known: &[KnownCompetency], now:
     }
     let states =
         outline.modules.iter().zip(&before.modules).map(|(module, state)| (module.key.clone(), *state)).collect();
-    Simulation { steps, states, progress: before.progress, complete: before.complete, next: before.next }
+    Simulation { steps, states, progress: before.progress, complete: walker.facts.achieved, next: before.next }
 }

@@ -23,6 +23,7 @@ mod authoring;
 mod badges;
 mod bulk;
 mod competencies;
+mod competencies_changes;
 mod competencies_classes;
 mod competencies_corrections;
 mod competencies_frameworks;

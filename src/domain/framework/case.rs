@@ -7,6 +7,7 @@ mod parse;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::{Draft, DraftCompetency, MAX_TITLE};
 
@@ -180,6 +181,14 @@ pub fn read(package: &Package) -> Draft {
     }
 }
 
+/// What a link from a competency upwards is called: always the same, and like nothing else.
+fn association_id(document: &str, key: &str) -> String {
+    let digest = Sha256::digest(format!("{CHILD_OF} {document} {key}"));
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
 /// Writes a package; `id` is the document's, `base` where its parts are published, `changed` when it was last changed.
 #[must_use]
 pub fn write(draft: &Draft, id: &str, base: &str, changed: &str) -> Package {
@@ -210,9 +219,10 @@ pub fn write(draft: &Draft, id: &str, base: &str, changed: &str) -> Package {
         item_type: c.kind.clone(),
         last_change_date_time: changed.clone(),
     });
-    let associations = (1..).zip(&draft.competencies).map(|(n, c)| Association {
-        identifier: c.key.clone(),
-        uri: format!("{base}/CFAssociations/{}", c.key),
+    let associations = (1..).zip(&draft.competencies).map(|(n, c)| (n, c, association_id(id, &c.key)));
+    let associations = associations.map(|(n, c, link)| Association {
+        uri: format!("{base}/CFAssociations/{link}"),
+        identifier: link,
         association_type: CHILD_OF.to_owned(),
         sequence_number: Some(n),
         origin: node(c),
@@ -280,6 +290,9 @@ mod tests {
         draft.links = (0..3).map(|n| Some(format!("/CFAssociations/{n}"))).collect();
         draft.competencies[0].description = Some("All of it".to_owned());
         let written = write(&draft, "doc", "https://lms.example/ims/case/v1p0", "2026-01-01T00:00:00Z");
+        let mut ids: Vec<_> = written.associations.iter().map(|link| link.identifier.as_str()).collect();
+        ids.extend(written.items.iter().map(|item| item.identifier.as_str()));
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 6, "{ids:?}");
         let text = serde_json::to_string(&written).unwrap();
         assert_eq!(read(&of(&serde_json::from_str(&text).unwrap())), draft);
     }

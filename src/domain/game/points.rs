@@ -45,9 +45,13 @@ impl Occurrence {
         self.data.get("score_percent").and_then(Value::as_f64)
     }
 
-    /// What was done, whatever the enrollment in which it was done: the module of a course, the course, or the subject.
+    /// What was done, whatever the enrollment in which it was done: the module of a course, the course, or the subject. A competency is
+    /// the same one in every course.
     #[must_use]
     pub fn thing(&self) -> String {
+        if self.kind.starts_with("competency.") || self.kind.starts_with("evidence.") {
+            return self.subject.to_string();
+        }
         match (self.course, self.module()) {
             (Some(course), Some(module)) => format!("{course}/{module}"),
             (Some(course), None) => course.to_string(),

@@ -98,7 +98,8 @@ pub type TeamHeads = Within<1, 1000>;
 pub enum Repeat {
     /// Once, the first time.
     Once,
-    /// Once for each module, course or other thing, however often it is done again.
+    /// Once for each thing, however often it is done again: for each module of events about modules, for each competency of those about
+    /// competencies and their evidence, in whatever course, else for each course, and outside of courses for each subject of the event.
     Each,
     /// Every time.
     #[default]
@@ -124,7 +125,8 @@ pub struct PointRule {
     /// Only when this holds: `module` and `score` ask about the event itself, the other leaves about the player.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub only_where: Option<Condition>,
-    /// How often; every time when absent.
+    /// `once`, the first time; `each`, once for each module, competency (in whatever course), course or other thing, however often it is
+    /// done again; `every`, every time. `every` when absent.
     #[serde(default)]
     pub repeat: Repeat,
     /// Points that a player can get from this rule on one day (UTC); what exceeds it is cut off.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Finding, LintReport, Placed, each_condition};
 use crate::domain::condition::{Condition, Required};
+use crate::domain::mastery::coverage::Touch;
 use crate::domain::outline::{Outline, Role, Unmet};
 
 /// Competencies that conditions, modules and items name, for the caller to look up.
@@ -86,6 +87,78 @@ pub fn unproved(outline: &Outline, below: &HashMap<Uuid, Vec<Uuid>>) -> Vec<(Uui
         }
     }
     findings
+}
+
+/// What can never count: work that is to prove a competency that rolls up, whose value follows from those below it alone, and delays
+/// on one that is due nowhere. Both may yet change elsewhere, so they are no errors. `rolls_up` and `due` are those that do and are.
+#[must_use]
+pub fn idle(outline: &Outline, rolls_up: &HashSet<Uuid>, due: &HashSet<Uuid>) -> Vec<(Uuid, Finding)> {
+    let mut findings = Vec::new();
+    let mut proves = |id: Uuid, pointer: String| {
+        if rolls_up.contains(&id) {
+            let detail =
+                format!("The competency {id} rolls up: what this proves does not count for it; align it to one below.");
+            findings.push((id, Finding { code: "rolls_up", pointer, detail }));
+        }
+    };
+    for placed in super::placed(outline) {
+        for (n, link) in placed.module.competencies.iter().enumerate() {
+            if placed.module.touch(link) == Touch::Assesses {
+                proves(link.id, format!("{}/competencies/{n}/id", placed.at));
+            }
+        }
+        let items = placed.module.quiz().map(|quiz| quiz.items.as_slice()).unwrap_or_default();
+        for (i, item) in items.iter().enumerate() {
+            for (n, link) in item.common().competencies.iter().enumerate() {
+                proves(link.id, format!("{}/content/items/{i}/competencies/{n}/id", placed.at));
+            }
+        }
+    }
+    each_condition(outline, |condition, at| {
+        condition.each_leaf(&mut |leaf| {
+            if let Condition::Behind(leaf) = leaf
+                && !due.contains(&leaf.competency)
+            {
+                let detail = format!(
+                    "No course and no goal has a due date for the competency {}: nobody falls behind on it.",
+                    leaf.competency
+                );
+                findings.push((leaf.competency, Finding { code: "never_due", pointer: at.clone(), detail }));
+            }
+        });
+    });
+    findings
+}
+
+/// Competencies whose delays conditions ask about.
+#[must_use]
+pub fn due_competencies(outline: &Outline) -> Vec<Uuid> {
+    let mut ids = Vec::new();
+    each_condition(outline, |condition, _| {
+        condition.each_leaf(&mut |leaf| {
+            if let Condition::Behind(leaf) = leaf {
+                ids.push(leaf.competency);
+            }
+        });
+    });
+    ids
+}
+
+/// Levels of a competency that conditions name.
+#[must_use]
+pub fn asked_levels(outline: &Outline, competency: Uuid) -> HashSet<String> {
+    let mut names = HashSet::new();
+    each_condition(outline, |condition, _| {
+        condition.each_leaf(&mut |leaf| {
+            if let Condition::Competency(leaf) = leaf
+                && leaf.id == competency
+                && let Required::Level(name) = &leaf.at_least
+            {
+                names.insert(name.clone());
+            }
+        });
+    });
+    names
 }
 
 /// Competencies without which a condition does not hold.

@@ -26,7 +26,9 @@ use super::outline::{
 };
 use super::quiz::GradingMethod;
 
-pub use self::competencies::{asked_competencies, named_competencies, unknown_levels, unproved};
+pub use self::competencies::{
+    asked_competencies, asked_levels, due_competencies, idle, named_competencies, unknown_levels, unproved,
+};
 pub use self::walk::Deed;
 pub use self::witness::{Witness, completed_by};
 

@@ -390,6 +390,15 @@ impl Module {
         })
     }
 
+    /// How a link of its own touches the competency.
+    #[must_use]
+    pub fn touch(&self, link: &ModuleCompetency) -> Touch {
+        link.touch.unwrap_or(match self.kind {
+            ModuleKind::Quiz | ModuleKind::Assignment => Touch::Assesses,
+            _ => Touch::Teaches,
+        })
+    }
+
     /// How it touches competencies: by itself, and by the items of its quiz, whose weights add up.
     #[must_use]
     pub fn alignments(&self) -> Vec<Alignment> {
@@ -408,10 +417,7 @@ impl Module {
         let by_item: Vec<uuid::Uuid> =
             items.iter().flat_map(|item| item.common().competencies).map(|link| link.id).collect();
         for link in &self.competencies {
-            let touch = link.touch.unwrap_or(match self.kind {
-                ModuleKind::Quiz | ModuleKind::Assignment => Touch::Assesses,
-                _ => Touch::Teaches,
-            });
+            let touch = self.touch(link);
             if touch == Touch::Teaches || !by_item.contains(&link.id) {
                 add(link.id, link.weight, touch);
             }

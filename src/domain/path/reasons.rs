@@ -13,10 +13,11 @@ use super::engine::{Standing, attempt_limit, release_at, review, standing};
 use super::{NextStep, State};
 use crate::domain::condition::to_the_minute;
 use crate::domain::condition::{
-    CertificateLeaf, CompetencyLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs, PointsLeaf,
-    Reason,
+    BehindLeaf, CertificateLeaf, CompetencyLeaf, Condition, CourseIs, CourseLeaf, Env, LeafReason, LevelLeaf, ModuleIs,
+    PointsLeaf, Reason, Required,
 };
 use crate::domain::facts::{CompetencyFact, Facts, Instant, ModuleRecord};
+use crate::domain::mastery::behind::behind_days;
 use crate::domain::mastery::coverage::{Touch, suggest};
 use crate::domain::mastery::reach::Reach;
 use crate::domain::outline::{
@@ -66,7 +67,8 @@ impl Action {
 pub struct Access {
     /// How it stands.
     pub state: State,
-    /// What is required and what is so; empty when it is open.
+    /// What is required and what is so; empty when it is open. Of a module that is waived, why it need not be done: its `waive_when`,
+    /// or a leaf `waived` when staff excused the learner.
     #[schema(no_recursion)]
     pub reasons: Vec<Reason>,
     /// What the learner can do about it.
@@ -156,9 +158,22 @@ fn attempt(env: Env<'_>, key: &str, first: &'static str, found: &mut Collected) 
     });
 }
 
+/// Why a module need not be done: staff excused the learner from it, or its condition holds.
+fn excused(env: Env<'_>, ix: ModuleIx) -> Vec<Reason> {
+    let module = env.outline.module(ix);
+    if let Some(at) = env.facts.record(ix).and_then(|record| record.waived_at) {
+        let (key, required, actual) = (Some(module.key.clone()), json!("by_staff"), json!(to_the_minute(at)));
+        return vec![Reason::Leaf(LeafReason { leaf: "waived", key, required, actual, met: true })];
+    }
+    module.waive_when.iter().map(|when| when.explain(env)).collect()
+}
+
 /// Explains one module when the standing is known already.
 pub(super) fn explain(env: Env<'_>, standing: &Standing, ix: ModuleIx) -> Access {
     let state = standing.of(ix);
+    if state == State::Waived {
+        return Access { state, reasons: excused(env, ix), actions: Vec::new(), opens_at: None };
+    }
     if state.open() && state != State::Failed {
         return Access { state, reasons: Vec::new(), actions: Vec::new(), opens_at: None };
     }
@@ -324,7 +339,7 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
     {
         found.reasons.push(leaf("stage", &earlier.key, json!("completed"), json!(before(p).as_str())));
         match standing.next.first() {
-            Some(step) => first_step(step, found),
+            Some(step) => first_step(env, standing, step, found),
             // Nothing can be done but what the stage before waits for: a date, or an instructor.
             None => {
                 let holds_up = |m: &ModuleIx| {
@@ -346,13 +361,24 @@ fn around(env: Env<'_>, standing: &Standing, ix: ModuleIx, found: &mut Collected
 }
 
 /// What can be done now, as an action.
-fn first_step(step: &NextStep, found: &mut Collected) {
-    found.act(match step {
-        NextStep::Module { module, .. } => Action::on("complete_module", module),
-        NextStep::Choice { stage, branches, .. } => {
-            Action { stage: Some(stage.clone()), branches: Some(branches.clone()), ..Action::new("choose_branch") }
+fn first_step(env: Env<'_>, standing: &Standing, step: &NextStep, found: &mut Collected) {
+    match step {
+        // A quiz that is done is there to be taken again.
+        NextStep::Module { module, .. }
+            if env
+                .outline
+                .ix(module)
+                .is_some_and(|ix| standing.of(ix).done() && env.outline.module(ix).quiz().is_some()) =>
+        {
+            attempt(env, module, "pass_module", found);
         }
-    });
+        NextStep::Module { module, .. } => found.act(Action::on("complete_module", module)),
+        NextStep::Choice { stage, branches, .. } => found.act(Action {
+            stage: Some(stage.clone()),
+            branches: Some(branches.clone()),
+            ..Action::new("choose_branch")
+        }),
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one stage")]
@@ -488,6 +514,19 @@ impl Asked<'_> {
     }
 }
 
+impl Asked<'_> {
+    /// What ends a delay: to reach the highest mastery that is due for as many days.
+    fn catch_up(&self, leaf: &BehindLeaf, found: &mut Collected) {
+        let Some(fact) = self.env.facts.learner.competency(leaf.competency) else { return };
+        let late = |(due, at_least): &&(Instant, f64)| {
+            behind_days(fact.mastery, *at_least, *due, self.env.now).is_some_and(|days| days >= i64::from(leaf.days))
+        };
+        if let Some(needed) = fact.dues.iter().filter(late).map(|(_, at_least)| *at_least).max_by(f64::total_cmp) {
+            self.prove(&CompetencyLeaf { id: leaf.competency, at_least: Required::Mastery(needed) }, found);
+        }
+    }
+}
+
 /// What a learner can do about a condition that does not hold.
 fn when_actions(asked: Asked<'_>, when: &Condition, found: &mut Collected) {
     let env = asked.env;
@@ -521,6 +560,11 @@ fn when_actions(asked: Asked<'_>, when: &Condition, found: &mut Collected) {
             leaf.waits_for(env).into_iter().for_each(|key| found.act(Action::on("complete_module", key)));
         }
         Condition::Competency(leaf) => asked.prove(leaf, found),
+        Condition::Not(part) if matches!(part.as_ref(), Condition::Behind(_)) => {
+            if let Condition::Behind(leaf) = part.as_ref() {
+                asked.catch_up(leaf, found);
+            }
+        }
         Condition::Date(_) | Condition::Elapsed(_) | Condition::Inactive(_) | Condition::Not(_) => {
             if let Some(until) = when.opens_at(env) {
                 found.act(Action { until: Some(until), ..Action::new("wait") });

@@ -1,6 +1,6 @@
 //! Use cases about outlines: the draft as one document and module by module, linting, publishing, simulating.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -131,10 +131,15 @@ fn check(conn: &mut Conn, ctx: &Ctx, row: &CourseRow, outline: &Outline) -> AppR
     let wanted = lint::named_groups(outline);
     known.extend(if wanted.is_empty() { Vec::new() } else { store::existing_groups(conn, &wanted)? });
     let wanted = lint::named_competencies(outline);
-    let levels = if wanted.is_empty() { HashMap::new() } else { competencies::existing(conn, &wanted)? };
+    let found = if wanted.is_empty() { competencies::Named::default() } else { competencies::existing(conn, &wanted)? };
+    let levels = found.levels;
     known.extend(levels.keys());
     let mut report = lint::lint(outline, named(&row.style)?, named(&row.delivery_mode)?, &known, ctx.now);
     report.errors.extend(lint::unknown_levels(outline, &levels));
+    let asked = lint::due_competencies(outline);
+    let due = if asked.is_empty() { HashSet::new() } else { competencies::due_somewhere(conn, &asked)? };
+    let idle = lint::idle(outline, &found.rolls_up, &due).into_iter();
+    report.warnings.extend(idle.filter(|(id, _)| levels.contains_key(id)).map(|(_, finding)| finding));
     // Only what seems to be proved nowhere is looked for below.
     let mut unproved = lint::unproved(outline, &HashMap::new());
     if !unproved.is_empty() {

@@ -193,7 +193,7 @@ pub struct CompetencyPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 200)]
     pub kind: Patch<String>,
-    /// Another method; its numbers begin with their defaults unless `params` says others.
+    /// Another method; its numbers begin with their defaults unless `params` says others. The same one keeps its numbers.
     #[serde(default)]
     #[schema(value_type = String)]
     pub method: Patch<String>,
@@ -201,7 +201,7 @@ pub struct CompetencyPatch {
     #[serde(default)]
     #[schema(value_type = Option<Params>)]
     pub params: Patch<Params>,
-    /// Named thresholds, all of them; at least one.
+    /// Named thresholds, all of them; at least one. A level that a published course or a target names may come lower, not go or rise.
     #[serde(default)]
     #[schema(value_type = Vec<Level>, min_items = 1, max_items = 20)]
     pub levels: Patch<Vec<Level>>,

@@ -308,7 +308,8 @@ pub struct ImportOut {
     pub unchanged: i32,
     /// Competencies that are not in it any more: kept for what refers to them, out of the lists.
     pub retired: i32,
-    /// What the format says and Cairn does not keep.
+    /// What the format says and Cairn does not keep. What Cairn writes anew when the framework leaves it is not named: addresses (`uri`),
+    /// dates of change, and the identifiers of associations.
     pub left_out: Vec<String>,
     /// Whether nothing was written because only the answer was asked for.
     pub dry_run: bool,

@@ -75,7 +75,7 @@ pub struct MasteryDetail {
     /// How the value follows from those below, if it does.
     #[schema(required)]
     pub rollup: Option<Rollup>,
-    /// The newest 500 pieces of evidence, oldest first.
+    /// The newest 500 pieces of evidence, oldest first; with `course_id` only those from this course.
     pub evidence: Vec<EvidenceOut>,
     /// Those directly below, for a value that rolls up.
     pub children: Vec<ChildOut>,
@@ -132,7 +132,7 @@ pub struct EvidenceOut {
     pub id: Uuid,
     /// The competency.
     pub competency_id: Uuid,
-    /// 0 to 1.
+    /// 0 to 1. Of a whole quiz, its `score_percent`, as it was rounded to hundredths, by 100.
     pub score: f64,
     /// How much it counts in means.
     pub weight: f64,
@@ -217,7 +217,8 @@ pub struct MasteryQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InCourse {
-    /// An instructor of one course must name it.
+    /// An instructor of one course must name it. Only evidence from this course is shown then; the value and `evidence_count` rest on
+    /// that of all.
     pub course_id: Option<Uuid>,
 }
 
@@ -239,11 +240,12 @@ pub struct CoverageItem {
     pub key: String,
     /// What it says.
     pub title: String,
-    /// Keys of the modules that teach it, or what counts for it.
+    /// Keys of the modules that teach it, or of one that rolls up any of what counts for it: they need not teach it as a whole.
     pub taught_by: Vec<String>,
-    /// Keys of the modules that assess it; of one that rolls up, what counts for it.
+    /// Keys of the modules that assess it; of one that rolls up, any of what counts for it: they need not assess it as a whole.
     pub assessed_by: Vec<String>,
-    /// Whether it is both taught and assessed. One that rolls up is when all required children are, or so many that they give the points.
+    /// Whether it is both taught and assessed. One that rolls up is taught when all required children are, or so many that they give the
+    /// points, and assessed likewise: `assessed_only` may be partly taught.
     pub status: CoverageStatus,
     /// Whether it is a target of the course.
     pub target: bool,

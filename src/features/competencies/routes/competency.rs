@@ -13,7 +13,7 @@ use crate::http::{Answer, Body, Conditions, Query, Retry, commit, query};
 
 /// Create a competency
 ///
-/// At the end of its framework, below another competency if `parent_id` says so. Scope: `competencies:write`. Role: admin or author.
+/// At the end of its framework, below another competency if `parent_id` says so; if that rolls up, it is reckoned again within seconds. Scope: `competencies:write`. Role: admin or author.
 #[utoipa::path(tag = "competencies", operation_id = "create_competency",
     request_body = CompetencyIn,
     responses((status = 201, description = "The new competency.", body = CompetencyOut, headers(("Location" = String), ("ETag" = String)))),
@@ -71,7 +71,7 @@ pub async fn get_competency(
 
 /// Change a competency
 ///
-/// A merge patch. When mastery is reckoned in another way, everybody's is reckoned again within seconds. Scope: `competencies:write`. Role: admin or author.
+/// A merge patch. When mastery is reckoned in another way, everybody's is reckoned again within seconds. A level that the conditions of a published course, or the target of a course or goal, name cannot go or rise: `in_use`, and `named_by` lists what names it. Scope: `competencies:write`. Role: admin or author.
 #[utoipa::path(tag = "competencies", operation_id = "update_competency", params(("competency_id" = Uuid, Path)),
     request_body(content((CompetencyPatch = "application/merge-patch+json"), (CompetencyPatch = "application/json"))),
     responses((status = 200, description = "The changed competency.", body = CompetencyOut, headers(("ETag" = String)))),

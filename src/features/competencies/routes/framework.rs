@@ -62,7 +62,7 @@ pub async fn list_frameworks(
 
 /// Import a framework
 ///
-/// A CASE package (1EdTech, 1.0 or 1.1) as JSON, or a table as CSV with the columns key, title, parent, kind, description and code (at most 64 MiB and 100,000 competencies). What was imported before becomes its next version: competencies keep their ids as long as their key is in it, those that are gone are retired, and how mastery is reckoned stays. What the package says and Cairn does not keep is named in `left_out`; one without any competency is refused. With `dry_run` nothing is written. Scope: `competencies:write`. Role: admin or author.
+/// A CASE package (1EdTech, 1.0 or 1.1) as JSON, or a table as CSV with the columns key, title, parent, kind, description and code (at most 64 MiB and 100,000 competencies). What was imported before becomes its next version: competencies keep their ids as long as their key is in it, those that are gone are retired, and how mastery is reckoned stays; what rolls up from other competencies than before is reckoned again within seconds. What the package says and Cairn does not keep is named in `left_out`; one without any competency is refused. With `dry_run` nothing is written. Scope: `competencies:write`. Role: admin or author.
 #[utoipa::path(tag = "competencies", operation_id = "import_framework", params(ImportQuery),
     request_body(content((CasePackageIn = "application/json"), (String = "text/csv"))),
     responses((status = 200, description = "What it did, or would do.", body = ImportOut)),

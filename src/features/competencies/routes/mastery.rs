@@ -38,7 +38,7 @@ pub async fn list_mastery(
 
 /// Read mastery with its provenance
 ///
-/// The evidence, weights, method and formula that made the value, in the order in which the work was submitted. Scope: `competencies:read`.
+/// The evidence, weights, method and formula that made the value, in the order in which the work was submitted. With `course_id` the evidence is only that of the course: what was shown elsewhere counts, and is not shown. Scope: `competencies:read`.
 #[utoipa::path(tag = "competencies", operation_id = "get_mastery", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`."), ("competency_id" = Uuid, Path), InCourse),
     responses((status = 200, description = "The mastery.", body = MasteryDetail)),
     security(("user" = []), ("client" = ["competencies:read"]), ("bearer" = [])))]

@@ -30,7 +30,7 @@ pub async fn list_targets(
 
 /// Set a target
 ///
-/// The mastery that the course requires, and when it is due: at an instant, or so many days after the enrollment. Whoever is `behind_days` late is told of once, with the event `competency.behind`, and again after catching up. Scope: `competencies:write`. Role: admin, author or instructor.
+/// The mastery that the course requires, and when it is due: at an instant, or so many days after the enrollment. Whoever is `behind_days` late is told of once, with the event `competency.behind`, and again after catching up, or in an enrollment that begins later. Scope: `competencies:write`. Role: admin, author or instructor; those of this course alone may require what its draft or newest revision names, or what is a target already.
 #[utoipa::path(tag = "competencies", operation_id = "set_target", params(("course_id" = String, Path, description = "Id or `ext:<external_id>`."), ("competency_id" = Uuid, Path)),
     request_body = TargetIn,
     responses((status = 200, description = "The target.", body = TargetOut, headers(("ETag" = String)))),

@@ -1,7 +1,6 @@
 //! The job that tells of those who fall behind: each crossing once, until they catch up.
 
 use serde_json::json;
-use uuid::Uuid;
 
 use super::due;
 use super::targets::suggestions;
@@ -41,8 +40,7 @@ pub fn tell_due(state: &State, _: &serde_json::Value) -> AppResult<()> {
 }
 
 fn tell(conn: &mut Conn, ctx: &Ctx, rows: &[BehindRow]) -> AppResult<()> {
-    let pairs: Vec<(Uuid, Uuid)> = rows.iter().map(|row| (row.target, row.user)).collect();
-    store::targets::mark(conn, &pairs, ctx.now)?;
+    store::targets::mark(conn, rows, ctx.now)?;
     let helps = suggestions(conn, ctx, rows)?;
     let mut log = Vec::with_capacity(rows.len());
     for (row, modules) in rows.iter().zip(helps) {

@@ -1,5 +1,7 @@
 //! Use cases about single competencies.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,7 +10,8 @@ use super::importing::{new_row, threshold};
 use super::{Competency, reckoning, require, text};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::domain::mastery::{Method, Params};
+use crate::domain::lint;
+use crate::domain::mastery::{Level, Method, Params};
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
 use crate::events::{self, NewEvent};
@@ -141,6 +144,8 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: CompetencyIn) -> AppResult<Comp
         if is_unique_violation(&error) { AppError::new(Code::Conflict, "The key is taken.") } else { error.into() }
     })?;
     save(conn, ctx, &mut framework)?;
+    // One that a parent requires, and of which nothing is known yet, takes the parent's value away.
+    reckoning::enqueue(conn, ctx, row.parent_id.as_slice())?;
     let data = json!({"framework_id": row.framework_id, "key": row.key});
     events::append(conn, ctx, vec![NewEvent::new("competency.created", "competency", row.id).data(data)])?;
     out(row)
@@ -159,7 +164,8 @@ fn method(row: &CompetencyRow, patch: &CompetencyPatch, faults: &mut Faults) -> 
     let name = patch.method.value().unwrap_or(&row.method).clone();
     let params = match (&patch.params, &patch.method) {
         (Patch::Value(params), _) => *params,
-        (Patch::Absent, Patch::Absent) => super::json(&row.params)?,
+        // Another method begins with its defaults; the same one goes on as it is.
+        (Patch::Absent, _) if name == row.method => super::json(&row.params)?,
         _ => Params::default(),
     };
     for fault in Method::new(&name, &params).err().into_iter().flatten() {
@@ -168,10 +174,39 @@ fn method(row: &CompetencyRow, patch: &CompetencyPatch, faults: &mut Faults) -> 
     Ok((name, params))
 }
 
+/// Levels that published courses and targets name may come lower, not go or rise: learners would lose what they rest on.
+fn keep_named(conn: &mut Conn, row: &CompetencyRow, levels: &[Level]) -> AppResult<()> {
+    let old: Vec<Level> = super::json(&row.levels)?;
+    let lost = |old: &Level| !levels.iter().any(|new| new.name == old.name && new.at_least <= old.at_least);
+    let lost: Vec<String> = old.into_iter().filter(lost).map(|level| level.name).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let mut named_by = Vec::new();
+    for (course, number, outline) in store::competencies::revisions_asking(conn, row.id)? {
+        let asked = lint::asked_levels(&super::json(&outline)?, row.id);
+        let levels = lost.iter().filter(|name| asked.contains(*name));
+        named_by
+            .extend(levels.map(|level| json!({"kind": "revision", "id": course, "revision": number, "level": level})));
+    }
+    for (kind, id, level) in store::targets::naming(conn, row.id, &lost)? {
+        named_by.push(json!({"kind": format!("{kind}_target"), "id": id, "level": level}));
+    }
+    if named_by.is_empty() {
+        return Ok(());
+    }
+    let levels: Vec<String> = lost.iter().map(|name| format!("`{name}`")).collect();
+    let detail = format!(
+        "Published courses or targets name {}, which would go or rise. Keep it, add others beside it, and take it away once nothing names it.",
+        levels.join(", ")
+    );
+    Err(AppError::new(Code::InUse, detail).with("named_by", named_by))
+}
+
 /// Changes a competency; when it is reckoned in another way, the worker reckons everybody's mastery again.
 ///
 /// # Errors
-/// 403, 404, 412, 422.
+/// 403, 404, 412, 422; 409 for a level that something names and that would go or rise.
 pub fn update(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -200,6 +235,7 @@ pub fn update(
     row.code = patch.code.over(row.code);
     row.kind = patch.kind.over(row.kind);
     if let Patch::Value(levels) = patch.levels {
+        keep_named(conn, &row, &levels)?;
         row.mastered_at_least = threshold(&levels);
         row.levels = text(&levels)?;
         for level in &levels {
@@ -231,15 +267,10 @@ pub fn update(
         (own, row.parent_id, row.required, row.points.to_bits(), row.retired_at.is_some())
     };
     if reckons(&before) != reckons(&row) {
-        reckoning::enqueue(conn, ctx, id, None)?;
         // What it left behind and what it comes to are reckoned too.
-        for parent in [before.parent_id, row.parent_id]
-            .into_iter()
-            .flatten()
-            .filter(|p| before.parent_id != row.parent_id || *p != id)
-        {
-            reckoning::enqueue(conn, ctx, parent, None)?;
-        }
+        let moved = [before.parent_id, row.parent_id].into_iter().flatten();
+        let list: BTreeSet<Uuid> = std::iter::once(id).chain(moved).collect();
+        reckoning::enqueue(conn, ctx, &list.into_iter().collect::<Vec<_>>())?;
     }
     let data = json!({"framework_id": row.framework_id, "key": row.key});
     events::append(conn, ctx, vec![NewEvent::new("competency.updated", "competency", id).data(data)])?;
@@ -259,6 +290,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions) -> 
         return Err(AppError::new(Code::WrongState, detail));
     }
     store::competencies::delete(conn, id)?;
+    reckoning::enqueue(conn, ctx, row.parent_id.as_slice())?;
     if row.retired_at.is_none()
         && let Some(mut framework) = store::frameworks::find(conn, row.framework_id)?
     {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::importing::{self, Merged};
-use super::require;
+use super::{reckoning, require};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::framework::{Draft, DraftCompetency, case};
@@ -101,6 +101,7 @@ pub(super) fn write(conn: &mut Conn, ctx: &Ctx, row: &FrameworkRow, merged: &Mer
         store::frameworks::update(conn, row)?;
     }
     store::competencies::save_many(conn, &merged.rows)?;
+    reckoning::enqueue(conn, ctx, &merged.reckoned.iter().copied().collect::<Vec<_>>())?;
     store::frameworks::insert_version(
         conn,
         &VersionRow {

@@ -3,13 +3,13 @@
 //! A competency keeps its id, and with it its evidence and the courses that name it, as long as its key is in the package. What is
 //! not in it any more is retired; how mastery is reckoned is never changed by an import.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::frameworks::{blank, find_for_change, out, write};
 use super::{require, text};
-use crate::db::Conn;
+use crate::db::{Conn, LockWhole, lock_whole};
 use crate::domain::framework::{Draft, DraftCompetency};
 use crate::domain::mastery::Level;
 use crate::domain::permission::Act;
@@ -31,6 +31,8 @@ pub(super) struct Merged {
     pub(super) retired: i32,
     /// How many are so already.
     pub(super) unchanged: i32,
+    /// Those that roll up, and from other competencies than before.
+    pub(super) reckoned: BTreeSet<Uuid>,
 }
 
 /// Merges a draft into the competencies that are there. `settings` are those of the draft's competencies that are new, or one for
@@ -42,13 +44,15 @@ pub(super) fn merge(
     settings: &[CompetencySettings],
     present: Vec<CompetencyRow>,
 ) -> AppResult<Merged> {
+    let rolling: HashSet<Uuid> = present.iter().filter(|row| row.rollup.is_some()).map(|row| row.id).collect();
     let mut present: HashMap<String, CompetencyRow> = present.into_iter().map(|row| (row.key.clone(), row)).collect();
     let ids: HashMap<&str, Uuid> = draft
         .competencies
         .iter()
         .map(|c| (c.key.as_str(), present.get(&c.key).map_or_else(|| ctx.new_id(), |row| row.id)))
         .collect();
-    let mut merged = Merged { rows: Vec::new(), added: 0, changed: 0, retired: 0, unchanged: 0 };
+    let mut merged =
+        Merged { rows: Vec::new(), added: 0, changed: 0, retired: 0, unchanged: 0, reckoned: BTreeSet::new() };
     let one = settings.first().cloned().unwrap_or_default();
     for n in parents_first(&draft.competencies) {
         let Some(c) = draft.competencies.get(n) else { continue };
@@ -72,6 +76,12 @@ pub(super) fn merge(
         row.parent_id = parent;
         row.position = position;
         row.retired_at = None;
+        // What counts for its parent: whether it is there, and where.
+        let was = old.as_ref().map(|old| (old.parent_id, old.retired_at.is_none()));
+        if was != Some((row.parent_id, true)) {
+            let parents = [row.parent_id, old.as_ref().and_then(|old| old.parent_id)].into_iter().flatten();
+            merged.reckoned.extend(parents.filter(|parent| rolling.contains(parent)));
+        }
         match old {
             None => merged.added = merged.added.saturating_add(1),
             Some(old) if old == row => {
@@ -87,6 +97,7 @@ pub(super) fn merge(
         merged.rows.push(row);
     }
     for (_, mut row) in present.into_iter().filter(|(_, row)| row.retired_at.is_none()) {
+        merged.reckoned.extend(row.parent_id.filter(|parent| rolling.contains(parent)));
         row.retired_at = Some(ctx.now);
         row.updated_at = ctx.now;
         row.version = row.version.saturating_add(1);
@@ -181,7 +192,11 @@ pub fn import(conn: &mut Conn, ctx: &Ctx, draft: &Draft, query: &ImportQuery) ->
     may(ctx)?;
     let target = match (query.framework_id, &draft.source) {
         (Some(id), _) => Some(id),
-        (None, Some(source)) => known(conn, source, &draft.title)?,
+        (None, Some(source)) => {
+            // Of two first imports of one package at once, the second is a version of what the first makes.
+            lock_whole(conn, LockWhole::Imports)?;
+            known(conn, source, &draft.title)?
+        }
         (None, None) => None,
     };
     let found = target.map(|id| find_for_change(conn, ctx, id)).transpose()?;

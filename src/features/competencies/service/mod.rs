@@ -13,7 +13,7 @@ pub mod reading;
 pub mod reckoning;
 pub mod targets;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -102,18 +102,35 @@ fn due(due_at: Option<DateTime<Utc>>, due_days: Option<i32>) -> Option<Due> {
     due_at.map(Due::At).or_else(|| Some(Due::DaysAfterEnrollment(u32::try_from(due_days?).ok()?)))
 }
 
-/// Which of these ids are competencies, with the names of their levels.
+/// Competencies that somebody names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// The names of the levels of each that exists.
+    pub levels: HashMap<Uuid, Vec<String>>,
+    /// Those that roll up.
+    pub rolls_up: HashSet<Uuid>,
+}
+
+/// Which of these ids are competencies, and what is known of them.
 ///
 /// # Errors
 /// Database errors.
-pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<String>>> {
-    let rows = store::competencies::find_many(conn, ids)?;
-    rows.into_iter()
-        .map(|row| {
-            let levels: Vec<Level> = json(&row.levels)?;
-            Ok((row.id, levels.into_iter().map(|level| level.name).collect()))
-        })
-        .collect()
+pub fn existing(conn: &mut Conn, ids: &[Uuid]) -> AppResult<Named> {
+    let mut named = Named::default();
+    for row in store::competencies::find_many(conn, ids)? {
+        let levels: Vec<Level> = json(&row.levels)?;
+        named.levels.insert(row.id, levels.into_iter().map(|level| level.name).collect());
+        named.rolls_up.extend(row.rollup.is_some().then_some(row.id));
+    }
+    Ok(named)
+}
+
+/// Which of these competencies are due in any course or goal.
+///
+/// # Errors
+/// Database errors.
+pub fn due_somewhere(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    Ok(store::targets::due(conn, ids)?.into_iter().collect())
 }
 
 /// These competencies in their tree, with all that counts for them.

@@ -76,12 +76,12 @@ pub fn list(
 /// 403, 404.
 pub fn get(conn: &mut Conn, ctx: &Ctx, who: &Ref, competency: Uuid, within: &InCourse) -> AppResult<MasteryDetail> {
     let missing = || AppError::not_found("competency");
-    let (user, _) = find_person_about(conn, ctx, who, within.course_id, competency, Act::ReadMastery, missing)?;
+    let (user, course) = find_person_about(conn, ctx, who, within.course_id, competency, Act::ReadMastery, missing)?;
     let found = store::evidence::with_mastery(conn, user.id, &[competency])?.into_iter().next();
     let (row, mastery) = found.ok_or_else(missing)?;
     let summary = out(&row, mastery.as_ref());
     let competency = Competency::read(row)?;
-    let mut shown = store::evidence::newest(conn, user.id, competency.row.id, SHOWN)?;
+    let mut shown = store::evidence::newest(conn, user.id, competency.row.id, course, SHOWN)?;
     shown.reverse();
     let children = match competency.rollup {
         Some(_) => store::evidence::children_with_mastery(conn, user.id, &[competency.row.id])?,

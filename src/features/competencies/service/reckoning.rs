@@ -3,7 +3,8 @@
 //! What was submitted first counts first, whenever it was graded: the value is reckoned from all evidence each time. Parents
 //! that roll up are reckoned after their children, up to the top of the tree.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -25,7 +26,9 @@ use crate::state::{Ctx, State};
 /// The job that reckons everybody's mastery of a competency again.
 pub const JOB: &str = "reckon_competency";
 /// People whom one transaction reckons.
-const PIECE: i64 = 100;
+const PIECE: usize = 100;
+/// People who are looked up at once.
+const PEOPLE: i64 = 5000;
 
 /// A piece of work that proves something.
 #[derive(Debug, Clone)]
@@ -274,35 +277,57 @@ pub(super) fn tell(
     enrollments::refresh(conn, ctx, user, &moved, None)
 }
 
-/// Asks the worker to reckon everybody's mastery of a competency again.
-pub(super) fn enqueue(conn: &mut Conn, ctx: &Ctx, competency: Uuid, after: Option<Uuid>) -> AppResult<()> {
-    let payload = json!({"competency_id": competency, "after": after});
-    let key = format!("{JOB}:{competency}:{}", after.map(|id| id.to_string()).unwrap_or_default());
-    queue::enqueue(conn, JOB, Some(&key), payload, ctx.now, ctx.now)
+/// Asks the worker to reckon everybody's mastery of these competencies of one framework again, after they or what stands below them
+/// changed.
+pub(super) fn enqueue(conn: &mut Conn, ctx: &Ctx, competencies: &[Uuid]) -> AppResult<()> {
+    if competencies.is_empty() {
+        return Ok(());
+    }
+    // No key: a job that runs already may have passed those whom the newest change moves.
+    queue::enqueue(conn, JOB, None, json!({"competencies": competencies}), ctx.now, ctx.now)
 }
 
-/// Reckons everybody's mastery of a competency again, a piece at a time; run by the worker after its settings changed.
+/// Reckons everybody's mastery of some competencies again, a piece at a time; run by the worker after their settings or their tree
+/// changed.
 ///
 /// # Errors
 /// Database errors.
 pub fn reckon_all(state: &State, payload: &serde_json::Value) -> AppResult<()> {
-    let id = |name: &str| payload.get(name).and_then(|v| v.as_str()).and_then(|text| Uuid::try_parse(text).ok());
-    let Some(competency) = id("competency_id") else { return Ok(()) };
-    let mut after = id("after");
-    loop {
-        let people = state.db.read_here(move |conn| store::evidence::people_with(conn, competency, after, PIECE))?;
-        let Some(last) = people.last().copied() else { return Ok(()) };
-        let ctx = state.system();
-        state.db.write_here(move |conn| {
-            // One person after the other: each has its own evidence, tree and enrollments.
-            for user in people {
-                lock_mastery(conn, user)?;
-                let known = store::evidence::to_reckon(conn, user, &[competency])?;
-                let reckoned = reckon(conn, &ctx, user, known)?;
-                tell(conn, &ctx, user, reckoned, false, Vec::new())?;
-            }
-            Ok(())
-        })?;
+    let id = |value: &serde_json::Value| value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+    let named = payload.get("competencies").and_then(|list| list.as_array());
+    // One that waits since before an upgrade names a single competency.
+    let single = payload.get("competency_id");
+    let list: Arc<[Uuid]> = named.into_iter().flatten().chain(single).filter_map(id).collect();
+    let mut after = None;
+    while !list.is_empty() {
+        let (these, from) = (Arc::clone(&list), after);
+        let people = state.db.read_here(move |conn| store::evidence::people_about(conn, &these, from, PEOPLE))?;
+        let Some(last) = people.last().copied() else { break };
+        for piece in people.chunks(PIECE) {
+            let (piece, these, ctx) = (piece.to_vec(), Arc::clone(&list), state.system());
+            state.db.write_here(move |conn| reckon_people(conn, &ctx, &piece, &these))?;
+        }
         after = Some(last);
     }
+    Ok(())
+}
+
+/// Reckons what these people have to do with of these competencies.
+fn reckon_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid], list: &[Uuid]) -> AppResult<()> {
+    let list: HashSet<Uuid> = list.iter().copied().collect();
+    let mut of: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    for (user, competency, parent) in store::evidence::places(conn, people)? {
+        // Of whom only what is below is known, the parent is reckoned too.
+        let touched = [Some(competency), parent].into_iter().flatten().filter(|id| list.contains(id));
+        of.entry(user).or_default().extend(touched);
+    }
+    // One person after the other: each has its own evidence, tree and enrollments.
+    for (user, touched) in of.into_iter().filter(|(_, touched)| !touched.is_empty()) {
+        let touched: Vec<Uuid> = touched.into_iter().collect();
+        lock_mastery(conn, user)?;
+        let known = store::evidence::to_reckon(conn, user, &touched)?;
+        let reckoned = reckon(conn, ctx, user, known)?;
+        tell(conn, ctx, user, reckoned, false, Vec::new())?;
+    }
+    Ok(())
 }

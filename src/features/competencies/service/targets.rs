@@ -9,11 +9,12 @@ use super::{Reaches, due};
 use crate::db::Conn;
 use crate::db::page::{Cursor, PageRequest, Rows};
 use crate::domain::condition::Required;
+use crate::domain::lint::named_competencies;
 use crate::domain::mastery::behind::behind_days;
 use crate::domain::mastery::reach::{Reach, Tree};
 use crate::domain::mastery::reaches;
 use crate::domain::path;
-use crate::domain::permission::Act;
+use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
 use crate::features::competencies::dto::{
@@ -100,6 +101,14 @@ pub fn set(
     ctx.require(Act::WriteTarget, &courses::relation(course.id))?;
     crate::db::lock_row(conn, crate::db::LockTable::Courses, course.id)?;
     let found = store::competencies::find(conn, competency)?.ok_or_else(|| AppError::not_found("competency"))?;
+    // A target lets those who teach the course see how far its learners are: only who has a say in all courses adds to that.
+    if !ctx.may(Act::WriteTarget, &Relation::default())
+        && !store::competencies::is_of_course(conn, course.id, competency)?
+        && !named_competencies(&courses::outline_of(conn, &course, None)?).contains(&competency)
+    {
+        let detail = "The course is not about this competency; an author or instructor of all courses can require it.";
+        return Err(AppError::field("/competency_id", "not_in_course", detail));
+    }
     let mut target = row(ctx, ("course", course.id), &found, input, "")?;
     let old = store::targets::find(conn, course.id, competency)?;
     match &old {

@@ -6,8 +6,8 @@ use diesel::expression::SqlLiteral;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 use diesel::{
-    BoolExpressionMethods, EscapeExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl,
-    RunQueryDsl, Selectable, SelectableHelper, TextExpressionMethods,
+    BoolExpressionMethods, EscapeExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods,
+    OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper, TextExpressionMethods,
 };
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::ids;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{
-    competencies, competency_targets as targets, course_revisions as revisions, courses, evidence,
+    competencies, competency_targets as targets, course_revisions as revisions, courses, enrollments, evidence,
     revision_competencies as alignments,
 };
 use crate::db::types::{At, Id};
@@ -310,6 +310,23 @@ pub fn follow_level(conn: &mut Conn, id: Uuid, level: &str, at_least: f64) -> Ap
     let these = targets::table.filter(targets::competency_id.eq(Id(id))).filter(targets::level.eq(level));
     diesel::update(these).set(targets::at_least.eq(at_least)).execute(conn)?;
     Ok(())
+}
+
+/// Revisions whose conditions ask about a competency and that are of use: the newest of its course, or somebody learns by it. Course,
+/// number, outline.
+pub fn revisions_asking(conn: &mut Conn, id: Uuid) -> AppResult<Vec<(Uuid, i32, String)>> {
+    let learning = enrollments::table
+        .filter(enrollments::revision_id.eq(revisions::id.nullable()))
+        .filter(enrollments::status.eq_any(["active", "pending", "waitlisted"]));
+    Ok(alignments::table
+        .inner_join(revisions::table.on(revisions::id.eq(alignments::revision_id)))
+        .inner_join(courses::table.on(courses::id.eq(revisions::course_id)))
+        .filter(alignments::competency_id.eq(Id(id)))
+        .filter(alignments::touch.eq("asks"))
+        .filter(revisions::number.eq(courses::latest_revision).or(exists(learning)))
+        .order((revisions::course_id, revisions::number))
+        .select((revisions::course_id, revisions::number, revisions::outline))
+        .load(conn)?)
 }
 
 /// Where a published revision touches a competency: competency, touch, weight.

@@ -1,7 +1,9 @@
 //! SQL about evidence and mastery.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{auto_type, exists};
+use diesel::dsl::{auto_type, exists, sql};
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
@@ -159,15 +161,25 @@ pub fn last(conn: &mut Conn, user: Uuid, competency: Uuid) -> AppResult<Option<E
         .optional()?)
 }
 
-/// The newest evidence of a person about one competency, by submission.
-pub fn newest(conn: &mut Conn, user: Uuid, competency: Uuid, limit: i64) -> AppResult<Vec<EvidenceRow>> {
-    Ok(evidence::table
+/// The newest evidence of a person about one competency, by submission; only that of one course when one is named.
+pub fn newest(
+    conn: &mut Conn,
+    user: Uuid,
+    competency: Uuid,
+    course: Option<Uuid>,
+    limit: i64,
+) -> AppResult<Vec<EvidenceRow>> {
+    let mut query = evidence::table
         .filter(evidence::user_id.eq(Id(user)))
         .filter(evidence::competency_id.eq(Id(competency)))
         .order((evidence::at.desc(), evidence::id.desc()))
         .limit(limit)
         .select(EvidenceRow::as_select())
-        .load(conn)?)
+        .into_boxed();
+    if let Some(course) = course {
+        query = query.filter(evidence::course_id.eq(Id(course)));
+    }
+    Ok(query.load(conn)?)
 }
 
 /// A row of `mastery`.
@@ -300,7 +312,7 @@ pub fn save_mastery(conn: &mut Conn, rows: &[MasteryRow]) -> AppResult<()> {
     Ok(())
 }
 
-/// A page of a person's mastery, with the competencies.
+/// A page of a person's mastery, with the competencies; not of those whose evidence is all taken back.
 pub fn list_mastery(
     conn: &mut Conn,
     user: Uuid,
@@ -311,6 +323,7 @@ pub fn list_mastery(
     let mut query = mastery::table
         .inner_join(competencies::table.on(competencies::id.eq(mastery::competency_id)))
         .filter(mastery::user_id.eq(Id(user)))
+        .filter(mastery::value.is_not_null().or(mastery::evidence_count.gt(0)))
         .select((MasteryRow::as_select(), CompetencyRow::as_select()))
         .order(mastery::competency_id)
         .limit(page.fetch())
@@ -327,11 +340,34 @@ pub fn list_mastery(
     Ok(Rows::cut(query.load(conn)?, page, |(row, _)| row.competency_id))
 }
 
-/// People who have some mastery of a competency, in order, for the job that computes it again.
-pub fn people_with(conn: &mut Conn, competency: Uuid, after: Option<Uuid>, limit: i64) -> AppResult<Vec<Uuid>> {
+/// Competencies that are named one by one in a statement; beyond, their whole framework is.
+const NAMED: usize = 1000;
+
+/// Mastery of one of these competencies of one framework, or of what is directly below those of them that roll up; of more than a
+/// statement can name, of any in their framework.
+fn about(list: &[Uuid]) -> SqlLiteral<Bool> {
+    let ids = |list: &[Uuid]| list.iter().map(|id| format!("'{}'", id.hyphenated())).collect::<Vec<_>>().join(", ");
+    let chosen = if list.len() > NAMED {
+        let one = ids(list.get(..1).unwrap_or_default());
+        format!(
+            "SELECT id FROM competencies WHERE framework_id IN (SELECT framework_id FROM competencies WHERE id IN ({one}))"
+        )
+    } else {
+        let these = if list.is_empty() { "NULL".to_owned() } else { ids(list) };
+        format!(
+            "SELECT id FROM competencies WHERE id IN ({these}) UNION SELECT c.id FROM competencies c JOIN competencies p ON p.id = c.parent_id \
+             WHERE p.id IN ({these}) AND p.rollup IS NOT NULL AND c.retired_at IS NULL"
+        )
+    };
+    sql::<Bool>(&format!("mastery.competency_id IN ({chosen})"))
+}
+
+/// People whose mastery of these competencies may change with them, in order: also those of whom only what is below is known.
+pub fn people_about(conn: &mut Conn, list: &[Uuid], after: Option<Uuid>, limit: i64) -> AppResult<Vec<Uuid>> {
     let mut query = mastery::table
-        .filter(mastery::competency_id.eq(Id(competency)))
+        .filter(about(list))
         .select(mastery::user_id)
+        .distinct()
         .order(mastery::user_id)
         .limit(limit)
         .into_boxed();
@@ -339,6 +375,15 @@ pub fn people_with(conn: &mut Conn, competency: Uuid, after: Option<Uuid>, limit
         query = query.filter(mastery::user_id.gt(Id(after)));
     }
     Ok(query.load(conn)?)
+}
+
+/// Of which competencies these people's mastery is written down: person, competency, the one above it.
+pub fn places(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid, Option<Uuid>)>> {
+    Ok(mastery::table
+        .inner_join(competencies::table.on(competencies::id.eq(mastery::competency_id)))
+        .filter(mastery::user_id.eq_any(ids(people)))
+        .select((mastery::user_id, competencies::id, competencies::parent_id))
+        .load(conn)?)
 }
 
 /// What conditions ask of a user and a competency: user, competency, levels, whether it rolls up, mastery.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, not, sql};
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::sql_types::Bool;
+use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
     RunQueryDsl, Selectable, SelectableHelper,
@@ -13,7 +14,9 @@ use uuid::Uuid;
 use super::ids;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::schema::{behind_marks as marks, competency_targets as targets, enrollments, goal_learners, mastery};
+use crate::db::schema::{
+    behind_marks as marks, competency_targets as targets, enrollments, goal_learners, mastery, users,
+};
 use crate::db::types::{At, Id, SqlInstant};
 use crate::error::AppResult;
 use crate::per_backend;
@@ -54,6 +57,26 @@ pub fn find(conn: &mut Conn, scope: Uuid, competency: Uuid) -> AppResult<Option<
         .optional()?)
 }
 
+/// Courses and goals whose targets name one of these levels of a competency: kind, id, level.
+pub fn naming(conn: &mut Conn, competency: Uuid, levels: &[String]) -> AppResult<Vec<(String, Uuid, Option<String>)>> {
+    Ok(targets::table
+        .filter(targets::competency_id.eq(Id(competency)))
+        .filter(targets::level.eq_any(levels))
+        .order((targets::scope_kind, targets::scope_id))
+        .select((targets::scope_kind, targets::scope_id, targets::level))
+        .load(conn)?)
+}
+
+/// Which of these competencies have a due date in any course or goal.
+pub fn due(conn: &mut Conn, list: &[Uuid]) -> AppResult<Vec<Uuid>> {
+    Ok(targets::table
+        .filter(targets::competency_id.eq_any(ids(list)))
+        .filter(targets::due_at.is_not_null().or(targets::due_days.is_not_null()))
+        .select(targets::competency_id)
+        .distinct()
+        .load(conn)?)
+}
+
 /// Writes targets, those that exist anew.
 pub fn save(conn: &mut Conn, rows: &[TargetRow]) -> AppResult<()> {
     for piece in rows.chunks(500) {
@@ -76,7 +99,6 @@ pub fn save(conn: &mut Conn, rows: &[TargetRow]) -> AppResult<()> {
                 )
             })
             .collect();
-        use diesel::upsert::excluded;
         per_backend!(conn, |c| diesel::insert_into(targets::table)
             .values(&values)
             .on_conflict((targets::scope_id, targets::competency_id))
@@ -167,9 +189,11 @@ pub fn behind_in_course(
     let own = mastery::competency_id.eq(targets::competency_id).and(mastery::user_id.eq(enrollments::user_id));
     let mut query = targets::table
         .inner_join(enrollments::table.on(enrollments::course_id.eq(targets::scope_id)))
+        .inner_join(users::table.on(users::id.eq(enrollments::user_id)))
         .left_join(mastery::table.on(own))
         .filter(targets::scope_id.eq(Id(course)))
         .filter(enrollments::status.eq("active"))
+        .filter(users::state.eq("active"))
         .filter(due)
         .filter(short())
         .order((enrollments::user_id, targets::competency_id))
@@ -202,11 +226,17 @@ pub fn behind_in_course(
 pub fn crossed_in_courses(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppResult<Vec<BehindRow>> {
     let due = overdue(conn, "enrollments.enrolled_at", "competency_targets.behind_days", now);
     let own = mastery::competency_id.eq(targets::competency_id).and(mastery::user_id.eq(enrollments::user_id));
-    let told = marks::table.filter(marks::target_id.eq(targets::id)).filter(marks::user_id.eq(enrollments::user_id));
+    // What was told of an enrollment before this one says nothing of it.
+    let told = marks::table
+        .filter(marks::target_id.eq(targets::id))
+        .filter(marks::user_id.eq(enrollments::user_id))
+        .filter(marks::told_at.ge(enrollments::enrolled_at));
     Ok(targets::table
         .inner_join(enrollments::table.on(enrollments::course_id.eq(targets::scope_id)))
+        .inner_join(users::table.on(users::id.eq(enrollments::user_id)))
         .left_join(mastery::table.on(own))
         .filter(enrollments::status.eq("active"))
+        .filter(users::state.eq("active"))
         .filter(due)
         .filter(short())
         .filter(not(exists(told)))
@@ -232,11 +262,16 @@ pub fn crossed_in_courses(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Ap
 pub fn crossed_in_goals(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppResult<Vec<BehindRow>> {
     let due = overdue(conn, "goal_learners.assigned_at", "competency_targets.behind_days", now);
     let own = mastery::competency_id.eq(targets::competency_id).and(mastery::user_id.eq(goal_learners::user_id));
-    let told = marks::table.filter(marks::target_id.eq(targets::id)).filter(marks::user_id.eq(goal_learners::user_id));
+    let told = marks::table
+        .filter(marks::target_id.eq(targets::id))
+        .filter(marks::user_id.eq(goal_learners::user_id))
+        .filter(marks::told_at.ge(goal_learners::assigned_at));
     type Row = (Uuid, Uuid, Uuid, f64, Option<DateTime<Utc>>, Option<i32>, Uuid, DateTime<Utc>, Option<f64>, bool);
     let rows: Vec<Row> = targets::table
         .inner_join(goal_learners::table.on(goal_learners::goal_id.eq(targets::scope_id)))
+        .inner_join(users::table.on(users::id.eq(goal_learners::user_id)))
         .left_join(mastery::table.on(own))
+        .filter(users::state.eq("active"))
         .filter(due)
         .filter(short())
         .filter(not(exists(told)))
@@ -271,16 +306,26 @@ pub fn crossed_in_goals(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> AppR
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Remembers who was told of.
-pub fn mark(conn: &mut Conn, pairs: &[(Uuid, Uuid)], now: DateTime<Utc>) -> AppResult<()> {
-    for piece in pairs.chunks(500) {
+/// Remembers who was told of, also if they were in an enrollment before this one.
+pub fn mark(conn: &mut Conn, rows: &[BehindRow], now: DateTime<Utc>) -> AppResult<()> {
+    for piece in rows.chunks(500) {
         let values: Vec<_> = piece
             .iter()
-            .map(|(target, user)| {
-                (marks::target_id.eq(Id(*target)), marks::user_id.eq(Id(*user)), marks::told_at.eq(At(now)))
+            .map(|row| {
+                (
+                    marks::target_id.eq(Id(row.target)),
+                    marks::user_id.eq(Id(row.user)),
+                    // Never before what is told of began, or it would be told for ever.
+                    marks::told_at.eq(At(now.max(row.since))),
+                )
             })
             .collect();
-        per_backend!(conn, |c| diesel::insert_into(marks::table).values(&values).on_conflict_do_nothing().execute(c))?;
+        per_backend!(conn, |c| diesel::insert_into(marks::table)
+            .values(&values)
+            .on_conflict((marks::target_id, marks::user_id))
+            .do_update()
+            .set(marks::told_at.eq(excluded(marks::told_at)))
+            .execute(c))?;
     }
     Ok(())
 }
