@@ -64,6 +64,7 @@ pub fn job_kinds() -> Vec<JobKind> {
         JobKind { name: "forget_idempotency_keys", every_seconds: every(3600), run: forget_idempotency_keys },
         JobKind { name: "forget_expired_sessions", every_seconds: every(3600), run: sessions::forget_expired },
         JobKind { name: sync::JOB, every_seconds: None, run: sync::apply_plan },
+        JobKind { name: "end_stuck_sync_plans", every_seconds: every(30), run: sync::end_stuck_plans },
         JobKind { name: "forget_sync_plans", every_seconds: every(3600), run: sync::forget_old },
         JobKind { name: groups::dynamic::JOB, every_seconds: None, run: groups::evaluate_group },
         JobKind { name: groups::assignments::JOB, every_seconds: None, run: groups::enroll_members },
@@ -95,7 +96,7 @@ fn forget_idempotency_keys(state: &State, _: &serde_json::Value) -> AppResult<()
             *email_and_password*), then try any operation. Lists come in pages (`limit`, `after`), errors are problem documents (RFC 9457) that \
             name every fault, and a 2xx is on disk.\n\n\
             Headers that work everywhere:\n\n\
-            * `Idempotency-Key` (1 to 255 visible ASCII characters) makes the retry of a POST safe: the same key and body get the first answer again, for 24 hours; \
+            * `Idempotency-Key` (1 to 255 visible ASCII characters) makes the retry of a POST safe: the same key and body get the first answer again, for 24 hours (409 when that was about somebody whose data was erased since); \
             the same key with another body is a 422, and while the first request still runs a 409.\n\
             * `If-Match` with the `ETag` that you read changes only that version; 412 with the current tag when it has changed since. \
             `If-None-Match` on a GET answers 304 when you have it already.\n\

@@ -12,6 +12,7 @@ use super::outside::{Identity, UserField};
 use crate::db::schema::{clients, revoked_tokens, role_grants, sessions, users};
 use crate::db::types::{At, Id, Json};
 use crate::db::{Conn, Db, access_version};
+use crate::domain::organisation::is_reserved_email;
 use crate::domain::permission::{Actor, Grant, Reach, Scope};
 use crate::error::{AppError, AppResult, Code};
 use crate::events::{self, NewEvent};
@@ -216,7 +217,7 @@ pub(super) async fn outside_user(state: &State, identity: Identity, ctx: Ctx) ->
         return Ok(user);
     }
     let Some(roles) = identity.create.clone() else { return Err(nobody()) };
-    let Some(email) = identity.email.clone().filter(|email| Email::has(email)) else {
+    let Some(email) = identity.email.clone().filter(|email| Email::has(email) && !is_reserved_email(email)) else {
         return Err(gone("The token is good, but has no e-mail with which a user could be made."));
     };
     if identity.field == UserField::ExternalId && !ExternalId::has(&identity.value) {

@@ -298,6 +298,12 @@ impl KeyRing {
     }
 }
 
+/// Whether these bytes are an exponent with which a signature proves something: with 1 everybody could make one.
+fn is_exponent(bytes: &[u8]) -> bool {
+    let value = bytes.iter().try_fold(0_u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)));
+    value.is_some_and(|value| value % 2 == 1 && (3..=u64::from(u32::MAX)).contains(&value))
+}
+
 fn key(value: &Value) -> Result<Key, Flaw> {
     if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|name| value.get(*name).is_some()) {
         return Err("This is a private or shared key; only public keys are taken.");
@@ -312,10 +318,20 @@ fn key(value: &Value) -> Result<Key, Flaw> {
             if !(256..=1024).contains(&modulus.len()) {
                 return Err("An RSA key needs 2048 to 8192 bits.");
             }
+            let exponent = URL_SAFE_NO_PAD.decode(&rsa.e).map_err(|_| "The key's exponent cannot be read.")?;
+            if !is_exponent(&exponent) {
+                return Err("An RSA key's exponent is an odd number from 3 to 4294967295.");
+            }
             vec![Algorithm::RS256, Algorithm::PS256]
         }
         AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => vec![Algorithm::ES256],
-        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => vec![Algorithm::EdDSA],
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
+            // What is shorter would be found out only by a token, and badly.
+            if URL_SAFE_NO_PAD.decode(&okp.x).is_ok_and(|point| point.len() != 32) {
+                return Err("An Ed25519 key has 32 bytes.");
+            }
+            vec![Algorithm::EdDSA]
+        }
         _ => return Err("Only RSA, P-256 and Ed25519 keys are taken."),
     };
     if let Some(alg) = value.get("alg").and_then(Value::as_str) {
@@ -326,5 +342,9 @@ fn key(value: &Value) -> Result<Key, Flaw> {
         }
     }
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| "The key cannot be read.")?;
+    // A signature that is none tells whether the key itself is one: a point beside the curve is refused before the signature.
+    if algorithms.iter().any(|algorithm| jsonwebtoken::crypto::verify("", b"", &decoding, *algorithm).is_err()) {
+        return Err("This is no point of the key's curve.");
+    }
     Ok(Key { kid: jwk.common.key_id, algorithms, key: decoding })
 }

@@ -11,6 +11,10 @@ use super::permission::{Grant, Reach, Role};
 
 /// How deep the tree of units may be; the top is 1.
 pub const MAX_DEPTH: i32 = 16;
+/// Attributes that a user may have.
+pub const MAX_ATTRIBUTES: usize = 100;
+/// Why nobody may take a reserved address.
+pub const RESERVED_EMAIL: &str = "Addresses of this domain are given by Cairn itself.";
 /// Leaves that a dynamic group's condition may have.
 pub const MAX_LEAVES: usize = 100;
 
@@ -79,15 +83,44 @@ pub fn place(group: Uuid, height: i32, above: &[Uuid]) -> Result<i32, Misplaced>
 }
 
 /// Whether somebody who administers units only may change this user. Whoever changes a profile can take over the account, so the
-/// user must not hold more than the administrator does: no role for the site beyond learner and manager, none in a course, and
-/// roles for units only inside of those administered.
+/// user must not reach further than the administrator does: no role for the site beyond learner and manager, none in a course, roles
+/// for units and membership in units only inside of those administered, and nobody beyond them who reports to the user.
 #[must_use]
-pub fn may_be_changed_by_unit_admin(held: &[Grant], administered: &HashSet<Uuid>) -> bool {
-    held.iter().all(|grant| match grant.reach {
+pub fn may_be_changed_by_unit_admin(ties: &Ties, administered: &HashSet<Uuid>) -> bool {
+    let held = ties.held.iter().all(|grant| match grant.reach {
         Reach::Site => matches!(grant.role, Role::Learner | Role::Manager),
         Reach::Course(_) => false,
         Reach::Unit(unit) => administered.contains(&unit),
-    })
+    });
+    held && !ties.leads_beyond && ties.units.iter().all(|unit| administered.contains(unit))
+}
+
+/// What ties a user to the organisation.
+#[derive(Debug, Clone, Default)]
+pub struct Ties {
+    /// The roles that they hold.
+    pub held: Vec<Grant>,
+    /// The units that they are in, directly.
+    pub units: Vec<Uuid>,
+    /// Whether somebody outside of the units administered reports to them, directly or through others.
+    pub leads_beyond: bool,
+}
+
+/// Which of these people lead somebody who is outside, directly or through others; `manager_of` has everybody below them.
+#[must_use]
+pub fn leading<K: Copy + Eq + Hash>(manager_of: &HashMap<K, K>, outside: impl IntoIterator<Item = K>) -> HashSet<K> {
+    let mut leading = HashSet::new();
+    for person in outside {
+        let mut at = person;
+        while let Some(above) = manager_of.get(&at).copied() {
+            // Who leads is known already with all above.
+            if !leading.insert(above) {
+                break;
+            }
+            at = above;
+        }
+    }
+    leading
 }
 
 /// The address of somebody who was erased.
@@ -100,6 +133,14 @@ pub fn erased_email(user: Uuid) -> String {
 #[must_use]
 pub fn is_erased(user: Uuid, email: &str) -> bool {
     email.strip_suffix("@erased.invalid").is_some_and(|id| Uuid::try_parse(id) == Ok(user))
+}
+
+/// Whether Cairn alone gives such addresses: to those who were erased, and to those who have none. Who took one would be in the way.
+#[must_use]
+pub fn is_reserved_email(email: &str) -> bool {
+    email.rsplit_once('@').is_some_and(|(_, domain)| {
+        ["erased.invalid", "no-mail.invalid"].iter().any(|reserved| domain.eq_ignore_ascii_case(reserved))
+    })
 }
 
 /// Everybody who stands on a circle of managers, circle by circle, in a stable order.
@@ -195,8 +236,9 @@ mod tests {
     #[test]
     fn a_unit_admin_changes_nobody_who_may_more() {
         let own = HashSet::from([id(1)]);
-        let held = |role, reach| [Grant { role, reach }];
-        for (grants, may) in [
+        let held = |role, reach| Ties { held: vec![Grant { role, reach }], ..Ties::default() };
+        let within = |units: &[u128]| Ties { units: units.iter().map(|n| id(*n)).collect(), ..Ties::default() };
+        for (ties, may) in [
             (held(Role::Learner, Reach::Site), true),
             (held(Role::Manager, Reach::Site), true),
             (held(Role::Admin, Reach::Site), false),
@@ -204,8 +246,31 @@ mod tests {
             (held(Role::Admin, Reach::Unit(id(1))), true),
             (held(Role::Admin, Reach::Unit(id(2))), false),
             (held(Role::Author, Reach::Course(id(9))), false),
+            (within(&[]), true),
+            (within(&[1]), true),
+            (within(&[1, 2]), false),
+            (Ties { leads_beyond: true, ..within(&[1]) }, false),
         ] {
-            assert_eq!(may_be_changed_by_unit_admin(&grants, &own), may, "{grants:?}");
+            assert_eq!(may_be_changed_by_unit_admin(&ties, &own), may, "{ties:?}");
+        }
+    }
+
+    #[test]
+    fn who_leads_somebody_outside_is_found_up_the_tree_and_around() {
+        // 1 leads 2, who leads 3 and 4; 5 and 6 lead each other, and 6 leads 7.
+        let manager_of = HashMap::from([(2, 1), (3, 2), (4, 2), (5, 6), (6, 5), (7, 6)]);
+        assert_eq!(leading(&manager_of, [3]), HashSet::from([2, 1]));
+        assert_eq!(leading(&manager_of, [7]), HashSet::from([6, 5]));
+        assert_eq!(leading(&manager_of, [1]), HashSet::new());
+        assert_eq!(leading(&manager_of, []), HashSet::new());
+    }
+
+    #[test]
+    fn reserved_addresses_are_told_by_the_domain() {
+        for (email, reserved) in
+            [("a@erased.invalid", true), ("a@No-Mail.INVALID", true), ("erased.invalid@b.example", false)]
+        {
+            assert_eq!(is_reserved_email(email), reserved, "{email}");
         }
     }
 

@@ -7,14 +7,19 @@ use std::sync::PoisonError;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use chrono::{DateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, TextExpressionMethods,
+};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::Answer;
 use crate::db::Conn;
 use crate::db::schema::idempotency_keys as keys;
 use crate::db::types::At;
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
+use crate::per_backend;
 use crate::state::{Ctx, State};
 
 /// Hours for which an answer is kept.
@@ -126,13 +131,26 @@ fn fingerprint(target: &str, body: &[u8]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The name of a key whose answer was about somebody who has been erased: nothing of theirs is left in it. No key has a space.
+fn erased_name(caller: &str, key: &str) -> String {
+    format!("erased {}", fingerprint(caller, key.as_bytes()))
+}
+
 fn find(conn: &mut Conn, caller: &str, key: &str, fingerprint: &str) -> AppResult<Option<Answer>> {
-    let row: Option<(String, i32, String, String)> = keys::table
-        .find((caller, key))
-        .select((keys::fingerprint, keys::status, keys::headers, keys::body))
-        .get_result(conn)
+    let row: Option<(String, i32, String, String, String)> = keys::table
+        .filter(keys::caller.eq(caller))
+        .filter(keys::key.eq_any([key.to_owned(), erased_name(caller, key)]))
+        .select((keys::fingerprint, keys::status, keys::headers, keys::body, keys::key))
+        .first(conn)
         .optional()?;
-    let Some((known, status, headers, body)) = row else { return Ok(None) };
+    let Some((known, status, headers, body, name)) = row else { return Ok(None) };
+    if name != key {
+        return Err(AppError::new(
+            Code::WrongState,
+            "The first answer to this Idempotency-Key was about somebody whose data was erased since. Nothing was done again.",
+        )
+        .with("reason", "erased"));
+    }
     if known != fingerprint {
         return Err(AppError::new(
             Code::KeyReused,
@@ -162,11 +180,45 @@ fn store(conn: &mut Conn, caller: &str, key: &str, fingerprint: &str, answer: &A
     Ok(())
 }
 
+/// Forgets all answers about a person who is erased, by whomever they were asked; a retry with such a key is refused as long as the
+/// answer would have been kept, so that it does not make the person anew.
+///
+/// # Errors
+/// Database errors.
+pub fn forget_person(conn: &mut Conn, user: Uuid) -> AppResult<()> {
+    let own = user.to_string();
+    let about = || keys::body.like(format!("%{user}%")).or(keys::caller.eq(own.clone()));
+    let known: Vec<(String, String, DateTime<Utc>)> =
+        keys::table.filter(about()).select((keys::caller, keys::key, keys::created_at)).load(conn)?;
+    diesel::delete(keys::table.filter(about())).execute(conn)?;
+    // The person themself asks nothing any more.
+    let others: Vec<_> = known
+        .into_iter()
+        .filter(|(caller, key, _)| *caller != own && !key.contains(' '))
+        .map(|(caller, key, at)| {
+            let name = erased_name(&caller, &key);
+            (
+                keys::caller.eq(caller),
+                keys::key.eq(name),
+                keys::fingerprint.eq(""),
+                keys::status.eq(0),
+                keys::headers.eq(""),
+                keys::body.eq(""),
+                keys::created_at.eq(At(at)),
+            )
+        })
+        .collect();
+    for piece in others.chunks(500) {
+        per_backend!(conn, |c| diesel::insert_into(keys::table).values(piece).execute(c))?;
+    }
+    Ok(())
+}
+
 /// Forgets answers older than [`KEPT_HOURS`], a piece at a time. Answers how many went.
 ///
 /// # Errors
 /// Database errors.
-pub fn forget_old(conn: &mut Conn, now: chrono::DateTime<chrono::Utc>) -> AppResult<usize> {
+pub fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<usize> {
     let before = now - chrono::TimeDelta::hours(KEPT_HOURS);
     Ok(diesel::delete(keys::table.filter(keys::created_at.lt(At(before)))).execute(conn)?)
 }

@@ -154,10 +154,10 @@ shapes! {
     /// A new password.
     Password 8..=256, ANY, "length" "A password has 8 to 256 characters.", "correct-horse-battery-staple", Some(KnownFormat::Password), |_| true;
     /// The id that an outside system owns.
-    ExternalId 1..=200, r"^[^\x00]+$", "length" "An external id has 1 to 200 characters.", "hr-17", None, |_| true;
+    ExternalId 1..=200, r"^[^\s\x00]([^\x00]*[^\s\x00])?$", "length" "An external id has 1 to 200 characters, and no space at its ends.", "hr-17", None, |text| text.trim() == text;
     /// A BCP 47 language tag.
     LanguageTag 1..=35, r"^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$", "invalid_language" "This is not a BCP 47 language tag, such as fr or pt-BR.", "fr", None, is_language;
-    /// An IANA time zone.
+    /// An IANA time zone. Its form is checked, not whether there is one of this name.
     TimeZone 1..=64, r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", "invalid_time_zone" "This is not an IANA time zone, such as Europe/Paris.", "Europe/Paris", None, is_time_zone;
     /// The code that lets learners into a course.
     AccessCode 1..=100, VISIBLE, "length" "An access code has 1 to 100 characters.", "welcome-2027", None, visible;
@@ -241,6 +241,6 @@ mod tests {
             &["", "/", "Europe/", "Mid Earth"],
         );
         agrees::<UserRef>(&["ext:hr-17", "0199c0de-0000-7000-8000-000000000001"], &["", "ext:", "hr-17", "0199c0de"]);
-        agrees::<ExternalId>(&["hr-17", "\u{1F600}"], &[""]);
+        agrees::<ExternalId>(&["hr-17", "hr 17", "h", "\u{1F600}"], &["", " ", " hr1", "hr1 ", "hr1\n"]);
     }
 }

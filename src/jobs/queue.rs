@@ -160,6 +160,14 @@ pub fn any_due(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<bool> {
     Ok(jobs::table.filter(due).select(jobs::id).first::<Uuid>(conn).optional()?.is_some())
 }
 
+/// Whether a job with this key waits or is under way. One that was given up has none.
+///
+/// # Errors
+/// Database errors.
+pub fn any_with_key(conn: &mut Conn, key: &str) -> AppResult<bool> {
+    Ok(jobs::table.filter(jobs::dedup_key.eq(key)).select(jobs::id).first::<Uuid>(conn).optional()?.is_some())
+}
+
 /// The last period for which a recurring job was enqueued.
 ///
 /// # Errors

@@ -11,6 +11,11 @@ fn course(app: &TestApp) -> String {
     app.course("linear_autoplay", &json!({"stages": [sequence("start", "linear", vec![article("read")])]}))
 }
 
+fn dynamic(app: &TestApp, department: &str) -> String {
+    let condition = json!({"attribute": {"name": "department", "op": "equals", "value": department}});
+    group(app, json!({"name": department, "kind": "dynamic", "condition": condition}))
+}
+
 fn members(app: &TestApp, group: &str) -> Vec<String> {
     let list = app.admin().all(&format!("/v1/groups/{group}/members"));
     list.iter().map(|m| m["user_id"].as_str().expect("an id").to_owned()).collect()
@@ -257,5 +262,27 @@ both! {
         app.admin().put(&format!("/v1/courses/{course}/outline"), outline).ok();
         let lint = app.admin().post(&format!("/v1/courses/{course}/lint"), json!({})).expect(200);
         assert!(lint.text().contains("unknown_group"), "{}", lint.text());
+    }
+
+    /// Who joins while a course is archived is enrolled when it is restored, however many they are, in groups that still have it.
+    fn a_restored_course_catches_up_with_its_groups(app) {
+        let (course, sales, law) = (course(app), dynamic(app, "Sales"), dynamic(app, "Law"));
+        for group in [&sales, &law] {
+            app.admin().put(&format!("/v1/courses/{course}/groups/{group}"), json!({})).expect(200);
+        }
+        let assignment = |group: &str| app.admin().get(&format!("/v1/courses/{course}/groups/{group}")).expect(200)["state"].clone();
+        app.admin().post(&format!("/v1/courses/{course}/archive"), json!({})).expect(200);
+        let people = |department: &str, n: usize| -> Vec<Value> {
+            (0..n).map(|i| json!({"email": format!("{department}{i}@example.org"), "given_name": "P", "family_name": "N", "attributes": {"department": department}})).collect()
+        };
+        app.admin().post("/v1/users/bulk", json!({"users": people("Sales", 250)})).expect(200);
+        app.admin().post("/v1/users/bulk", json!({"users": people("Law", 2)})).expect(200);
+        app.work();
+        assert!(app.admin().all(&format!("/v1/enrollments?course_id={course}")).is_empty());
+        app.admin().post(&format!("/v1/courses/{course}/restore"), json!({})).expect(200);
+        assert_eq!(assignment(&sales), "enrolling", "as long as somebody is missing");
+        app.work();
+        assert_eq!((assignment(&sales), assignment(&law)), (json!("current"), json!("current")));
+        assert_eq!(app.admin().all(&format!("/v1/enrollments?course_id={course}&limit=200")).len(), 252);
     }
 }

@@ -63,6 +63,7 @@ mod standing;
 mod statements;
 mod styles;
 mod sync;
+mod sync_ends;
 mod sync_people;
 mod system;
 mod teams;

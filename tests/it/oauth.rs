@@ -121,6 +121,19 @@ both! {
         assert_eq!(bad(json!([{"kty": "oct", "k": "c2VjcmV0"}])), ["/jwks/keys/0"]);
         assert_eq!(bad(json!([{"kty": "RSA", "n": "AQAB", "e": "AQAB"}])), ["/jwks/keys/0"]);
         assert_eq!(bad(json!([])), ["/jwks/keys"]);
+        // Nor keys that are none: beside the curve, too short, and one by which everybody could sign.
+        let (rsa, ec, ed) = (jwks()["keys"][0].clone(), jwks()["keys"][1].clone(), jwks()["keys"][2].clone());
+        let with = |key: &Value, name: &str, value: &str| {
+            let mut key = key.clone();
+            key[name] = json!(value);
+            json!([key])
+        };
+        for exponent in ["AQ", "AA", "Ag", "", "AQAAAAE"] {
+            assert_eq!(bad(with(&rsa, "e", exponent)), ["/jwks/keys/0"], "{exponent}");
+        }
+        assert_eq!(bad(with(&ec, "y", ec["x"].as_str().unwrap())), ["/jwks/keys/0"]);
+        assert_eq!(bad(with(&ed, "x", "AQ")), ["/jwks/keys/0"]);
+        app.admin().patch(&format!("/v1/clients/{id}"), json!({"jwks": {"keys": [rsa, ec, ed]}})).expect(200);
         let body = json!({"name": "x", "scopes": [], "auth_method": "private_key_jwt"});
         assert_eq!(app.admin().post("/v1/clients", body).faults(), ["/jwks"]);
     }

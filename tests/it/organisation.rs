@@ -96,4 +96,56 @@ both! {
         app.admin().post(&path, json!({"role": "author", "scope": {"kind": "site"}})).expect(201);
         assert_eq!(app.admin().all(&path).len(), 2);
     }
+
+    /// Who reaches beyond the unit, as somebody's manager or as a member elsewhere, is not the unit's admin's to change: with the account
+    /// would come what it sees.
+    fn a_unit_admin_changes_nobody_who_reaches_beyond_the_unit(app) {
+        let admin = app.admin();
+        let unit = |name: &str, parent: Option<&str>| admin.post("/v1/groups", json!({"name": name, "kind": "unit", "parent_id": parent})).expect(201).id();
+        let acme = unit("Acme", None);
+        let (lyon, beta) = (unit("Lyon", Some(&acme)), unit("Beta", None));
+        let boss = app.user("boss");
+        admin.post(&format!("/v1/users/{}/roles", boss.id()), json!({"role": "admin", "scope": {"kind": "unit", "id": acme}})).expect(201);
+        let join = |unit: &str, user: &str| drop(admin.put(&format!("/v1/groups/{unit}/members/{user}"), json!({})).expect(204));
+        let (chief, lead, own, rep) = (app.user("chief"), app.user("lead"), app.user("own"), app.user("rep"));
+        for (unit, user) in [(&acme, &chief), (&lyon, &lead), (&lyon, &own), (&beta, &rep)] {
+            join(unit, user.id());
+        }
+        let report = |user: &str, to: &str| drop(admin.patch(&format!("/v1/users/{user}"), json!({"manager_id": to})).expect(200));
+        let take = |user: &str| boss.patch(&format!("/v1/users/{user}"), json!({"password": "hackhackhack"}));
+        report(lead.id(), chief.id());
+        report(own.id(), lead.id());
+        // Whom they lead is all within the unit, the unit's admin beside.
+        report(boss.id(), chief.id());
+        take(chief.id()).expect(200);
+        report(rep.id(), lead.id());
+        take(lead.id()).problem(403, "forbidden");
+        take(chief.id()).problem(403, "forbidden");
+        take(own.id()).expect(200);
+        let upsert = |user: &crate::support::Client| {
+            let body = json!({"email": user.get("/v1/me").expect(200)["email"], "given_name": "X", "family_name": "Y"});
+            boss.post("/v1/users/bulk", json!({"users": [body], "mode": "upsert"})).expect(200)["results"][0]["status"].clone()
+        };
+        assert_eq!(upsert(&app.acting_as(lead.id())), "error");
+        assert_eq!(upsert(&app.acting_as(own.id())), "updated");
+        join(&beta, own.id());
+        take(own.id()).problem(403, "forbidden");
+        assert_eq!(upsert(&app.acting_as(own.id())), "error");
+    }
+
+    /// However long the chain of managers is: who is below is seen, and no circle is closed.
+    fn chains_of_managers_have_no_end_that_nobody_sees(app) {
+        let row = |n: usize| json!({"external_id": format!("h{n}"), "email": format!("h{n}@example.org"), "given_name": "H", "family_name": "N",
+            "manager_external_id": if n == 0 { None } else { Some(format!("h{}", n - 1)) }});
+        crate::sync::apply(app, &crate::sync::plan(app, &(0..400).map(row).collect::<Vec<_>>(), json!({})));
+        assert_eq!(app.admin().all("/v1/users/ext:h0/reports?depth=all&limit=200").len(), 399);
+        for below in ["h50", "h51", "h399"] {
+            let closing = app.admin().patch("/v1/users/ext:h0", json!({"manager_id": format!("ext:{below}")})).problem(422, "validation_failed");
+            assert_eq!(closing["errors"][0]["code"], "cycle", "{below}");
+        }
+        let top = app.acting_as(&app.admin().get("/v1/users/ext:h0").expect(200).id());
+        top.get("/v1/users/ext:h399").expect(200);
+        // Their groups too.
+        top.get("/v1/users/ext:h399/groups").expect(200);
+    }
 }

@@ -42,6 +42,8 @@ fn a_known_user_comes_in_by_each_algorithm_and_an_unknown_one_does_not() {
         for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA] {
             let token = sign(algorithm, &claims(app, &email));
             assert_eq!(app.with_token(&token).get("/v1/me").expect(200)["id"], ada.id());
+            // Its session is the issuer's.
+            app.with_token(&token).delete("/v1/sessions/current").problem(409, "wrong_state");
         }
         app.with_token(&sign(Algorithm::RS256, &claims(app, "nobody@example.org")))
             .get("/v1/me")

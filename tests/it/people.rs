@@ -218,4 +218,33 @@ both! {
         admin.patch(&format!("/v1/users/{id}"), json!({"state": "active"})).expect(200);
         assert_eq!(app.anyone().login("lee@example.org", "lee-password").get("/v1/me").expect(200).id(), id);
     }
+
+    /// Nobody takes their own admin role, whichever way they try; another admin may, and other items of a bulk call stand.
+    fn nobody_takes_their_own_admin_role(app) {
+        let admin = app.admin();
+        let me = admin.get("/v1/me").expect(200);
+        let demoted = json!({"email": me["email"], "given_name": "F", "family_name": "A", "roles": ["learner"]});
+        let good = json!({"email": "good@example.org", "given_name": "G", "family_name": "G"});
+        for others in [false, true] {
+            if others {
+                app.user_with("second", json!({"roles": ["admin"]}));
+            }
+            let own = admin.patch(&format!("/v1/users/{}", me.id()), json!({"roles": ["learner"]})).problem(409, "wrong_state");
+            assert!(own["detail"].as_str().unwrap().contains("their own admin role"), "{}", own.text());
+            let done = admin.post("/v1/users/bulk", json!({"mode": "upsert", "users": [good, demoted]})).expect(200);
+            assert_eq!((&done["results"][1]["status"], &done["results"][1]["error"]["code"]), (&json!("error"), &json!("wrong_state")));
+            admin.get("/v1/users?email=good@example.org").expect(200)["items"][0]["id"].as_str().unwrap();
+        }
+        admin.patch(&format!("/v1/users/{}", me.id()), json!({"roles": ["learner", "admin"]})).expect(200);
+        let third = app.user_with("third", json!({"roles": ["admin"]}));
+        third.patch(&format!("/v1/users/{}", me.id()), json!({"roles": ["learner"]})).expect(200);
+    }
+
+    /// An external id is one that a list can name too.
+    fn external_ids_have_no_space_at_their_ends(app) {
+        for id in [" hr1", "hr1 ", "\thr1"] {
+            let body = json!({"email": "a@example.org", "given_name": "A", "family_name": "B", "external_id": id, "employee_number": id});
+            assert_eq!(app.admin().post("/v1/users", body).faults(), ["/employee_number", "/external_id"], "{id:?}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is held on a person, and its erasure.
 
 use crate::support::factory::{article, quiz, right, sequence, unique};
-use crate::support::json;
+use crate::support::{Value, json};
 
 both! {
     fn a_person_gets_everything_and_nobody_else_does(app) {
@@ -96,6 +96,8 @@ both! {
             app.admin().patch(&path, change).problem(409, "wrong_state");
         }
         app.admin().post(&format!("{path}/roles"), json!({"role": "author", "scope": {"kind": "site"}})).problem(409, "wrong_state");
+        let course = app.course("linear_autoplay", &json!({"stages": [sequence("s", "linear", vec![article("a")])]}));
+        app.admin().put(&format!("/v1/courses/{course}/staff/{user}"), json!({"role": "instructor"})).problem(409, "wrong_state");
         // Whoever has the number now, or even the address that stands there, is somebody else.
         let address = erased["email"].as_str().unwrap();
         apply(&plan("Another"));
@@ -104,12 +106,58 @@ both! {
         let bulk = json!({"users": [{"email": address, "given_name": "A", "family_name": "B"}], "mode": "upsert"});
         assert_eq!(app.admin().post("/v1/users/bulk", bulk).expect(200)["results"][0]["status"], "error");
         let scim = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": address});
-        app.admin().post("/scim/v2/Users", scim).scim_error(409, Some("uniqueness"));
+        app.admin().post("/scim/v2/Users", scim).scim_error(400, Some("invalidValue"));
         let list = json!({"employees": [{"email": address, "employee_number": "n", "given_name": "A", "family_name": "B"}], "options": {"deactivate_missing": false}});
         let made = app.admin().post("/v1/sync/plans", list).expect(201).id();
         let row = app.admin().get(&format!("/v1/sync/plans/{made}/rows")).expect(200)["items"][0].clone();
         assert_eq!((&row["state"], &row["errors"][0]["code"]), (&json!("conflict"), &json!("conflict")));
         apply(&made);
         assert_eq!(app.admin().get(&path).expect(200).json, erased.json);
+    }
+
+    /// A retry does not make an erased person anew, whatever the first answer was; nothing of the answer is left.
+    fn a_retry_does_not_undo_an_erasure(app) {
+        let person = |name: &str| json!({"email": format!("{name}@example.org"), "given_name": "Secretname", "family_name": "B"});
+        let send = |path: &str, key: &str, body: &Value| app.admin().call("POST", path, Some(body.clone()), &[("idempotency-key", key)]);
+        let bulk = json!({"users": [person("two"), person("three")]});
+        let erase = |user: &str| app.admin().post(&format!("/v1/users/{user}/erase"), json!({"confirm": user})).expect(200);
+        let one = send("/v1/users", "secret-key", &person("one")).expect(201).id();
+        let two = send("/v1/users/bulk", "other-key", &bulk).expect(200)["results"][0]["id"].as_str().unwrap().to_owned();
+        send("/v1/users", "kept-key", &person("four")).expect(201);
+        erase(&one);
+        erase(&two);
+        for _ in 0..2 {
+            let again = send("/v1/users", "secret-key", &person("one")).problem(409, "wrong_state");
+            assert_eq!(again["reason"], "erased");
+            send("/v1/users/bulk", "other-key", &bulk).problem(409, "wrong_state");
+        }
+        assert!(app.admin().all("/v1/users?email=one@example.org").is_empty());
+        send("/v1/users", "kept-key", &person("four")).expect(201);
+        use cairn::db::schema::idempotency_keys as keys;
+        use diesel::{QueryDsl, RunQueryDsl};
+        let left: Vec<(String, String)> = app.state.db.read_here(|conn| Ok(keys::table.select((keys::key, keys::body)).load(conn)?)).unwrap();
+        assert!(left.iter().all(|(key, body)| !key.contains("secret") && (key == "kept-key" || body.is_empty())), "{left:?}");
+        app.advance(25 * 3600);
+        app.work();
+        send("/v1/users", "secret-key", &person("one")).expect(201);
+    }
+
+    /// Nobody takes an address that an erasure, or a plan of the sync, gives; whoever has one may say so.
+    fn addresses_that_only_cairn_gives_are_nobody_s(app) {
+        let ada = app.user("ada");
+        let address = format!("{}@Erased.invalid", ada.id());
+        let person = json!({"email": address, "given_name": "A", "family_name": "B", "external_id": "x"});
+        assert_eq!(app.admin().post("/v1/users", person.clone()).faults(), ["/email"]);
+        let bulk = app.admin().post("/v1/users/bulk", json!({"users": [person.clone()], "mode": "upsert"})).expect(200);
+        assert_eq!(bulk["results"][0]["error"]["errors"][0]["code"], "reserved");
+        assert_eq!(app.admin().patch(&format!("/v1/users/{}", ada.id()), json!({"email": "a@no-mail.invalid"})).faults(), ["/email"]);
+        let made = app.admin().post("/v1/sync/plans", json!({"employees": [person]})).expect(201).id();
+        let row = app.admin().get(&format!("/v1/sync/plans/{made}/rows?action=error")).expect(200)["items"][0].clone();
+        assert_eq!(row["errors"][0]["code"], "reserved");
+        app.admin().post(&format!("/v1/users/{}/erase", ada.id()), json!({"confirm": ada.id()})).expect(200);
+        let scim = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "nomail"});
+        let id = app.admin().post("/scim/v2/Users", scim).expect(201).id();
+        let own = app.admin().get(&format!("/v1/users/{id}")).expect(200)["email"].clone();
+        app.admin().patch(&format!("/v1/users/{id}"), json!({"email": own, "family_name": "C"})).expect(200);
     }
 }

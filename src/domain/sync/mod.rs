@@ -139,6 +139,8 @@ pub struct Person {
     pub profile: Profile,
     /// The name over SCIM in lower case, which nobody else may have as e-mail.
     pub user_name: Option<String>,
+    /// Whether they administer the site.
+    pub administers: bool,
     /// Why the list cannot change them, if so.
     pub locked: Option<Lock>,
 }
@@ -150,6 +152,8 @@ pub enum Lock {
     Admin,
     /// They were erased.
     Erased,
+    /// Nobody would be left who administers the site.
+    LastAdmin,
 }
 
 impl Lock {
@@ -159,6 +163,7 @@ impl Lock {
         match self {
             Self::Admin => "Only an admin can change an admin.",
             Self::Erased => "This person's data was erased; nothing brings them back.",
+            Self::LastAdmin => "This would leave nobody who administers the site.",
         }
     }
 }

@@ -45,6 +45,7 @@ fn person(n: u128, fields: Value) -> Person {
             state: text("state", "active"),
         },
         user_name: fields.get("user_name").and_then(Value::as_str).map(str::to_owned),
+        administers: fields.get("administers").is_some(),
         locked: fields.get("locked").map(|_| Lock::Admin),
     }
 }
@@ -350,7 +351,7 @@ proptest! {
         let list = rows(Value::Array(numbers.iter().map(|n| full(*n)).collect()));
         let first = plan(&list, &[], &Options::default(), ids());
         let people: Vec<Person> = first.rows.iter()
-            .map(|row| Person { id: row.user.unwrap(), version: 1, profile: row.after.clone().unwrap(), user_name: None, locked: None }).collect();
+            .map(|row| Person { id: row.user.unwrap(), version: 1, profile: row.after.clone().unwrap(), user_name: None, administers: false, locked: None }).collect();
         let second = plan(&list, &people, &Options::default(), ids());
         prop_assert_eq!(second.counts[&Action::Unchanged], numbers.len() as u64);
         prop_assert!(second.rows.is_empty());

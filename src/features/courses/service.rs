@@ -6,11 +6,13 @@ use uuid::Uuid;
 use super::dto::{CourseIn, CourseOut, CoursePatch, CourseQuery, CourseStatus, DuplicateIn, EnrollmentPolicy};
 use super::store::{self, CourseRow, RevisionRow};
 use crate::db::page::{PageRequest, Rows};
+use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, lock_row};
 use crate::domain::outline::{DeliveryMode, Outline};
 use crate::domain::permission::{Act, Actor, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
 use crate::events::{self, NewEvent};
+use crate::features::groups;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
 
@@ -284,6 +286,7 @@ pub fn archive(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<CourseOut> 
 /// # Errors
 /// 403, 404; 409 when it is not archived.
 pub fn restore(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<CourseOut> {
+    turns::memberships(conn, Memberships::Oversee)?;
     let mut row = find_for(conn, ctx, which, Act::WriteCourse)?;
     if row.archived_at.take().is_none() {
         return Err(AppError::new(Code::WrongState, "The course is not archived."));
@@ -292,6 +295,9 @@ pub fn restore(conn: &mut Conn, ctx: &Ctx, which: &Ref) -> AppResult<CourseOut> 
     row.status = status.as_str().to_owned();
     save(conn, ctx, &mut row)?;
     events::append(conn, ctx, vec![NewEvent::new("course.restored", "course", row.id).course(row.id)])?;
+    if status == CourseStatus::Published {
+        groups::assignments::catch_up(conn, ctx, row.id)?;
+    }
     out(row, true)
 }
 

@@ -34,10 +34,11 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, which: &Ref, page: &PageRequest) -> AppR
 /// Gives a user one role in the course, replacing the one held.
 ///
 /// # Errors
-/// 403, 404.
+/// 403, 404; 409 for somebody whose data was erased.
 pub fn set(conn: &mut Conn, ctx: &Ctx, which: &Ref, who: &Ref, input: &StaffIn) -> AppResult<StaffOut> {
     let course = find_for(conn, ctx, which, Act::WriteCourse)?;
     let user = users::find(conn, who)?;
+    users::service::forbid_changing_erased(user.id, &user.email)?;
     store::remove_staff(conn, course.id, user.id)?;
     let role = Role::from(input.role);
     let row = (ctx.new_id(), user.id, role.as_str().to_owned(), ctx.now);

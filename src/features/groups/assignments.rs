@@ -103,6 +103,19 @@ fn proceed(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<()>
     Ok(())
 }
 
+/// Goes through everybody in the groups that a course is assigned to, for a course that is restored: nobody was enrolled who joined while
+/// it was archived. The turn with memberships must have been taken, to oversee them.
+///
+/// # Errors
+/// Database errors.
+pub fn catch_up(conn: &mut Conn, ctx: &Ctx, course: Uuid) -> AppResult<()> {
+    if store::renew_assignments(conn, course, ctx.now)? > 0 {
+        // Without a key: a job that is just ending would swallow it.
+        queue::enqueue(conn, JOB, None, json!({"course_id": course}), ctx.now, ctx.now)?;
+    }
+    Ok(())
+}
+
 /// Enrols, or lets go, the next piece of people; answers whether there may be more.
 fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<bool> {
     let people = store::next_people(conn, row.group_id, row.done_until, PIECE)?;
@@ -177,21 +190,25 @@ pub fn unassign(
     proceed(conn, ctx, &mut row)
 }
 
-/// The job: goes on with an assignment that is being applied or ended, a piece in each transaction.
+/// The job: goes on with an assignment that is being applied or ended, or with all of a course, a piece in each transaction.
 ///
 /// # Errors
 /// Database errors.
 pub fn enroll_members(state: &State, payload: &Value) -> AppResult<()> {
     let id = |name: &str| payload.get(name).and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
-    let (Some(course), Some(group)) = (id("course_id"), id("group_id")) else {
-        return Err(AppError::internal("the job names no assignment"));
-    };
+    let course = id("course_id").ok_or_else(|| AppError::internal("the job names no course"))?;
+    let group = id("group_id");
     loop {
         let ctx = state.system();
         let more = state.db.write_here(move |conn| {
             turns::memberships(conn, Memberships::Oversee)?;
-            match store::assignment(conn, course, group)? {
-                Some(mut row) if row.state != "current" => step(conn, &ctx, &mut row),
+            let next = match group {
+                Some(group) => Some(group),
+                None => store::unfinished_assignment(conn, course)?,
+            };
+            let Some(next) = next else { return Ok(false) };
+            match store::assignment(conn, course, next)? {
+                Some(mut row) if row.state != "current" => Ok(step(conn, &ctx, &mut row)? || group.is_none()),
                 _ => Ok(false),
             }
         })?;

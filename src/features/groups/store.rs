@@ -456,6 +456,27 @@ pub fn save_assignment(conn: &mut Conn, row: &AssignmentRow) -> diesel::QueryRes
     .map(drop)
 }
 
+/// Begins all assignments of a course anew, but those that are ending; answers how many.
+pub fn renew_assignments(conn: &mut Conn, course: Uuid, now: DateTime<Utc>) -> diesel::QueryResult<usize> {
+    let these = group_enrollments::table.filter(group_enrollments::course_id.eq(Id(course)));
+    diesel::update(these.filter(group_enrollments::state.ne("ending")))
+        .set((
+            group_enrollments::state.eq("enrolling"),
+            group_enrollments::done_until.eq(None::<Id>),
+            group_enrollments::version.eq(group_enrollments::version + 1),
+            group_enrollments::updated_at.eq(At(now)),
+        ))
+        .execute(conn)
+}
+
+/// The first group of those whose assignment of the course is being applied or ended.
+pub fn unfinished_assignment(conn: &mut Conn, course: Uuid) -> AppResult<Option<Uuid>> {
+    let these = group_enrollments::table
+        .filter(group_enrollments::course_id.eq(Id(course)))
+        .filter(group_enrollments::state.ne("current"));
+    Ok(these.order(group_enrollments::group_id).select(group_enrollments::group_id).first(conn).optional()?)
+}
+
 pub fn delete_assignment(conn: &mut Conn, course: Uuid, group: Uuid) -> AppResult<()> {
     diesel::delete(
         group_enrollments::table

@@ -10,7 +10,7 @@ use crate::domain::permission::{Act, Relation};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
 use crate::features::{sessions, sync, users};
-use crate::http::Ref;
+use crate::http::{Ref, idempotency};
 use crate::state::Ctx;
 
 /// Everything held on a person.
@@ -62,6 +62,7 @@ pub fn erase(conn: &mut Conn, ctx: &Ctx, who: &Ref, confirm: Uuid) -> AppResult<
     }
     sessions::forget_failures(conn, &sessions::account_key(&found.email))?;
     store::erase(conn, user, ctx.actor.id(), ctx.now)?;
+    idempotency::forget_person(conn, user)?;
     users::keep_an_admin(conn)?;
     events::append(conn, ctx, vec![NewEvent::new("user.erased", "user", user).user(user)])?;
     Ok(Erased { user_id: user, erased_at: ctx.now, already_erased: false })

@@ -3,15 +3,14 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
-    TextExpressionMethods,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::db::Conn;
 use crate::db::schema::{
-    attempts, certificates, enrollments, erasures, events, evidence, idempotency_keys, learning_events, other_emails,
-    overrides, role_grants, sessions, users,
+    attempts, certificates, enrollments, erasures, events, evidence, learning_events, other_emails, overrides,
+    role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
 use crate::domain::organisation::erased_email;
@@ -67,9 +66,6 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
     diesel::update(certificates::table.filter(certificates::user_id.eq(Id(user))))
         .set((certificates::holder.eq(NOBODY), certificates::version.eq(certificates::version + 1)))
         .execute(conn)?;
-    // Answers to retries hold whatever was answered about the person, by whomever it was asked.
-    let about = idempotency_keys::body.like(format!("%{user}%")).or(idempotency_keys::caller.eq(user.to_string()));
-    diesel::delete(idempotency_keys::table.filter(about)).execute(conn)?;
     let log = events::user_id.eq(Id(user)).assume_not_null().or(events::subject_id.eq(Id(user)));
     diesel::update(events::table.filter(log)).set(events::data.eq(Json(json!({})))).execute(conn)?;
     diesel::insert_into(erasures::table)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::fault::fault;
 use super::store::users::{self as store, Row};
 use crate::db::Conn;
-use crate::domain::organisation::is_erased;
+use crate::domain::organisation::{RESERVED_EMAIL, is_erased, is_reserved_email};
 use crate::domain::scim::ErrorType;
 use crate::domain::scim::patch::{self, Operation};
 use crate::domain::scim::person::{self, Columns};
@@ -21,12 +21,14 @@ const MAX_NAME: usize = 254;
 /// Most bytes of what SCIM alone knows of a user, so that a page of users stays a page.
 const MAX_DOCUMENT: usize = 64 * 1024;
 
-/// Refuses values that Cairn cannot keep.
-pub fn check(columns: &Columns) -> AppResult<()> {
+/// Refuses values that Cairn cannot keep, and an address that only Cairn gives, unless the user has it.
+pub fn check(columns: &Columns, kept: Option<&str>) -> AppResult<()> {
     let mut faults = Faults::new();
     let length = columns.user_name.chars().count();
     faults.ensure((1..=MAX_NAME).contains(&length), "userName", "length", "This has 1 to 254 characters.");
     Email::check_option(columns.email.as_ref(), "emails", &mut faults);
+    let takes = |email: &String| is_reserved_email(email) && kept.is_none_or(|kept| !kept.eq_ignore_ascii_case(email));
+    faults.ensure(!columns.email.as_ref().is_some_and(takes), "emails", "reserved", RESERVED_EMAIL);
     ExternalId::check_option(columns.external_id.as_ref(), "externalId", &mut faults);
     ExternalId::check_option(columns.employee_number.as_ref(), "employeeNumber", &mut faults);
     for name in person::unprintable(columns) {

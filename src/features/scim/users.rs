@@ -97,7 +97,7 @@ pub fn create(
     let ctx = &authorised(ctx)?;
     resource.entry("active").or_insert(Value::Bool(true));
     let columns = person::take_apart(resource);
-    check(&columns)?;
+    check(&columns, None)?;
     let new = ctx.new_id();
     let found = with_any(conn, &columns, &columns.email.clone().unwrap_or_else(|| person::no_email(new)))?;
     let back = returning(&found, &columns);
@@ -207,7 +207,7 @@ fn prepare(conn: &mut Conn, id: Uuid, made: Made, conditions: &Conditions, base:
         Made::Patched(operations) => checked(patch::apply(&view::written(&row), &operations, &USERS))?,
     };
     let columns = person::take_apart(resource);
-    check(&columns)?;
+    check(&columns, Some(&row.user.email))?;
     Ok((row, columns))
 }
 

@@ -49,7 +49,7 @@ pub async fn refresh_session(state: Anyone, body: Body<Refresh>) -> AppResult<An
 /// Log out
 ///
 /// Ends the session of this access token at once; its refresh tokens are void too. A client that acts for somebody has no session: it
-/// gives its token back at `/oauth/revoke`.
+/// gives its token back at `/oauth/revoke`. A token of an outside issuer is ended there: 409.
 #[utoipa::path(tag = "session", operation_id = "end_session", responses((status = 204, description = "Logged out.")),
     security(("user" = []), ("bearer" = [])))]
 #[delete("/v1/sessions/current")]

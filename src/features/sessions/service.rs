@@ -130,7 +130,7 @@ pub async fn refresh(state: &State, token: String) -> AppResult<Tokens> {
 /// Ends the caller's session at once.
 ///
 /// # Errors
-/// 403 for clients, who have none; they revoke their tokens.
+/// 403 for clients, who have none; they revoke their tokens. 409 for tokens of an outside issuer.
 pub fn end(conn: &mut Conn, ctx: &Ctx) -> AppResult<()> {
     ctx.user()?;
     ctx.require(Act::ManageOwnAccount, &Relation { own: true, ..Relation::default() })?;
@@ -141,7 +141,10 @@ pub fn end(conn: &mut Conn, ctx: &Ctx) -> AppResult<()> {
             told.user_id = ctx.actor.user_id();
             events::append(conn, ctx, vec![told])
         }
-        None => Ok(()),
+        None => Err(AppError::new(
+            Code::WrongState,
+            "The token is of an outside issuer, so there is no session here that could end. Log out there.",
+        )),
     }
 }
 

@@ -10,8 +10,8 @@ use super::store::{self, PlanRow, StoredRow};
 use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
 use crate::domain::organisation::manager_cycles;
-use crate::domain::permission::Role;
-use crate::domain::sync::{Action, Profile, RowFault};
+use crate::domain::permission::{Actor, Delegation, Role};
+use crate::domain::sync::{Action, Lock, Profile, RowFault};
 use crate::error::{AppError, AppResult};
 use crate::events::{self, NewEvent};
 use crate::features::users::mass::{self, Change, Create};
@@ -43,7 +43,7 @@ pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
         turns::many_users(conn)?;
         lock_row(conn, LockTable::SyncPlans, id)?;
         let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { return Ok(false) };
-        ctx.request_id = Some(format!("sync:{id}"));
+        ctx = of_whoever_applies(ctx, &plan);
         let rows = store::next_piece(conn, id)?;
         if rows.is_empty() {
             finish(conn, &ctx, plan)?;
@@ -53,6 +53,17 @@ pub fn apply_piece(state: &State, id: Uuid) -> AppResult<bool> {
         piece(conn, &ctx, &mut plan, &rows, &above)?;
         Ok(true)
     })
+}
+
+/// What the plan changes is done by whoever applies it. Whether they may was asked at the start, so no right is needed any more.
+fn of_whoever_applies(ctx: Ctx, plan: &PlanRow) -> Ctx {
+    let actor = match (plan.applied_by_kind.as_deref(), plan.applied_by) {
+        (Some("user"), Some(id)) => Actor::User { id, grants: Vec::new() },
+        (Some("client"), Some(id)) => Actor::Client { id, scopes: Vec::new() },
+        _ => Actor::System,
+    };
+    let via = plan.applied_via.map(|client| Delegation { client, scopes: Vec::new() });
+    Ctx { actor, via, request_id: Some(format!("sync:{}", plan.id)), ..ctx }
 }
 
 fn finish(conn: &mut Conn, ctx: &Ctx, mut plan: PlanRow) -> AppResult<()> {
@@ -85,6 +96,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Whether the user can log in until this has been applied, and not any more then.
+    fn goes(&self) -> bool {
+        self.before.is_some_and(|before| before.state == "active") && self.after.state != "active"
+    }
+
     /// Whether the user gets another manager.
     fn moves(&self) -> bool {
         self.before.is_none_or(|before| before.manager_id != self.after.manager_id)
@@ -152,8 +168,8 @@ fn piece(
     // Those who are to change, and whoever has a key that one of them is to have, in one statement; locked on Postgres.
     let found = mass::find_for_sync(conn, &wanted.iter().map(|(_, user, after)| (*user, after)).collect::<Vec<_>>())?;
     let known: HashMap<Uuid, &UserRow> = found.iter().map(|row| (row.id, row)).collect();
-    // Whoever sets an admin's e-mail is one soon: a plan that a machine has made changes none.
-    let admins: HashSet<Uuid> = if plan.made_by_kind == "client" {
+    // Whoever sets an admin's e-mail is one soon: a plan that a machine has made, or applies, changes none.
+    let admins: HashSet<Uuid> = if plan.made_by_kind == "client" || ctx.actor.kind() == "client" {
         mass::admins(conn, &found.iter().map(|row| row.id).collect::<Vec<_>>())?
     } else {
         HashSet::new()
@@ -171,7 +187,7 @@ fn piece(
                 Some(before) => Some(before.version) == row.user_version,
             };
             let refused = match fresh {
-                _ if admins.contains(&user) => Some(("", "Only an admin can change an admin.")),
+                _ if admins.contains(&user) => Some(("", Lock::Admin.reason())),
                 false => Some(("", "The user has changed since the plan was made.")),
                 true if takes_name(&names, user, &after, before) => {
                     Some(("email", "Another user has this as userName over SCIM."))
@@ -181,7 +197,14 @@ fn piece(
             Work { row, user, after, before, refused }
         })
         .collect();
-    refuse_what_follows(&mut works, &found, &there, above);
+    // Nobody else changes who administers from here on.
+    let administer = if works.iter().any(Work::goes) {
+        lock_whole(conn, LockWhole::Admins)?;
+        mass::site_admins(conn)?
+    } else {
+        HashMap::new()
+    };
+    refuse_what_follows(&mut works, &found, &there, above, &administer);
     let (mut creates, mut changes) = (Vec::new(), Vec::new());
     let (mut applied, mut conflicts) = (Vec::new(), Conflicts::default());
     for work in works {
@@ -225,9 +248,16 @@ fn takes_name(names: &HashMap<String, (Uuid, String)>, user: Uuid, after: &Profi
     names.get(&email).is_some_and(|(holder, own)| *holder != user && *own != email)
 }
 
-/// Refuses rows that need what a refused row would have brought: a manager, or a key that it would have given up. Each round refuses
-/// one more at least, so there is an end.
-fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSet<Uuid>, above: &HashMap<Uuid, Uuid>) {
+/// Refuses rows that need what a refused row would have brought: a manager, or a key that it would have given up; and those that would
+/// leave nobody of those who `administer`, of whom it says whether they can log in now. Each round refuses one more at least, so there
+/// is an end.
+fn refuse_what_follows(
+    works: &mut [Work<'_>],
+    found: &[UserRow],
+    there: &HashSet<Uuid>,
+    above: &HashMap<Uuid, Uuid>,
+    administer: &HashMap<Uuid, bool>,
+) {
     let mut holders: HashMap<(&'static str, String), Uuid> = HashMap::with_capacity(found.len());
     for row in found {
         holders
@@ -241,6 +271,12 @@ fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSe
             .collect();
         let told = works.iter().filter(|work| work.refused.is_none()).map(|work| (work.user, work.after.manager_id));
         let circles: HashSet<Uuid> = manager_cycles(&reporting(above, told)).into_iter().flatten().collect();
+        let states: HashMap<Uuid, bool> = works
+            .iter()
+            .filter(|work| work.refused.is_none())
+            .map(|work| (work.user, work.after.state == "active"))
+            .collect();
+        let leaderless = !administer.iter().any(|(user, active)| states.get(user).copied().unwrap_or(*active));
         let mut changed = false;
         for work in works.iter_mut().filter(|work| work.refused.is_none()) {
             let taken = keys_of(&work.after).find(|key| {
@@ -249,7 +285,9 @@ fn refuse_what_follows(works: &mut [Work<'_>], found: &[UserRow], there: &HashSe
                 })
             });
             let lost = work.after.manager_id.is_some_and(|id| !there.contains(&id) && !alive.contains_key(&id));
-            if lost && work.moves() {
+            if leaderless && work.goes() && administer.contains_key(&work.user) {
+                work.refused = Some(("", Lock::LastAdmin.reason()));
+            } else if lost && work.moves() {
                 work.refused = Some((
                     "manager_external_id",
                     "There is no such manager: not made, or erased since the plan was made.",

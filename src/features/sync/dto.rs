@@ -84,6 +84,8 @@ pub enum PlanState {
     Applying,
     /// Was applied; rows tell how each fared.
     Applied,
+    /// Could not be applied to its end; `failure` says why, rows tell which were applied. Send the list again.
+    Failed,
     /// Was not applied in time; send the list again.
     Expired,
 }
@@ -92,7 +94,7 @@ pub enum PlanState {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "0199c0de-0000-7000-8000-0000000000b1", "state": "ready",
-    "counts": {"create": 3, "update": 12, "deactivate": 1, "reactivate": 0, "unchanged": 9984, "error": 0}, "guards": [],
+    "counts": {"create": 3, "update": 12, "deactivate": 1, "reactivate": 0, "unchanged": 9984, "error": 0}, "guards": [], "failure": null,
     "options": {"deactivate_missing": true, "max_deactivate_percent": 10.0, "max_error_percent": 10.0, "date_style": "iso", "date_attributes": []},
     "progress": {"total": 16, "done": 0, "conflicts": 0}, "expires_at": "2026-11-24T09:00:00Z", "created_at": "2026-11-23T09:00:00Z", "updated_at": "2026-11-23T09:00:00Z"
 }))]
@@ -106,6 +108,9 @@ pub struct PlanOut {
     pub counts: BTreeMap<Action, u64>,
     /// Why it is blocked.
     pub guards: Vec<Guard>,
+    /// Why it failed.
+    #[schema(required)]
+    pub failure: Option<String>,
     /// How it was made.
     pub options: Options,
     /// How far the application is.
@@ -144,6 +149,8 @@ pub enum RowState {
     Conflict,
     /// At fault from the start; never applied.
     Error,
+    /// Not applied: the plan failed before its turn.
+    Skipped,
 }
 
 /// A row of a plan.

@@ -13,7 +13,7 @@ mod table;
 use crate::http::routes::Routes;
 
 pub use apply::{JOB, apply_piece, apply_plan};
-pub use service::forget_old;
+pub use service::{end_stuck_plans, forget_old};
 pub use store::forget_person;
 
 /// Registers the area's operations.

@@ -155,7 +155,7 @@ pub fn employees(format: Format, body: &[u8], query: &SyncQuery) -> AppResult<(V
             // Twice: how rows are to be read may stand behind them.
             let document: Document<'_> = serde_json::from_str(text).map_err(unreadable)?;
             if let Some(given) = document.options {
-                options = read_options(given.get())?;
+                options = merged(read_options(given.get())?, options, query, given.get())?;
             }
             let mut document = serde_json::Deserializer::from_str(text);
             let rows =
@@ -213,6 +213,45 @@ fn options(query: &SyncQuery) -> AppResult<Options> {
         max_error_percent: query.max_error_percent.unwrap_or(default.max_error_percent),
         date_style: query.date_style.unwrap_or(default.date_style),
         date_attributes: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+    })
+}
+
+/// The options of a document, with those of the query that the document does not speak of.
+fn merged(given: Options, queried: Options, query: &SyncQuery, text: &str) -> AppResult<Options> {
+    let named: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).map_err(AppError::internal)?;
+    let in_query = [
+        ("deactivate_missing", query.deactivate_missing.is_some()),
+        ("max_deactivate_percent", query.max_deactivate_percent.is_some()),
+        ("max_error_percent", query.max_error_percent.is_some()),
+        ("date_style", query.date_style.is_some()),
+        ("date_attributes", query.date_attributes.is_some()),
+    ];
+    let mut faults = Faults::new();
+    for (name, there) in in_query {
+        let twice = there && named.contains_key(name);
+        faults.ensure(!twice, &format!("?{name}"), "contradiction", "The options of the body speak of this too.");
+    }
+    faults.finish()?;
+    // What stands in neither place has its default on both sides.
+    let from_body = |name: &str| named.contains_key(name);
+    Ok(Options {
+        deactivate_missing: if from_body("deactivate_missing") {
+            given.deactivate_missing
+        } else {
+            queried.deactivate_missing
+        },
+        max_deactivate_percent: if from_body("max_deactivate_percent") {
+            given.max_deactivate_percent
+        } else {
+            queried.max_deactivate_percent
+        },
+        max_error_percent: if from_body("max_error_percent") {
+            given.max_error_percent
+        } else {
+            queried.max_error_percent
+        },
+        date_style: if from_body("date_style") { given.date_style } else { queried.date_style },
+        date_attributes: if from_body("date_attributes") { given.date_attributes } else { queried.date_attributes },
     })
 }
 

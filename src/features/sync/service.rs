@@ -42,6 +42,7 @@ fn out(row: PlanRow, now: DateTime<Utc>) -> AppResult<PlanOut> {
         state: if expired { PlanState::Expired } else { state },
         counts: read(row.counts)?,
         guards: read(row.guards)?,
+        failure: row.failure,
         options: read(row.options)?,
         progress: PlanProgress { total: row.row_count, done: row.done_count, conflicts: row.conflict_count },
         expires_at: row.expires_at,
@@ -142,6 +143,10 @@ pub async fn make(state: &State, ctx: &Ctx, employees: Vec<Employee>, mut option
         applying: None,
         made_by_kind: ctx.actor.kind().to_owned(),
         made_by: ctx.actor.id(),
+        failure: None,
+        applied_by_kind: None,
+        applied_by: None,
+        applied_via: None,
         version: 1,
         expires_at: ctx.now + TimeDelta::hours(VALID_HOURS),
         created_at: ctx.now,
@@ -232,9 +237,10 @@ pub fn rows(
 /// Starts to apply a plan; the worker does it. Applying an applied plan again changes nothing.
 ///
 /// # Errors
-/// 403, 404; 409 while it is blocked, when it has expired, and while another plan is being applied.
+/// 403, 404; 409 while it is blocked, when it has expired or failed, and while another plan is being applied.
 pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult<PlanOut> {
     ctx.require(Act::SyncUsers, &Relation::default())?;
+    end_stuck(conn, ctx)?;
     lock_row(conn, LockTable::SyncPlans, id)?;
     let mut row = find(conn, ctx, id)?;
     let state: PlanState = read(Value::String(row.state.clone()))?;
@@ -247,6 +253,9 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
             )
             .with("guards", row.guards));
         }
+        PlanState::Failed => {
+            return Err(AppError::new(Code::WrongState, "The plan has failed. Send the list again."));
+        }
         PlanState::Blocked | PlanState::Ready | PlanState::Expired => {}
     }
     if row.expires_at <= ctx.now {
@@ -254,6 +263,9 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
     }
     row.state = "applying".into();
     row.applying = Some("yes".into());
+    row.applied_by_kind = Some(ctx.actor.kind().to_owned());
+    row.applied_by = ctx.actor.id();
+    row.applied_via = ctx.via.as_ref().map(|via| via.client);
     row.version = row.version.saturating_add(1);
     row.updated_at = ctx.now;
     store::save(conn, &row).map_err(|error| {
@@ -265,8 +277,52 @@ pub fn start(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ApplyIn) -> AppResult
     })?;
     let data = json!({"override_guards": input.override_guards});
     events::append(conn, ctx, vec![NewEvent::new("sync.apply_started", "sync_plan", row.id).data(data)])?;
-    queue::enqueue(conn, JOB, Some(&format!("{JOB}:{id}")), json!({"plan_id": id}), ctx.now, ctx.now)?;
+    queue::enqueue(conn, JOB, Some(&key(id)), json!({"plan_id": id}), ctx.now, ctx.now)?;
     out(row, ctx.now)
+}
+
+/// Only one job for each plan waits or is under way.
+fn key(plan: Uuid) -> String {
+    format!("{JOB}:{plan}")
+}
+
+/// Ends plans that nobody applies any more, since their job was given up or is gone: else no other plan could ever be applied. What
+/// they have applied stays applied.
+fn end_stuck(conn: &mut Conn, ctx: &Ctx) -> AppResult<()> {
+    // One at most is being applied.
+    for id in store::applying(conn)? {
+        if queue::any_with_key(conn, &key(id))? {
+            continue;
+        }
+        lock_row(conn, LockTable::SyncPlans, id)?;
+        // The job ends with its plan in one state or the other; what was read before the lock may be old.
+        let Some(mut plan) = store::find(conn, id)?.filter(|plan| plan.state == "applying") else { continue };
+        if queue::any_with_key(conn, &key(id))? {
+            continue;
+        }
+        store::skip_rest(conn, id)?;
+        plan.state = "failed".into();
+        plan.applying = None;
+        plan.failure = Some("The worker could not apply it and gave up after many attempts; its log says why.".into());
+        plan.version = plan.version.saturating_add(1);
+        plan.updated_at = ctx.now;
+        store::save(conn, &plan)?;
+        let data = json!({"done": plan.done_count, "conflicts": plan.conflict_count});
+        events::append(conn, ctx, vec![NewEvent::new("sync.failed", "sync_plan", id).data(data)])?;
+    }
+    Ok(())
+}
+
+/// The job: ends plans whose own job was given up.
+///
+/// # Errors
+/// Database errors.
+pub fn end_stuck_plans(state: &State, _: &Value) -> AppResult<()> {
+    if state.db.read_here(store::applying)?.is_empty() {
+        return Ok(());
+    }
+    let ctx = state.system();
+    state.db.write_here(move |conn| end_stuck(conn, &ctx))
 }
 
 fn require_client(conn: &mut Conn, ctx: &Ctx, client: Uuid) -> AppResult<()> {

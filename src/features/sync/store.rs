@@ -37,6 +37,10 @@ pub struct PlanRow {
     pub applying: Option<String>,
     pub made_by_kind: String,
     pub made_by: Option<Uuid>,
+    pub failure: Option<String>,
+    pub applied_by_kind: Option<String>,
+    pub applied_by: Option<Uuid>,
+    pub applied_via: Option<Uuid>,
     pub version: i64,
     pub expires_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
@@ -64,12 +68,11 @@ pub struct StoredRow {
 pub fn people(conn: &mut Conn, by_machine: bool) -> AppResult<Vec<Person>> {
     type Names = (String, String, String, Option<String>);
     type Row = (Uuid, i64, Option<String>, Option<String>, Names, Value, Option<Uuid>, String);
-    let admins: HashSet<Uuid> = if by_machine {
-        let holders = role_grants::table.filter(role_grants::role.eq(Role::Admin.as_str()));
-        holders.select(role_grants::user_id).load::<Uuid>(conn)?.into_iter().collect()
-    } else {
-        HashSet::new()
-    };
+    let holders = role_grants::table.filter(role_grants::role.eq(Role::Admin.as_str()));
+    let holders: Vec<(Uuid, String)> = holders.select((role_grants::user_id, role_grants::reach)).load(conn)?;
+    let of_site: HashSet<Uuid> = holders.iter().filter(|(_, reach)| reach == "site").map(|(user, _)| *user).collect();
+    let admins: HashSet<Uuid> =
+        if by_machine { holders.into_iter().map(|(user, _)| user).collect() } else { HashSet::new() };
     let all: Vec<Row> = users::table
         .order(users::id)
         .select((
@@ -115,7 +118,7 @@ pub fn people(conn: &mut Conn, by_machine: bool) -> AppResult<Vec<Person>> {
                     manager_id,
                     state,
                 };
-                Person { id, version, profile, user_name, locked }
+                Person { id, version, profile, user_name, administers: of_site.contains(&id), locked }
             },
         )
         .collect())
@@ -155,6 +158,10 @@ pub fn save(conn: &mut Conn, plan: &PlanRow) -> diesel::QueryResult<()> {
             plans::done_count.eq(plan.done_count),
             plans::conflict_count.eq(plan.conflict_count),
             plans::applying.eq(plan.applying.as_deref()),
+            plans::failure.eq(plan.failure.as_deref()),
+            plans::applied_by_kind.eq(plan.applied_by_kind.as_deref()),
+            plans::applied_by.eq(plan.applied_by.map(Id)),
+            plans::applied_via.eq(plan.applied_via.map(Id)),
             plans::version.eq(plan.version),
             plans::updated_at.eq(At(plan.updated_at)),
         ))
@@ -281,6 +288,18 @@ pub fn forget_erased(conn: &mut Conn, plan: Uuid) -> AppResult<usize> {
         .set((rows::before_profile.eq(None::<Json>), rows::after_profile.eq(None::<Json>)))
         .execute(conn)?;
     Ok(waiting)
+}
+
+/// Plans that are being applied.
+pub fn applying(conn: &mut Conn) -> AppResult<Vec<Uuid>> {
+    Ok(plans::table.filter(plans::state.eq("applying")).select(plans::id).load(conn)?)
+}
+
+/// Records that what waits in a plan is not applied any more.
+pub fn skip_rest(conn: &mut Conn, plan: Uuid) -> AppResult<()> {
+    let rest = rows::table.filter(rows::plan_id.eq(Id(plan))).filter(rows::state.eq("pending"));
+    diesel::update(rest).set(rows::state.eq("skipped")).execute(conn)?;
+    Ok(())
 }
 
 /// Plans that can no longer be applied, and those whose making was broken off; their rows go with them.

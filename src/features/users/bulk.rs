@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::dto::{UserBulkIn, UserIn};
 use super::mass::{self, Change, Create};
+use super::roles::keep_own_admin_role;
 use super::service::{self, forbid_granting, taken};
 use super::store::{self, Identity, UserRow};
 use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockWhole, lock_whole};
-use crate::domain::organisation::{manager_cycles, may_be_changed_by_unit_admin};
-use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
+use crate::domain::organisation::{Ties, manager_cycles, may_be_changed_by_unit_admin};
+use crate::domain::permission::{Act, Relation, Role};
 use crate::error::{AppError, AppResult, Code};
 use crate::http::bulk::{BulkOut, BulkStatus, Mode, Verdicts, read_items};
 use crate::state::Ctx;
@@ -138,9 +139,11 @@ struct Rights {
     everybody: bool,
     /// A machine client, which may not change admins.
     machine: bool,
+    /// Those, when a machine asks.
+    admins: HashSet<Uuid>,
     reached: HashSet<Uuid>,
     administered: HashSet<Uuid>,
-    held: HashMap<Uuid, Vec<Grant>>,
+    ties: HashMap<Uuid, Ties>,
     managers: HashSet<Uuid>,
 }
 
@@ -152,22 +155,21 @@ impl Rights {
         let mut rights = Self {
             everybody,
             machine: ctx.actor.kind() == "client",
+            admins: HashSet::new(),
             reached: HashSet::new(),
             administered: HashSet::new(),
-            held: HashMap::new(),
+            ties: HashMap::new(),
             managers: if named.is_empty() { HashSet::new() } else { store::existing(conn, &named)? },
         };
         let mut people: Vec<Uuid> = known.rows.iter().map(|row| row.id).collect();
-        if !everybody || rights.machine {
-            for (user, role, reach, reach_id) in store::grants(conn, &people)? {
-                let role = role.parse().map_err(AppError::internal)?;
-                rights.held.entry(user).or_default().push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
-            }
+        if rights.machine {
+            rights.admins = mass::admins(conn, &people)?;
         }
         if !everybody {
+            rights.administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
+            rights.ties = service::ties(conn, ctx, &people, &rights.administered)?;
             people.extend(&named);
             rights.reached = service::reach_for(conn, ctx, Act::WriteUser, &people)?;
-            rights.administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
             rights.managers.retain(|id| rights.reached.contains(id) || ctx.actor.user_id() == Some(*id));
         }
         Ok(rights)
@@ -189,17 +191,20 @@ impl Rights {
         }
     }
 
-    fn change(&self, row: &UserRow, item: &UserIn) -> AppResult<()> {
+    fn change(&self, ctx: &Ctx, row: &UserRow, item: &UserIn) -> AppResult<()> {
         service::forbid_changing_erased(row.id, &row.email)?;
-        let held: &[Grant] = self.held.get(&row.id).map_or(&[], Vec::as_slice);
         // Whoever sets an admin's password or e-mail is one soon.
-        if self.machine && held.iter().any(|grant| grant.role == Role::Admin) {
+        if self.admins.contains(&row.id) {
             return Err(AppError::new(Code::Forbidden, "Only an admin can change an admin."));
+        }
+        if let Some(roles) = &item.roles {
+            keep_own_admin_role(ctx, row.id, roles)?;
         }
         if self.everybody {
             return Ok(());
         }
-        if !self.reached.contains(&row.id) || !may_be_changed_by_unit_admin(held, &self.administered) {
+        let free = self.ties.get(&row.id).is_none_or(|ties| may_be_changed_by_unit_admin(ties, &self.administered));
+        if !self.reached.contains(&row.id) || !free {
             let key = (row.id, row.email.to_lowercase(), row.external_id.clone(), row.employee_number.clone());
             taken(&[key], &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())?;
         }
@@ -321,7 +326,7 @@ fn attempt(
             others
         };
         let checked = match (owner, mode) {
-            (Some(row), Mode::Upsert) => rights.change(row, item).and_then(|()| {
+            (Some(row), Mode::Upsert) => rights.change(ctx, row, item).and_then(|()| {
                 let others: Vec<Identity> = others(Some(row.id));
                 same_person(row, item)?;
                 taken(&others, &item.email.to_lowercase(), item.external_id.as_deref(), item.employee_number.as_deref())
@@ -334,6 +339,7 @@ fn attempt(
         };
         let checked = checked
             .and_then(|()| rights.manager(item))
+            .and_then(|()| service::forbid_reserved(&item.email, owner.map(|row| row.email.as_str())))
             .and_then(|()| forbid_granting(ctx, item.roles.as_deref().unwrap_or_default()));
         if let Err(error) = checked {
             verdicts.refuse(*index, error);

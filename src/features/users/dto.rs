@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::domain::organisation::MAX_ATTRIBUTES;
 use crate::domain::permission::Role;
 use crate::error::Faults;
 use crate::http::Ref;
@@ -421,7 +422,12 @@ impl Input for UserBulkIn {
 }
 
 fn check_attributes(attributes: &Map<String, Value>, faults: &mut Faults) {
-    faults.ensure(attributes.len() <= 100, "/attributes", "too_many", "There may be at most 100 attributes.");
+    faults.ensure(
+        attributes.len() <= MAX_ATTRIBUTES,
+        "/attributes",
+        "too_many",
+        "There may be at most 100 attributes.",
+    );
     for (name, value) in attributes {
         let at = format!("/attributes/{}", crate::http::schema::escape(name));
         faults.ensure(

@@ -62,6 +62,14 @@ pub fn admins(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
     Ok(grants.into_iter().filter(|grant| grant.1 == Role::Admin.as_str()).map(|grant| grant.0).collect())
 }
 
+/// Who administers the site, and whether they can log in.
+///
+/// # Errors
+/// Database errors.
+pub fn site_admins(conn: &mut Conn) -> AppResult<HashMap<Uuid, bool>> {
+    Ok(store::site_admins(conn)?.into_iter().collect())
+}
+
 /// A user to be made.
 #[derive(Debug, Clone)]
 pub struct Create {

@@ -9,6 +9,7 @@ use super::store::{self, RoleRow};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, LockWhole, lock_whole};
 use crate::domain::permission::{Act, Reach, Relation, Role};
+use crate::domain::sync::Lock;
 use crate::error::{AppError, AppResult, Code, is_unique_violation};
 use crate::events::{self, NewEvent};
 use crate::features::groups;
@@ -104,13 +105,28 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, who: &Ref, grant: Uuid) -> AppResult<(
     let role = row.1.parse().map_err(AppError::internal)?;
     require(conn, ctx, role, Reach::from_row(&row.2, row.3))?;
     if role == Role::Admin && ctx.actor.user_id() == Some(user.id) {
-        return Err(AppError::new(Code::WrongState, "Nobody takes their own admin role; ask another admin."));
+        return Err(own_admin_role());
     }
     store::delete_role(conn, grant)?;
     if role == Role::Admin {
         keep_an_admin(conn)?;
     }
     tell(conn, ctx, user.id, "user.role_revoked", &row)
+}
+
+fn own_admin_role() -> AppError {
+    AppError::new(Code::WrongState, "Nobody takes their own admin role; ask another admin.")
+}
+
+/// Refuses roles for the site that leave an admin who sets their own no longer one.
+///
+/// # Errors
+/// 409.
+pub(super) fn keep_own_admin_role(ctx: &Ctx, user: Uuid, roles: &[Role]) -> AppResult<()> {
+    if ctx.actor.user_id() == Some(user) && ctx.actor.has_site_role(Role::Admin) && !roles.contains(&Role::Admin) {
+        return Err(own_admin_role());
+    }
+    Ok(())
 }
 
 /// Refuses a change, made already in this transaction, that leaves nobody who administers the site: then only the database itself
@@ -121,11 +137,10 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, who: &Ref, grant: Uuid) -> AppResult<(
 pub fn keep_an_admin(conn: &mut Conn) -> AppResult<()> {
     // Two admins who demote each other at once must not both be the one who stays.
     lock_whole(conn, LockWhole::Admins)?;
-    if store::any_admin(conn)? {
+    if store::site_admins(conn)?.into_iter().any(|(_, active)| active) {
         return Ok(());
     }
-    Err(AppError::new(Code::WrongState, "This would leave nobody who administers the site.")
-        .with("reason", "last_admin"))
+    Err(AppError::new(Code::WrongState, Lock::LastAdmin.reason()).with("reason", "last_admin"))
 }
 
 fn tell(conn: &mut Conn, ctx: &Ctx, user: Uuid, kind: &'static str, row: &RoleRow) -> AppResult<()> {

@@ -1,6 +1,6 @@
 //! Use cases about users.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -12,7 +12,9 @@ use crate::clock;
 use crate::db::page::{PageRequest, Rows};
 use crate::db::turns::{self, Memberships};
 use crate::db::{Conn, LockTable, LockWhole, lock_row, lock_whole};
-use crate::domain::organisation::{is_erased, may_be_changed_by_unit_admin};
+use crate::domain::organisation::{
+    RESERVED_EMAIL, Ties, is_erased, is_reserved_email, leading, may_be_changed_by_unit_admin,
+};
 use crate::domain::permission::{Act, Grant, Reach, Relation, Role};
 use crate::error::{AppError, AppResult, Code, Faults, is_unique_violation};
 use crate::events::{self, NewEvent};
@@ -169,20 +171,47 @@ pub(super) fn find_to_change(conn: &mut Conn, ctx: &Ctx, who: &Ref) -> AppResult
     let row = find_for(conn, ctx, who, Act::WriteUser)?;
     if !ctx.may(Act::WriteUser, &Relation::default()) {
         let administered = store::units_below(conn, &ctx.actor.units_for(Act::WriteUser))?.into_iter().collect();
-        let mut held = Vec::new();
-        for (_, role, reach, reach_id) in store::grants(conn, &[row.id])? {
-            let role = role.parse().map_err(AppError::internal)?;
-            held.push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
-        }
-        if !may_be_changed_by_unit_admin(&held, &administered) {
+        let ties = ties(conn, ctx, &[row.id], &administered)?.remove(&row.id).unwrap_or_default();
+        if !may_be_changed_by_unit_admin(&ties, &administered) {
             return Err(AppError::new(
                 Code::Forbidden,
-                "The user holds roles beyond your unit; only an admin of the site can change them.",
+                "The user has roles, memberships or reports beyond your unit; only an admin of the site can change them.",
             )
             .with("missing", json!({"roles": ["admin"]})));
         }
     }
     Ok(row)
+}
+
+/// What ties these people to the organisation beyond the units that the actor administers. Of the actor themself only the roles count:
+/// what else they reach they reach already.
+pub(super) fn ties(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    people: &[Uuid],
+    administered: &HashSet<Uuid>,
+) -> AppResult<HashMap<Uuid, Ties>> {
+    let mut ties: HashMap<Uuid, Ties> = HashMap::new();
+    for (user, role, reach, reach_id) in store::grants(conn, people)? {
+        let role = role.parse().map_err(AppError::internal)?;
+        ties.entry(user).or_default().held.push(Grant { role, reach: Reach::from_row(&reach, reach_id) });
+    }
+    let others: Vec<Uuid> = people.iter().copied().filter(|user| ctx.actor.user_id() != Some(*user)).collect();
+    for (unit, user) in store::units_of(conn, &others)? {
+        ties.entry(user).or_default().units.push(unit);
+    }
+    let below: HashMap<Uuid, Uuid> = store::edges_below(conn, &others)?.into_iter().collect();
+    if !below.is_empty() {
+        let units: Vec<Uuid> = administered.iter().copied().collect();
+        let reports: Vec<Uuid> = below.keys().copied().collect();
+        let inside: HashSet<Uuid> = store::in_units_among(conn, &units, &reports)?.into_iter().collect();
+        let beyond = |user: &Uuid| !inside.contains(user) && ctx.actor.user_id() != Some(*user);
+        let leading = leading(&below, reports.into_iter().filter(beyond));
+        for user in others.into_iter().filter(|user| leading.contains(user)) {
+            ties.entry(user).or_default().leads_beyond = true;
+        }
+    }
+    Ok(ties)
 }
 
 /// The caller.
@@ -225,6 +254,18 @@ pub(super) fn outs(conn: &mut Conn, rows: Rows<UserRow>) -> AppResult<Rows<UserO
     let grants = store::grants(conn, &ids)?;
     let items = rows.items.into_iter().map(|row| out(row, &grants)).collect::<AppResult<_>>()?;
     Ok(Rows { items, next: rows.next })
+}
+
+/// Refuses an address that only Cairn gives, unless the user has it already.
+///
+/// # Errors
+/// 422.
+pub(super) fn forbid_reserved(email: &str, before: Option<&str>) -> AppResult<()> {
+    let kept = before.is_some_and(|before| before.eq_ignore_ascii_case(email));
+    if is_reserved_email(email) && !kept {
+        return Err(AppError::field("/email", "reserved", RESERVED_EMAIL));
+    }
+    Ok(())
 }
 
 fn check_unique(
@@ -307,6 +348,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, input: UserIn, password_hash: Option<S
     let id = ctx.new_id();
     let roles = input.roles.unwrap_or_else(|| vec![Role::Learner]);
     forbid_granting(ctx, &roles)?;
+    forbid_reserved(&input.email, None)?;
     check_unique(conn, &input.email, input.external_id.as_deref(), input.employee_number.as_deref(), id)?;
     check_manager(conn, ctx, id, manager_id)?;
     let new = NewUser {
@@ -458,6 +500,7 @@ pub fn update(
     conditions.require_tag(|| Ok(with_roles(conn, row.clone())?.tag()))?;
     let before = row.state.clone();
     if let Patch::Value(email) = patch.email {
+        forbid_reserved(&email, Some(&row.email))?;
         row.email = email;
     }
     if let Patch::Value(name) = patch.given_name {
@@ -491,6 +534,7 @@ pub fn update(
     let demotes = row.state != before || matches!(patch.roles, Patch::Value(_));
     if let Patch::Value(roles) = patch.roles {
         forbid_granting(ctx, &roles)?;
+        super::roles::keep_own_admin_role(ctx, row.id, &roles)?;
         log.push(NewEvent::new("user.roles_changed", "user", row.id).user(row.id).data(json!({"roles": roles})));
         set_roles(conn, ctx, row.id, roles)?;
     }

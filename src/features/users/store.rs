@@ -385,6 +385,28 @@ pub fn managers_above(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, 
     Ok(rows.into_iter().filter_map(|(user, manager)| Some((user, manager?))).collect())
 }
 
+/// Everybody somewhere below one of these people, with the manager.
+pub fn edges_below(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let below = users::table.filter(tree::is_below_any(people));
+    let rows: Vec<(Uuid, Option<Uuid>)> = below.select((users::id, users::manager_id)).load(conn)?;
+    Ok(rows.into_iter().filter_map(|(user, manager)| Some((user, manager?))).collect())
+}
+
+/// The units that these people are in, directly: unit, user.
+pub fn units_of(conn: &mut Conn, people: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    use crate::db::schema::groups;
+    use diesel::JoinOnDsl;
+    Ok(group_members::table
+        .inner_join(groups::table.on(groups::id.eq(group_members::group_id)))
+        .filter(groups::kind.eq("unit"))
+        .filter(group_members::user_id.eq_any(people.iter().map(|id| Id(*id))))
+        .select((group_members::group_id, group_members::user_id))
+        .load(conn)?)
+}
+
 /// Which of these are units.
 pub fn existing_units(conn: &mut Conn, ids: &[Uuid]) -> AppResult<HashSet<Uuid>> {
     use crate::db::schema::groups;
@@ -503,14 +525,13 @@ pub fn has_reports(conn: &mut Conn, manager: Uuid) -> AppResult<bool> {
     Ok(diesel::select(diesel::dsl::exists(reports)).get_result(conn)?)
 }
 
-/// Whether `below` is somewhere under `above` in the tree of managers. Depth is bounded, so that a cycle ends.
+/// Whether `below` is somewhere under `above` in the tree of managers, however deep. Nobody is visited twice, so a circle ends too.
 pub fn is_below(conn: &mut Conn, below: Uuid, above: Uuid) -> AppResult<bool> {
     use crate::db::types::SqlId;
     let sql = |one: &str, two: &str| {
         format!(
-            "WITH RECURSIVE chain (id, manager_id, depth) AS (\
-             SELECT id, manager_id, 1 FROM users WHERE id = {one} UNION \
-             SELECT u.id, u.manager_id, chain.depth + 1 FROM users u JOIN chain ON u.id = chain.manager_id WHERE chain.depth < 50) \
+            "WITH RECURSIVE chain (id, manager_id) AS (SELECT id, manager_id FROM users WHERE id = {one} UNION \
+             SELECT u.id, u.manager_id FROM users u JOIN chain ON u.id = chain.manager_id) \
              SELECT 1 AS found FROM chain WHERE manager_id = {two} LIMIT 1"
         )
     };
@@ -659,18 +680,15 @@ pub fn any(conn: &mut Conn) -> AppResult<bool> {
     Ok(users::table.select(users::id).first::<Uuid>(conn).optional()?.is_some())
 }
 
-/// Whether anybody who can log in administers the site.
-pub fn any_admin(conn: &mut Conn) -> AppResult<bool> {
+/// Who administers the site, each with whether they can log in.
+pub fn site_admins(conn: &mut Conn) -> AppResult<Vec<(Uuid, bool)>> {
     use diesel::JoinOnDsl;
     Ok(role_grants::table
         .inner_join(users::table.on(users::id.eq(role_grants::user_id)))
         .filter(role_grants::role.eq(Role::Admin.as_str()))
         .filter(role_grants::reach.eq("site"))
-        .filter(users::state.eq("active"))
-        .select(users::id)
-        .first::<Uuid>(conn)
-        .optional()?
-        .is_some())
+        .select((users::id, users::state.eq("active")))
+        .load(conn)?)
 }
 
 /// How many users there are, up to two.

@@ -7,10 +7,11 @@ mod rows;
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Map;
 use uuid::Uuid;
 
 use super::{Employee, Given, Options, Person, Plan, RowFault};
-use crate::domain::organisation::manager_cycles;
+use crate::domain::organisation::{MAX_ATTRIBUTES, RESERVED_EMAIL, is_reserved_email, manager_cycles};
 
 pub use rows::whole;
 
@@ -229,6 +230,15 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>, mentioned: &HashSet<Uui
                 }
             }
         }
+        if let Some(number) = too_many_attributes(employee, draft.person) {
+            let detail = format!("The user would have {number} attributes; at most {MAX_ATTRIBUTES} are allowed.");
+            draft.faults.push(RowFault::new("attributes", "too_many", detail));
+        }
+        let kept =
+            |email: &&String| draft.person.is_some_and(|person| person.profile.email.eq_ignore_ascii_case(email));
+        if employee.email.value().filter(|email| !kept(email)).is_some_and(|email| is_reserved_email(email)) {
+            draft.faults.push(RowFault::new("email", "reserved", RESERVED_EMAIL));
+        }
         if index.is_anothers_name(employee, draft) {
             draft.faults.push(RowFault::new("email", "taken", "Another user has this as userName over SCIM."));
         }
@@ -245,11 +255,33 @@ fn identify(drafts: &mut [Draft<'_>], index: &Index<'_>, mentioned: &HashSet<Uui
     }
 }
 
+/// How many attributes the user would have, if the row adds some and they become too many.
+fn too_many_attributes(employee: &Employee, person: Option<&Person>) -> Option<usize> {
+    let before = person.map(|person| &person.profile.attributes);
+    let had = before.map_or(0, Map::len);
+    // Few rows come near the bound; these few are counted name by name.
+    if had.saturating_add(employee.attributes.len()) <= MAX_ATTRIBUTES {
+        return None;
+    }
+    let mut names: HashSet<&str> = before.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    for (name, given) in &employee.attributes {
+        match given {
+            Given::Absent => {}
+            Given::Empty => drop(names.remove(name.as_str())),
+            Given::Value(_) => drop(names.insert(name)),
+        }
+    }
+    (names.len() > MAX_ATTRIBUTES.max(had)).then_some(names.len())
+}
+
 /// Resolves managers in any order of rows, and refuses those that do not exist, that cannot be made, or that go round in a circle; and
 /// whoever was to get the e-mail or number of somebody whose own row is at fault.
 fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
     let in_list: HashMap<&str, Uuid> =
         drafts.iter().filter_map(|d| Some((d.employee.external_id.value()?.as_str(), d.id))).collect();
+    // Who has left before Cairn ever knew them gets no account.
+    let never: HashSet<Uuid> =
+        drafts.iter().filter(|d| d.person.is_none() && d.employee.active == Some(false)).map(|d| d.id).collect();
     for draft in drafts.iter_mut() {
         draft.manager = match &draft.employee.manager {
             Given::Absent => Given::Absent,
@@ -257,6 +289,12 @@ fn managers(drafts: &mut [Draft<'_>], index: &Index<'_>) {
             Given::Value(external) => {
                 let known = || index.external.get(external.as_str()).and_then(|ix| index.people.get(*ix)).map(|p| p.id);
                 match in_list.get(external.as_str()).copied().or_else(known) {
+                    Some(id) if never.contains(&id) => {
+                        let detail =
+                            format!("The employee with the external id {external} has left and gets no account.");
+                        draft.faults.push(RowFault::new("manager_external_id", "unknown_manager", detail));
+                        Given::Absent
+                    }
                     Some(id) => Given::Value(id),
                     None => {
                         let detail = format!("There is no employee with the external id {external}.");

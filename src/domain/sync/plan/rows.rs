@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 use super::{Draft, guards, handover, order};
-use crate::domain::sync::{Action, Employee, Given, Options, Person, Plan, PlannedRow, Profile, RowFault, Step};
+use crate::domain::sync::{Action, Employee, Given, Lock, Options, Person, Plan, PlannedRow, Profile, RowFault, Step};
 
 pub(super) fn over(given: &Given<String>, old: Option<&String>) -> Option<String> {
     match given {
@@ -125,10 +125,36 @@ pub(super) fn finish(drafts: Vec<Draft<'_>>, people: &[Person], mentioned: &Hash
             email: yields.then(|| handover::left_with(person, &handed_on)),
         });
     }
+    keep_an_admin(&mut steps, people);
     let guards = guards::guards(&drafts, people, &steps, options);
     let employees: Vec<&Employee> = drafts.into_iter().map(|draft| draft.employee).collect();
     order::order(&mut steps, &employees, people);
     Plan { steps, counts, guards }
+}
+
+/// Makes a conflict of each row that takes an admin away, when no admin of the site would be left. Which of several should stay is
+/// not for the list to say.
+fn keep_an_admin(steps: &mut [Step], people: &[Person]) {
+    let moves = |step: &Step, action: Action| step.action == action && !step.conflicts();
+    let admin = |step: &Step| {
+        let place = step.person?;
+        people.get(place).filter(|person| person.administers).map(|person| (place, person.profile.state == "active"))
+    };
+    let leaving: HashSet<usize> = steps
+        .iter()
+        .filter(|step| moves(step, Action::Deactivate))
+        .filter_map(|step| admin(step).filter(|(_, active)| *active).map(|(place, _)| place))
+        .collect();
+    let mut staying =
+        people.iter().enumerate().filter(|(_, person)| person.administers && person.profile.state == "active");
+    let stays = staying.any(|(place, _)| !leaving.contains(&place))
+        || steps.iter().any(|step| moves(step, Action::Reactivate) && admin(step).is_some());
+    if stays {
+        return;
+    }
+    for step in steps.iter_mut().filter(|step| step.person.is_some_and(|place| leaving.contains(&place))) {
+        step.faults.push(RowFault::new("", "conflict", Lock::LastAdmin.reason()));
+    }
 }
 
 /// The row with all that there is to see of it; from the list and the people of whom the plan was made.

@@ -134,7 +134,7 @@ pub async fn archive_course(
 
 /// Restore an archived course
 ///
-/// Scope: `courses:write`. Role: admin or author.
+/// Whoever joined meanwhile a group that it is assigned to is enrolled by a job. Scope: `courses:write`. Role: admin or author.
 #[utoipa::path(tag = "authoring", operation_id = "restore_course", params(("course_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     responses((status = 200, description = "The restored course.", body = CourseOut, headers(("ETag" = String)))),
     security(("user" = []), ("client" = ["courses:write"]), ("bearer" = [])))]

@@ -12,7 +12,7 @@ use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
 
 /// Assign a course to a group
 ///
-/// Everybody in the group (of a unit, also everybody below it) is enrolled with source `group`, and so is everybody who joins later. Those who have completed the course already are left in peace. Units that move in the tree take their people along, into courses and out of them. Assigning again enrols whoever is missing. Many members are enrolled by a job: `state` is `enrolling` meanwhile. Scopes: `enrollments:write` and `groups:read`. Role: instructor or admin, also of the unit.
+/// Everybody in the group (of a unit, also everybody below it) is enrolled with source `group`, and so is everybody who joins later. Those who have completed the course already are left in peace. Units that move in the tree take their people along, into courses and out of them. While a course is archived nobody is enrolled in it; restoring it makes up for that. Assigning again enrols whoever is missing. Many members are enrolled by a job: `state` is `enrolling` meanwhile. Scopes: `enrollments:write` and `groups:read`. Role: instructor or admin, also of the unit.
 #[utoipa::path(tag = "learning", operation_id = "assign_group",
     params(("course_id" = String, Path, description = "Id or `ext:<external_id>`."), ("group_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     request_body = AssignmentIn,

@@ -32,7 +32,7 @@ pub async fn create_group(
 
 /// List groups
 ///
-/// All for admins, authors, instructors, managers and clients; what lies within their units for those with a role for a unit. Scope: `groups:read`.
+/// All for admins, authors, instructors, those with the role `manager`, and clients; what lies within their units for those with a role for a unit. Scope: `groups:read`.
 #[utoipa::path(tag = "people", operation_id = "list_groups", params(GroupQuery),
     responses((status = 200, description = "A page of groups, in order of making.", body = Page<GroupOut>)),
     security(("user" = []), ("client" = ["groups:read"]), ("bearer" = [])))]

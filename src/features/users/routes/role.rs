@@ -13,7 +13,7 @@ use crate::http::{Answer, Body, Query, Ref, Retry, commit, query};
 
 /// List a user's roles
 ///
-/// For the site, for units, for courses. Scope: `users:read`. Role: admin, also of a unit that the user belongs to.
+/// For the site, for units, for courses. Scope: `users:read`. For the user, the managers above, admins, and those with a role for a unit that the user belongs to who may see its people.
 #[utoipa::path(tag = "people", operation_id = "list_user_roles", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`."), RolePage),
     responses((status = 200, description = "A page of roles, in order of granting.", body = Page<RoleOut>)),
     security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]

@@ -74,7 +74,7 @@ pub async fn get_user(
 
 /// Change a user
 ///
-/// A merge patch (RFC 7396). Suspending, or a new password, ends the user's sessions at once. Scope: `users:write`. Role: admin.
+/// A merge patch (RFC 7396). Suspending, or a new password, ends the user's sessions at once. Nobody takes their own admin role. Those who administer a unit change nobody who reaches beyond it: by a role, as a member of another unit, or as the manager, directly or through others, of somebody outside. Scope: `users:write`. Role: admin, also of a unit that the user belongs to.
 #[utoipa::path(tag = "people", operation_id = "update_user", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`.")),
     request_body(content((UserPatch = "application/merge-patch+json"), (UserPatch = "application/json"))),
     responses((status = 200, description = "The changed user.", body = UserOut, headers(("ETag" = String)))),
