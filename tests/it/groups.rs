@@ -268,9 +268,9 @@ both! {
     fn a_restored_course_catches_up_with_its_groups(app) {
         let (course, sales, law) = (course(app), dynamic(app, "Sales"), dynamic(app, "Law"));
         for group in [&sales, &law] {
-            app.admin().put(&format!("/v1/courses/{course}/groups/{group}"), json!({})).expect(200);
+            app.admin().put(&format!("/v1/courses/{course}/group-enrollments/{group}"), json!({})).expect(200);
         }
-        let assignment = |group: &str| app.admin().get(&format!("/v1/courses/{course}/groups/{group}")).expect(200)["state"].clone();
+        let assignment = |group: &str| app.admin().get(&format!("/v1/courses/{course}/group-enrollments/{group}")).expect(200)["state"].clone();
         app.admin().post(&format!("/v1/courses/{course}/archive"), json!({})).expect(200);
         let people = |department: &str, n: usize| -> Vec<Value> {
             (0..n).map(|i| json!({"email": format!("{department}{i}@example.org"), "given_name": "P", "family_name": "N", "attributes": {"department": department}})).collect()

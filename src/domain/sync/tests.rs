@@ -398,3 +398,25 @@ fn an_email_that_is_anothers_name_is_taken() {
     let plan = plan(&list, &people, &Options::default(), ids());
     assert_eq!((plan.rows.len(), plan.rows[0].faults[0].code.as_str()), (1, "taken"));
 }
+
+#[test]
+fn the_last_admin_stays_and_another_may_go() {
+    let admin = |n, state: &str| person(n, json!({"administers": true, "state": state}));
+    let leave = |n: u32| json!({"external_id": format!("x{n}"), "active": false});
+    let options = Options { max_deactivate_percent: 100.0, ..Options::default() };
+    // Of whom there are two, one may go; when both would, both stay. Who comes back, or only was one, counts as it is.
+    for (people, list, stays) in [
+        (vec![admin(1, "active")], json!([]), 1),
+        (vec![admin(1, "active"), person(2, json!({}))], json!([leave(1), full(2)]), 1),
+        (vec![admin(1, "active"), admin(2, "active")], json!([leave(1), full(2)]), 0),
+        (vec![admin(1, "active"), admin(2, "active")], json!([leave(1), leave(2)]), 2),
+        (vec![admin(1, "active"), admin(2, "suspended")], json!([leave(1), full(2)]), 1),
+        (vec![admin(1, "active"), admin(2, "left")], json!([leave(1), full(2)]), 0),
+        (vec![admin(1, "suspended"), person(2, json!({}))], json!([leave(1), leave(2)]), 0),
+    ] {
+        let plan = plan(&rows(list), &people, &options, ids());
+        let kept: Vec<_> = plan.rows.iter().flat_map(|row| &row.faults).collect();
+        assert_eq!(kept.len(), stays, "{kept:?}");
+        assert!(kept.iter().all(|fault| fault.detail == Lock::LastAdmin.reason()), "{kept:?}");
+    }
+}

@@ -113,15 +113,14 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, which: &Ref, depth: Depth, page: &PageRe
     }))
 }
 
-/// A page of the groups that a user is in: all for the user, the managers above and those who see all, else those within the caller's units.
+/// A page of the groups that a user is in: all for the user and those who see all, else those within the caller's units.
 ///
 /// # Errors
 /// 404 for users out of the caller's sight.
 pub fn list_of_user(conn: &mut Conn, ctx: &Ctx, who: &Ref, page: &PageRequest) -> AppResult<Rows<UserGroupOut>> {
     let user = users::find_for(conn, ctx, who, Act::ReadUser)?;
     let own = ctx.actor.user_id() == Some(user.id);
-    let all = own || ctx.actor.kind() == "client" || users::is_below(conn, ctx, user.id)?;
-    let only = if all { None } else { sight(ctx, Act::ReadGroup)? };
+    let only = if own || ctx.actor.kind() == "client" { None } else { sight(ctx, Act::ReadGroup)? };
     let rows = store::list_of_user(conn, user.id, only.as_deref(), page)?;
     let items = rows
         .items

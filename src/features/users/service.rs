@@ -531,15 +531,17 @@ pub fn update(
     row.updated_at = ctx.now;
     store::update(conn, &row).map_err(taken_meanwhile)?;
     let mut log = vec![NewEvent::new("user.updated", "user", row.id).user(row.id)];
+    let mut own = Ok(());
     let demotes = row.state != before || matches!(patch.roles, Patch::Value(_));
     if let Patch::Value(roles) = patch.roles {
         forbid_granting(ctx, &roles)?;
-        super::roles::keep_own_admin_role(ctx, row.id, &roles)?;
+        own = super::roles::keep_own_admin_role(ctx, row.id, &roles);
         log.push(NewEvent::new("user.roles_changed", "user", row.id).user(row.id).data(json!({"roles": roles})));
         set_roles(conn, ctx, row.id, roles)?;
     }
     if demotes {
         super::roles::keep_an_admin(conn)?;
+        own?;
     }
     if password_hash != Patch::Absent {
         store::set_password(conn, row.id, password_hash.value().map(String::as_str))?;

@@ -75,7 +75,7 @@ pub async fn list_group_members(
 
 /// List a user's groups
 ///
-/// Those that the user is in directly. For the user, the managers above, and those who may see both. Scope: `users:read`.
+/// Those that the user is in directly. For the user, and for those who may see both the user and groups: who is a manager by `manager_id` alone sees no groups. Scope: `users:read`.
 #[utoipa::path(tag = "people", operation_id = "list_user_groups", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`."), PageQuery),
     responses((status = 200, description = "A page of groups, in order of making.", body = Page<UserGroupOut>)),
     security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]
