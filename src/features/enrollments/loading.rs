@@ -15,6 +15,7 @@ use super::store::{self, EnrollmentRow};
 use crate::db::Conn;
 use crate::domain::facts::{ChosenBranch, CourseFact, Facts, GroupFact, HeldCertificate, LearnerFacts};
 use crate::domain::outline::{Compiled, FactNeeds, StageShape};
+use crate::domain::path;
 use crate::error::{AppError, AppResult};
 use crate::features::{competencies, courses, games};
 
@@ -89,7 +90,16 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
             asking.insert(row.user_id);
             needs.extend(&outline.needs);
         }
-        all.push(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, corrects: false, reopens: false });
+        all.push(Loaded {
+            row,
+            outline,
+            facts,
+            works: Vec::new(),
+            withdrawn: None,
+            corrects: false,
+            reopens: false,
+            turns_at: None,
+        });
     }
     load_facts(conn, &mut all, &unknown)?;
     if needs.beyond_enrollment() {
@@ -102,6 +112,9 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
     }
     for loaded in &mut all {
         loaded.mark()?;
+        if loaded.row.status == Status::Active.as_str() {
+            loaded.turns_at = path::turns_at(&loaded.outline, &loaded.facts, loaded.row.updated_at);
+        }
     }
     Ok(all)
 }
@@ -233,7 +246,16 @@ pub(super) fn blank(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
     let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
     let outline = outline(conn, revision)?;
     let facts = Arc::new(begun(&row, &outline));
-    Ok(Loaded { row, outline, facts, works: Vec::new(), withdrawn: None, corrects: false, reopens: false })
+    Ok(Loaded {
+        row,
+        outline,
+        facts,
+        works: Vec::new(),
+        withdrawn: None,
+        corrects: false,
+        reopens: false,
+        turns_at: None,
+    })
 }
 
 impl Loaded {

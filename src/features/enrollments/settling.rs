@@ -85,7 +85,7 @@ pub(super) fn settle_piece(
     for mut loaded in load_many(conn, asking)? {
         let standing = loaded.standing(ctx);
         if !standing.complete {
-            turns.extend(loaded.turns_at(ctx));
+            turns.extend(loaded.next_turn(ctx));
         }
         if !standing.complete && standing.progress == progress(&loaded.row) {
             kept.push(loaded.row);
@@ -183,15 +183,17 @@ fn take_back(conn: &mut Conn, ctx: &Ctx, rows: Vec<EnrollmentRow>) -> AppResult<
         return Ok(());
     }
     let over = store::superseded(conn, &fallen.iter().map(|loaded| loaded.row.id).collect::<Vec<_>>())?;
-    let mut taken = Vec::new();
+    let (mut taken, mut turns) = (Vec::new(), Vec::new());
     for mut loaded in fallen {
         uncomplete(&mut loaded.row, &over, ctx);
         loaded.mark()?;
         let standing = loaded.standing(ctx);
         loaded.stand(ctx, &standing)?;
         loaded.keep();
+        turns.extend(loaded.next_turn(ctx));
         taken.push(loaded.row);
     }
+    store::set_turns(conn, &turns)?;
     store::update_many(conn, &taken)?;
     let log = taken_back(conn, ctx, &taken)?;
     events::append(conn, ctx, log)

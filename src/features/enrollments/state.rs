@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub corrects: bool,
     /// Whether a completion that does not hold any more is taken back: when a grade was corrected.
     pub reopens: bool,
+    /// When time alone next changes where the learner stands, as far as was known when this was loaded.
+    pub turns_at: Option<DateTime<Utc>>,
 }
 
 /// How the actor stands to an enrollment; asks for the chain of managers only when nothing else allows the act.
@@ -210,8 +213,7 @@ impl Loaded {
             self.mark()?;
         }
         let completes = self.stand(ctx, &standing)?;
-        let turns_at = self.turns_at(ctx);
-        store::set_turns(conn, turns_at.as_slice())?;
+        store::set_turns(conn, self.sooner_turn(ctx).as_slice())?;
         if self.row.status != before {
             store::update(conn, &self.row)?;
         } else {

@@ -20,9 +20,15 @@ pub(super) type NextTurn = (Uuid, DateTime<Utc>);
 
 impl Loaded {
     /// When time alone may next change where the learner stands.
-    pub(super) fn turns_at(&self, ctx: &Ctx) -> Option<NextTurn> {
+    pub(super) fn next_turn(&self, ctx: &Ctx) -> Option<NextTurn> {
         let at = path::turns_at(&self.outline, &self.facts, ctx.now).filter(|_| self.row.status == "active");
         at.map(|at| (self.row.id, at))
+    }
+
+    /// The same where it is sooner than what is written down: to look too early does no harm, and most events write nothing.
+    pub(super) fn sooner_turn(&self, ctx: &Ctx) -> Option<NextTurn> {
+        let known = self.turns_at.filter(|at| *at > ctx.now);
+        self.next_turn(ctx).filter(|(_, at)| known.is_none_or(|known| *at < known))
     }
 }
 
