@@ -7,6 +7,7 @@ use std::time::Duration;
 use diesel::r2d2::{self, ConnectionManager, CustomizeConnection};
 use diesel::{Connection, RunQueryDsl, sql_query};
 
+use super::writer::unbroken;
 use super::{Conn, blocking, count_statements};
 use crate::error::{AppError, AppResult, Code};
 
@@ -49,13 +50,13 @@ fn checkout(pool: &Pool) -> AppResult<r2d2::PooledConnection<ConnectionManager<C
 
 pub(super) fn read_here<T>(pool: &Pool, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
     let mut conn = checkout(pool)?;
-    f(&mut conn)
+    unbroken(|| f(&mut conn))
 }
 
 pub(super) fn write_here<T>(pool: &Pool, f: impl FnOnce(&mut Conn) -> AppResult<T>) -> AppResult<T> {
     let mut conn = checkout(pool)?;
     let conn: &mut Conn = &mut conn;
-    conn.transaction(f)
+    conn.transaction(|conn| unbroken(|| f(conn)))
 }
 
 pub(super) async fn read<T, F>(pool: Pool, f: F) -> AppResult<T>

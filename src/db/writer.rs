@@ -40,8 +40,7 @@ struct Typed<T, F> {
 impl<T: Send, F: FnOnce(&mut Conn) -> AppResult<T> + Send> Job for Typed<T, F> {
     fn run(&mut self, conn: &mut Conn) -> bool {
         let Some(closure) = self.closure.take() else { return false };
-        let result = catch_unwind(AssertUnwindSafe(|| closure(conn)))
-            .unwrap_or_else(|panic| Err(AppError::internal(format_args!("a write panicked: {}", panic_text(&*panic)))));
+        let result = unbroken(|| closure(conn));
         let ok = result.is_ok();
         self.result = Some(result);
         ok
@@ -57,6 +56,12 @@ impl<T: Send, F: FnOnce(&mut Conn) -> AppResult<T> + Send> Job for Typed<T, F> {
         // The caller may have gone; what it asked for is durable all the same.
         let _ = self.to.send(result);
     }
+}
+
+/// A closure that breaks off is an error like any other, whichever database it is on: rolled back, logged, and told as what it is.
+pub(super) fn unbroken<T>(f: impl FnOnce() -> AppResult<T>) -> AppResult<T> {
+    catch_unwind(AssertUnwindSafe(f))
+        .unwrap_or_else(|panic| Err(AppError::internal(format_args!("a closure panicked: {}", panic_text(&*panic)))))
 }
 
 /// What a panic said.
@@ -150,8 +155,8 @@ fn commit_together(conn: &mut Conn, waiting: &mut [Box<dyn Job>]) -> AppResult<O
                 }
             }
         }
-        // Before the first migration there is no such table.
-        let access = seen::access_version(conn).ok().flatten();
+        // Worth a statement only where many come. Before the first migration there is no such table.
+        let access = if waiting.len() > 1 { seen::access_version(conn).ok().flatten() } else { None };
         control(conn, "COMMIT").map(|()| access)
     })();
     if result.is_err() {
@@ -173,6 +178,13 @@ mod tests {
 
     fn insert(key: &'static str) -> impl FnOnce(&mut Conn) -> AppResult<()> + Send {
         move |conn| Ok(conn.batch_execute(&format!("INSERT INTO settings VALUES ('{key}', '')"))?)
+    }
+
+    #[test]
+    fn what_breaks_off_is_an_internal_error() {
+        let broken = unbroken(|| -> AppResult<()> { panic!("on purpose") });
+        assert!(matches!(broken, Err(error) if error.code() == crate::error::Code::Internal));
+        assert!(matches!(unbroken(|| Ok(5)), Ok(5)));
     }
 
     /// Whichever place in the commit a closure has, its failure takes back its own work and nobody else's.

@@ -2,7 +2,6 @@
 //! it tells of, and given again to a retry. Only successes are stored: an error changed nothing, so a retry may try again.
 
 use std::future::{Ready, ready};
-use std::panic::AssertUnwindSafe;
 use std::sync::PoisonError;
 
 use actix_web::dev::Payload;
@@ -86,7 +85,6 @@ where
     F: FnOnce(&mut Conn, &Ctx) -> AppResult<Answer> + Send + 'static,
 {
     let ctx = ctx.clone();
-    let write = move |conn: &mut Conn, ctx: &Ctx| whole(|| write(conn, ctx));
     let Some(key) = retry.key else { return state.db.write(move |conn| write(conn, &ctx)).await };
     let caller = ctx.actor.id().map_or_else(|| "system".to_owned(), |id| id.to_string());
     let _running = begin(state, (caller.clone(), key.clone()))?;
@@ -102,13 +100,6 @@ where
             Ok(answer)
         })
         .await
-}
-
-/// A write that breaks off is an error like any other, whichever database it is on: rolled back, logged, and told as what it is.
-fn whole<T>(write: impl FnOnce() -> AppResult<T>) -> AppResult<T> {
-    std::panic::catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| {
-        Err(AppError::internal(format_args!("a write panicked: {}", crate::db::panic_text(&*panic))))
-    })
 }
 
 fn begin(state: &State, name: (String, String)) -> AppResult<Running> {
@@ -221,16 +212,4 @@ pub fn forget_person(conn: &mut Conn, user: Uuid) -> AppResult<()> {
 pub fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> AppResult<usize> {
     let before = now - chrono::TimeDelta::hours(KEPT_HOURS);
     Ok(diesel::delete(keys::table.filter(keys::created_at.lt(At(before)))).execute(conn)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_write_that_breaks_off_is_an_internal_error() {
-        let broken = whole(|| -> AppResult<()> { panic!("as a test") });
-        assert!(matches!(broken, Err(error) if error.code() == Code::Internal));
-        assert!(matches!(whole(|| Ok(5)), Ok(5)));
-    }
 }
