@@ -669,6 +669,7 @@ diesel::table! {
         state -> Text,
         revoked_at -> Nullable<SqlInstant>,
         revoke_reason -> Nullable<Text>,
+        revoked_by_hand -> Bool,
     }
 }
 
