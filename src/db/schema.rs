@@ -680,6 +680,7 @@ diesel::table! {
         state -> Text,
         revoked_at -> Nullable<SqlInstant>,
         revoke_reason -> Nullable<Text>,
+        revoked_by_hand -> Bool,
     }
 }
 

@@ -5,13 +5,13 @@ use crate::support::factory::{quiz, right, sequence, wrong};
 use crate::support::{Client, TestApp, Value, json};
 
 /// A course of four quizzes in any order.
-fn course(app: &TestApp) -> String {
+pub fn course(app: &TestApp) -> String {
     let quizzes = ["q1", "q2", "q3", "q4"].map(|key| quiz(key, "core", json!({"pass_percent": 40})));
     let end = sequence("end", "any", vec![quiz("end", "final", json!({}))]);
     app.course("random_access", &json!({"stages": [sequence("s", "any", quizzes.into()), end]}))
 }
 
-fn points(app: &TestApp, who: &Client, game: &str) -> i64 {
+pub fn points(app: &TestApp, who: &Client, game: &str) -> i64 {
     of(app, who, game, "points")
 }
 
@@ -21,47 +21,47 @@ fn of(app: &TestApp, who: &Client, game: &str, what: &str) -> i64 {
     item.map_or(0, |item| item[what].as_i64().unwrap())
 }
 
-fn badge(app: &TestApp, game: &str, fields: Value) -> String {
+pub fn badge(app: &TestApp, game: &str, fields: Value) -> String {
     let mut body = json!({"title": "Badge"});
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     app.admin().post(&format!("/v1/games/{game}/badges"), body).expect(201).id()
 }
 
-fn holds(app: &TestApp, who: &Client, badge: &str) -> bool {
+pub fn holds(app: &TestApp, who: &Client, badge: &str) -> bool {
     app.admin().all(&format!("/v1/users/{}/badges", who.id())).iter().any(|award| award["badge_id"] == badge)
 }
 
-fn entries(app: &TestApp, game: &str) -> Vec<Value> {
+pub fn entries(app: &TestApp, game: &str) -> Vec<Value> {
     app.admin().all(&format!("/v1/games/{game}/ledger"))
 }
 
-fn patch(app: &TestApp, game: &str, fields: Value) {
+pub fn patch(app: &TestApp, game: &str, fields: Value) {
     app.admin().patch(&format!("/v1/games/{game}"), fields).expect(200);
 }
 
-fn replay(app: &TestApp, game: &str) -> Value {
+pub fn replay(app: &TestApp, game: &str) -> Value {
     app.admin().post(&format!("/v1/games/{game}/replay"), json!({})).expect(200).json
 }
 
 /// A replay has nothing to do, and every total is the sum of the ledger.
-fn settled(app: &TestApp, game: &str) {
+pub fn settled(app: &TestApp, game: &str) {
     let path = format!("/v1/games/{game}/replay?dry_run=true");
     assert_eq!(app.admin().post(&path, json!({})).expect(200)["items"], json!([]), "{:#?}", entries(app, game));
     audit(app, game);
 }
 
-fn delete(app: &TestApp, attempt: &str) {
+pub fn delete(app: &TestApp, attempt: &str) {
     app.admin().delete(&format!("/v1/attempts/{attempt}")).expect(204);
     app.dispatch();
 }
 
-fn grade(app: &TestApp, attempt: &str, percent: i64) {
+pub fn grade(app: &TestApp, attempt: &str, percent: i64) {
     let body = json!({"score_percent": percent, "reason": "Looked again."});
     app.admin().patch(&format!("/v1/attempts/{attempt}"), body).expect(200);
     app.dispatch();
 }
 
-fn passes(app: &TestApp, who: &Client, enrollment: &str, module: &str) -> String {
+pub fn passes(app: &TestApp, who: &Client, enrollment: &str, module: &str) -> String {
     let id = who.attempt(enrollment, module, &right()).id();
     app.dispatch();
     id
@@ -73,7 +73,7 @@ fn fails(app: &TestApp, who: &Client, enrollment: &str, module: &str) -> String 
     id
 }
 
-fn passing(points: i64) -> Value {
+pub fn passing(points: i64) -> Value {
     json!({"point_rules": [{"key": "q", "event": "quiz.passed", "points": points}]})
 }
 

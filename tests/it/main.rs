@@ -36,6 +36,7 @@ mod games;
 mod games_access;
 mod games_ending;
 mod games_fair;
+mod games_history;
 mod games_inputs;
 mod games_running;
 mod games_undone;

@@ -1,4 +1,5 @@
-//! Teams drawn evenly from a seed: sizes differ by at most one; by points, strength differs by as little as swapping can do.
+//! Teams drawn evenly from a seed: sizes differ by at most one; by points, strength differs by as
+//! little as is found by swapping two players at a time.
 
 use uuid::Uuid;
 

@@ -84,6 +84,13 @@ impl Past {
         self.taken_at(event, rule).is_some() || (self.kept.is_some() && self.undone.contains(&event))
     }
 
+    /// Whether a rule goes by an event as if it had never been, though what was given for undone events is kept: what it gave for
+    /// this one was taken back after all.
+    #[must_use]
+    pub fn never(&self, event: Uuid, rule: &str) -> bool {
+        self.kept.is_some() && self.undone.contains(&event) && self.taken_at(event, rule).is_some()
+    }
+
     /// An event as it counts now, if it does.
     #[must_use]
     pub fn seen<'a>(&self, event: &'a Occurrence) -> Option<Cow<'a, Occurrence>> {
@@ -135,7 +142,13 @@ impl History {
     ) {
         self.settle(event.user, Some(event.at));
         let Some(event) = past.seen(event) else { return };
-        for award in self.scorer.score(rules, &event, player) {
+        let never = |rule: &PointRule| past.never(event.event_id, &rule.key);
+        let rules: Cow<'_, [PointRule]> = if rules.iter().any(never) {
+            rules.iter().filter(|rule| !never(rule)).cloned().collect()
+        } else {
+            Cow::Borrowed(rules)
+        };
+        for award in self.scorer.score(&rules, &event, player) {
             if let Some(until) = past.taken_at(event.event_id, &award.rule) {
                 self.lent.entry(event.user).or_default().push(Lent { until, award, at: event.at });
             } else if !past.settled(event.event_id, &award.rule) {

@@ -35,7 +35,7 @@ pub struct Total {
     /// The sum.
     pub points: i64,
     /// The instant of the newest entry in it: when this total was reached. The order in which entries are added does not
-    /// matter.
+    /// matter. Where some are taken back, [`super::cause::reached`] says it anew.
     pub reached_at: Option<DateTime<Utc>>,
 }
 
@@ -371,6 +371,7 @@ mod tests {
                     _ if book.closed => {}
                     Step::Event { user, quiz, module, score } => book.event(Occurrence {
                         event_id: Uuid::from_u128(u128::try_from(n).unwrap() + 1),
+                        seq: i64::try_from(n).unwrap(),
                         kind: if quiz { "quiz.passed" } else { "module.completed" }.into(),
                         at: now,
                         user: Uuid::from_u128(user),

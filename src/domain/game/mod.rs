@@ -4,12 +4,14 @@
 //! Days, weeks, months and seasons are those of UTC.
 
 pub mod badge;
+pub mod cause;
 pub mod deeds;
 pub mod draw;
 pub mod history;
 pub mod image;
 pub mod league;
 pub mod ledger;
+pub mod membership;
 pub mod order;
 pub mod period;
 pub mod points;

@@ -18,6 +18,8 @@ use crate::domain::outline::{Compiled, Outline, Style};
 pub struct Occurrence {
     /// The event.
     pub event_id: Uuid,
+    /// Its position in the log.
+    pub seq: i64,
     /// Its name.
     pub kind: String,
     /// When.
@@ -242,6 +244,7 @@ mod tests {
     fn event(at: &str, data: Value) -> Occurrence {
         Occurrence {
             event_id: Uuid::nil(),
+            seq: 0,
             kind: "module.completed".into(),
             at: at.parse().unwrap(),
             user: Uuid::nil(),

@@ -26,7 +26,7 @@ pub enum ScopeKind {
     Site,
     /// What happens in one course.
     Course,
-    /// What the members of one group do.
+    /// What the members of one group do while they are in it; of a unit, in all that lies below it now.
     Group,
 }
 
@@ -99,14 +99,15 @@ pub enum Repeat {
     /// Once, the first time.
     Once,
     /// Once for each thing, however often it is done again: for each module of events about modules, for each competency of those about
-    /// competencies and their evidence, in whatever course, else for each course, and outside of courses for each subject of the event.
+    /// competencies and their evidence, in whatever course, else for each course, and outside of courses for each subject of the event. Also in a later
+    /// enrollment.
     Each,
     /// Every time.
     #[default]
     Every,
 }
 
-/// Points for an event.
+/// Points for an event. It counts for the instant at which Cairn took it down: what a learner did offline, for when it was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"key": "module", "event": "module.completed", "points": 10, "repeat": "each", "cap_per_day": 100, "min_interval_seconds": 30, "scale_by_score": true}))]
@@ -122,7 +123,8 @@ pub struct PointRule {
     /// Points given; fewer when scaled or capped.
     #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub points: i64,
-    /// Only when this holds: `module` and `score` ask about the event itself, the other leaves about the player.
+    /// Only when this holds: `module` and `score` ask about the event itself, the other leaves about the player: `group` about who
+    /// was in it at the event, all others about what is so when the event is scored, which for a replay is the time of the replay.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub only_where: Option<Condition>,
     /// `once`, the first time; `each`, once for each module, competency (in whatever course), course or other thing, however often it is
@@ -144,7 +146,8 @@ pub struct PointRule {
     /// Multiplies the points by the event's score in percent; an event without a score gives them all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scale_by_score: bool,
-    /// Gives points only when the event completes so many days in a row with such events, and again after as many more.
+    /// Gives points only when the event completes so many days in a row with such events, and again after as many more. Days are
+    /// those of UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 2, maximum = 366)]
     pub streak_days: Option<u32>,

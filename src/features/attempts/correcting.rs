@@ -71,7 +71,7 @@ fn amended(
     now: Option<&quiz::Graded>,
     (changes, results): &(Changes, Vec<AttemptResult>),
 ) -> AppResult<Amended> {
-    let kinds = ["quiz.passed", "quiz.failed", "module.completed"];
+    let kinds = ["quiz.passed", "quiz.failed", "module.completed", "attempt.started"];
     let mut amended = Amended { undoes: Vec::new(), rescores: BTreeMap::new() };
     for event in events::about(conn, loaded.row.id, &kinds)? {
         let score = match event.kind.as_str() {
@@ -85,6 +85,8 @@ fn amended(
                 Some(then.counted.score_percent)
             }
             _ if event.data.get("attempt_id") != Some(&json!(attempt.id)) => continue,
+            // Whatever the grade is, the attempt was begun.
+            "attempt.started" if now.is_some() => continue,
             kind => now
                 .filter(|now| now.passed == was_passed && now.passed == (kind == "quiz.passed"))
                 .map(|n| n.score_percent),

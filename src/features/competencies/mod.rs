@@ -15,7 +15,7 @@ mod store;
 use crate::http::routes::Routes;
 
 pub use service::behind::tell_due;
-pub use service::reckoning::{JOB, Reckoned, Work, book, prove, reckon_all, withdraw};
+pub use service::reckoning::{JOB, Reckoned, Why, Work, book, prove, reckon_all, withdraw};
 pub use service::{Named, add_facts, as_of, below, due_somewhere, existing, for_simulation, index_revision};
 
 /// Registers the area's operations.

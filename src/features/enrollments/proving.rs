@@ -16,7 +16,7 @@ use crate::domain::mastery::book::Book;
 use crate::domain::mastery::proof::{self, Proof};
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
-use crate::features::competencies::{self, Work};
+use crate::features::competencies::{self, Why, Work};
 use crate::state::Ctx;
 
 impl Loaded {
@@ -42,8 +42,9 @@ impl Loaded {
                 works.push(self.work("module", self.row.id, &module.key, at.unwrap_or(ctx.now), proofs));
             }
         }
+        let why = if self.corrects { Why::Corrected } else { Why::New };
         if !works.is_empty() {
-            reckoned.push(competencies::prove(conn, ctx, self.row.user_id, &works)?);
+            reckoned.push(competencies::prove(conn, ctx, self.row.user_id, &works, why)?);
         }
         let mut moved = Moved::default();
         for one in reckoned {

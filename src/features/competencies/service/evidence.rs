@@ -3,14 +3,14 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::reckoning::{Work, prove, reckon, tell};
+use super::reckoning::{Why, Work, prove, reckon, tell};
 use super::{find_person, find_person_about};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::{Conn, lock_mastery};
 use crate::domain::mastery::proof::Proof;
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Code, Faults};
-use crate::events::NewEvent;
+use crate::events::{self, NewEvent};
 use crate::features::competencies::dto::{EvidenceIn, EvidenceOut, EvidenceQuery, EvidenceSource};
 use crate::features::competencies::store::evidence::EvidenceRow;
 use crate::features::competencies::store::{self};
@@ -71,7 +71,7 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: EvidenceIn) -> AppRe
         proofs: vec![Proof { competency: input.competency_id, score: input.score, weight }],
         note: input.note,
     };
-    let reckoned = prove(conn, ctx, user.id, &[work])?;
+    let reckoned = prove(conn, ctx, user.id, &[work], Why::New)?;
     let newest = store::evidence::last(conn, user.id, input.competency_id)?;
     let row = newest.ok_or_else(|| AppError::internal("the evidence just written is not there"))?;
     let data =
@@ -104,8 +104,11 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: Uuid) -> AppResult<()> {
     lock_mastery(conn, row.user_id)?;
     store::evidence::delete(conn, id)?;
     let known = store::evidence::to_reckon(conn, row.user_id, &[row.competency_id])?;
-    let reckoned = reckon(conn, ctx, row.user_id, known)?;
-    let data = json!({"competency_id": row.competency_id, "score": row.score, "evidence_id": id});
+    let reckoned = reckon(conn, ctx, row.user_id, known, Why::Corrected)?;
+    let told = events::of_kinds(conn, &["evidence.recorded"], Some(&[row.user_id]), 0, i64::MAX, i64::MAX)?;
+    let of_this = told.iter().filter(|event| event.data.get("evidence_id") == Some(&json!(id)));
+    let undoes: Vec<Uuid> = of_this.map(|event| event.id).collect();
+    let data = json!({"competency_id": row.competency_id, "score": row.score, "evidence_id": id, "undoes": undoes});
     let mut event = NewEvent::new("evidence.deleted", "competency", row.competency_id).user(row.user_id).data(data);
     event.course_id = row.course_id;
     tell(conn, ctx, row.user_id, reckoned, true, vec![event])

@@ -62,11 +62,20 @@ pub struct Reckoned {
     pub events: Vec<NewEvent>,
 }
 
+/// Why mastery is reckoned again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// There is more to go by, or settings changed: what was mastered until then was mastered.
+    New,
+    /// What was gone by is corrected or taken back: what is not mastered any more is as if it had never been.
+    Corrected,
+}
+
 /// Writes what pieces of work prove and reckons mastery again.
 ///
 /// # Errors
 /// Database errors.
-pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work]) -> AppResult<Reckoned> {
+pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work], why: Why) -> AppResult<Reckoned> {
     let touched: Vec<Uuid> = works
         .iter()
         .flat_map(|work| &work.proofs)
@@ -106,7 +115,7 @@ pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work]) -> AppResul
         return Ok(Reckoned::default());
     }
     store::evidence::save(conn, &rows)?;
-    reckon(conn, ctx, user, known)
+    reckon(conn, ctx, user, known, why)
 }
 
 /// Takes back what a piece of work said and reckons mastery again.
@@ -121,7 +130,7 @@ pub fn withdraw(conn: &mut Conn, ctx: &Ctx, user: Uuid, source: Uuid, module: &s
     lock_mastery(conn, user)?;
     store::evidence::delete_source(conn, source, module)?;
     let known = store::evidence::to_reckon(conn, user, &touched)?;
-    reckon(conn, ctx, user, known)
+    reckon(conn, ctx, user, known, Why::Corrected)
 }
 
 /// Competencies of a person as they are stored.
@@ -183,15 +192,15 @@ pub fn book(conn: &mut Conn, user: Uuid, list: &[Uuid]) -> AppResult<Book> {
 }
 
 /// Reckons a person's mastery of these competencies, and of those above that roll up.
-pub(super) fn reckon(conn: &mut Conn, ctx: &Ctx, user: Uuid, known: Vec<Reckonable>) -> AppResult<Reckoned> {
+pub(super) fn reckon(conn: &mut Conn, ctx: &Ctx, user: Uuid, known: Vec<Reckonable>, why: Why) -> AppResult<Reckoned> {
     let touched: Vec<Uuid> = known.iter().map(|(row, ..)| row.id).collect();
     let mut kept = load(conn, user, known)?;
     let reckoned = kept.book.reckon(&touched);
-    settle(conn, ctx, user, &kept, &reckoned)
+    settle(conn, ctx, user, &kept, &reckoned, why)
 }
 
 /// Writes what changed, and says what is to be told of it.
-fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]) -> AppResult<Reckoned> {
+fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid], why: Why) -> AppResult<Reckoned> {
     let mut done = Reckoned::default();
     let mut rows = Vec::new();
     let mut risen: Vec<Uuid> = Vec::new();
@@ -244,10 +253,29 @@ fn settle(conn: &mut Conn, ctx: &Ctx, user: Uuid, kept: &Kept, reckoned: &[Uuid]
         done.events.push(NewEvent::new(kind, "competency", *id).user(user).data(data));
     }
     store::evidence::save_mastery(conn, &rows)?;
+    if why == Why::Corrected {
+        undo_mastered(conn, user, &mut done.events)?;
+    }
     if !risen.is_empty() {
         caught_up(conn, user, &risen, &kept.book)?;
     }
     Ok(done)
+}
+
+/// Lets what is lost undo the event that told of its mastery, for those who went by it.
+fn undo_mastered(conn: &mut Conn, user: Uuid, events: &mut [NewEvent]) -> AppResult<()> {
+    let lost = |event: &NewEvent| event.kind == "competency.lost";
+    if !events.iter().any(lost) {
+        return Ok(());
+    }
+    let told = events::of_kinds(conn, &["competency.mastered"], Some(&[user]), 0, i64::MAX, i64::MAX)?;
+    let newest: HashMap<Uuid, Uuid> = told.into_iter().map(|event| (event.subject_id, event.id)).collect();
+    for event in events.iter_mut().filter(|event| lost(event)) {
+        if let (Some(id), Some(data)) = (newest.get(&event.subject_id), event.data.as_object_mut()) {
+            data.insert("undoes".into(), json!([id]));
+        }
+    }
+    Ok(())
 }
 
 /// Who caught up may be told to be behind again.
@@ -326,7 +354,7 @@ fn reckon_people(conn: &mut Conn, ctx: &Ctx, people: &[Uuid], list: &[Uuid]) -> 
         let touched: Vec<Uuid> = touched.into_iter().collect();
         lock_mastery(conn, user)?;
         let known = store::evidence::to_reckon(conn, user, &touched)?;
-        let reckoned = reckon(conn, ctx, user, known)?;
+        let reckoned = reckon(conn, ctx, user, known, Why::New)?;
         tell(conn, ctx, user, reckoned, false, Vec::new())?;
     }
     Ok(())

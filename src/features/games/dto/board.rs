@@ -34,7 +34,8 @@ pub struct BoardQuery {
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
     pub after: Option<String>,
-    /// Only players enrolled in this course (an id or `ext:<external_id>`), ranked among themselves.
+    /// Only players enrolled in this course (an id or `ext:<external_id>`), ranked among themselves; for those who are enrolled in
+    /// it too, and those who may see its enrollments.
     #[param(value_type = Option<String>)]
     pub course_id: Option<Ref>,
     /// Only players in this group (an id or `ext:<external_id>`), ranked among themselves.
@@ -116,7 +117,7 @@ pub struct LeaderboardOut {
     /// Pass this as `after` to get the next page; null on the last one.
     #[schema(required)]
     pub next: Option<String>,
-    /// How many stand on this leaderboard.
+    /// How many stand on this leaderboard. When it is frozen, those who hide since then count still: their places stay free.
     pub total: i64,
     /// The caller's rank, or that of the caller's team; null for those who have no points here or are hidden.
     #[schema(required)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::PlayerOut;
 use crate::domain::game::period::Period;
-use crate::domain::game::settings::LeaguePeriod;
+use crate::domain::game::settings::{LeaguePeriod, MAX_POINTS};
 use crate::error::Faults;
 use crate::http::shapes::{Shape, Title, UserRef};
 use crate::http::{Input, Patch};
@@ -143,16 +143,18 @@ pub struct DrawIn {
     /// `size` when absent.
     #[serde(default)]
     pub balance: Option<Balance>,
-    /// The same seed and players give the same teams; a new one is drawn when absent.
+    /// The same seed and players give the same teams; a new one is drawn when absent. 0 to 2^53 - 1, which every JSON reader says
+    /// exactly.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     pub seed: Option<i64>,
     /// Who is dealt out, by id or `ext:<external_id>`, each once; all when absent: those who learn in the course of the game, the
     /// members of its group, or of a game of the site all who have played.
     #[serde(default)]
     #[schema(value_type = Option<Vec<UserRef>>, min_items = 1, max_items = 10000)]
     pub user_ids: Option<Vec<String>>,
-    /// How strong each user (an id or `ext:<external_id>`) is, with `balance: points`; who is not named counts 0. The points in
-    /// this game when absent.
+    /// How strong each user (an id or `ext:<external_id>`) is, with `balance: points`; who is not named counts 0; none
+    /// lies beyond 10^9. The points in this game when absent.
     #[serde(default)]
     pub strengths: Option<HashMap<String, i64>>,
 }
@@ -168,6 +170,13 @@ impl Input for DrawIn {
         for text in self.strengths.iter().flat_map(HashMap::keys) {
             UserRef::check(text, &format!("/strengths/{}", crate::http::schema::escape(text)), faults);
         }
+        for (text, strength) in self.strengths.iter().flatten() {
+            let at = format!("/strengths/{}", crate::http::schema::escape(text));
+            let within = (MAX_POINTS.saturating_neg()..=MAX_POINTS).contains(strength);
+            faults.ensure(within, &at, "out_of_range", "A strength lies within 10^9.");
+        }
+        let exact = self.seed.is_none_or(|seed| (0..1 << 53).contains(&seed));
+        faults.ensure(exact, "/seed", "out_of_range", "A seed is 0 to 2^53 - 1.");
         let used = self.strengths.is_none() || self.balance == Some(Balance::Points);
         faults.ensure(used, "/strengths", "not_with_size", "Strengths only matter with `balance: points`.");
     }

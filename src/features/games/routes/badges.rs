@@ -160,7 +160,7 @@ pub async fn list_badge_awards(
 
 /// Take a badge back
 ///
-/// Scope: `games:write`. Role: admin or instructor.
+/// Its criteria do not give it again, in whatever way they are met; a later deed that earns it does, and so do hands, prizes and automation rules. Scope: `games:write`. Role: admin or instructor.
 #[utoipa::path(tag = "games", operation_id = "revoke_badge_award", params(("badge_id" = Uuid, Path), ("award_id" = Uuid, Path)), request_body = RevokeBadgeIn,
     responses((status = 200, description = "The revoked award.", body = BadgeAwardOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]

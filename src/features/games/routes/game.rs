@@ -158,7 +158,7 @@ pub async fn get_game_report(
 
 /// Replay a game
 ///
-/// Scores the whole history again by the present rules and books the difference as new ledger entries, one for each event and rule, so that what is undone later takes back these too. Deeds that were undone count as not done, scores as they were corrected, and what somebody took back by hand is not given again; badges that events earn are given too. With `dry_run=true` nothing is written and other rules can be tried: the answer says who would gain and lose. Scope: `games:write`. Role: admin, author or instructor.
+/// Scores the whole history again by the present rules and books the difference as new ledger entries, one for each event and rule, so that what is undone later takes back these too. Deeds that were undone count as not done, scores as they were corrected, a deed counts for the team and the groups that the player was in then, and what somebody took back by hand is not given again; badges that events earn are given too. With `dry_run=true` nothing is written and other rules can be tried: the answer says who would gain and lose. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "replay_game", params(("game_id" = Uuid, Path), ReplayQuery), request_body = ReplayIn,
     responses((status = 200, description = "Who gains and loses.", body = ReplayOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]

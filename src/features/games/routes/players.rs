@@ -90,7 +90,7 @@ pub async fn list_flags(
 
 /// Resolve a flag
 ///
-/// Dismissed, all stays, and a prize that waited for it is given. Confirmed, the entry or badge that it is about is taken back; a flag that is about neither takes nothing back by itself, but the player gets no prize of the game: the place stays the player's, and nobody moves up. So it is when the game is closed and the flag is about points, which stay in its final standings. Scope: `games:write`. Role: admin or instructor.
+/// Dismissed, all stays, and a prize that waited for it is given. Confirmed, the entry or badge that it is about is taken back, and what other deeds would have earned without it is given for them, so that it does not matter how late it is confirmed; a flag that is about neither takes nothing back by itself, but the player gets no prize of the game: the place stays the player's, and nobody moves up. So it is when the game is closed and the flag is about points, which stay in its final standings. Scope: `games:write`. Role: admin or instructor.
 #[utoipa::path(tag = "games", operation_id = "resolve_flag", params(("game_id" = Uuid, Path), ("flag_id" = Uuid, Path)), request_body = ResolveFlagIn,
     responses((status = 200, description = "The resolved flag.", body = FlagOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]

@@ -56,7 +56,7 @@ pub async fn list_teams(
 
 /// Draw teams
 ///
-/// Deals players out evenly: sizes differ by at most one, and with `balance: points` strength by as little as swapping players can do. Whoever is in one of the teams and not dealt out stays and counts: then sizes are as even as those who stay allow, and no team grows beyond the limit of the game. The same seed, players and teams give the same teams. Scope: `games:write`. Role: admin, author or instructor.
+/// Deals players out evenly: sizes differ by at most one, and with `balance: points` strength by as little as was found by swapping two players at a time, which is close to the least there is. Whoever is in one of the teams and not dealt out stays and counts: then sizes are as even as those who stay allow, and no team grows beyond the limit of the game. The same seed, players and teams give the same teams. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "draw_teams", params(("game_id" = Uuid, Path)), request_body = DrawIn,
     responses((status = 200, description = "The teams.", body = DrawOut)),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]

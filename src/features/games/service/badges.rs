@@ -430,6 +430,7 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, badge: Uuid, award: Uuid, input: Revok
         return Err(AppError::new(Code::WrongState, "The award is revoked already."));
     }
     revoke_all(conn, ctx, &game, std::slice::from_ref(&row), &input.reason)?;
+    store::taken_by_hand(conn, row.id)?;
     Ok(award_out(store::find_award(conn, award)?.ok_or_else(missing)?))
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Game;
 use crate::db::Conn;
 use crate::domain::game::Display;
+use crate::domain::game::cause::{self, Cause};
 use crate::domain::game::ledger::Total;
 use crate::domain::game::period::Period;
 use crate::domain::game::rank::Key;
@@ -103,6 +104,7 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     let (known, shown) = displays(conn, game, &users)?;
     let rows: Vec<EntryRow> = entries.iter().map(|entry| row(ctx, game, entry)).collect();
     ledger::insert(conn, &rows)?;
+    let anew = Anew::load(conn, game, &entries, &known)?;
 
     // Sums of this booking by bucket and player, by bucket, team and player.
     let mut sums: BTreeMap<(String, Uuid), Total> = BTreeMap::new();
@@ -129,7 +131,9 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         let listed = shown.get(user) != Some(&Display::Hidden);
         let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
         new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
-        new.total.reached_at = new.total.reached_at.max(sum.reached_at);
+        // Of nothing that is left it is as good as any instant.
+        let newest = new.total.reached_at.max(sum.reached_at);
+        new.total.reached_at = anew.of(*user).map_or(newest, |at| at.get(&(None, bucket.clone())).copied().or(newest));
         if bucket == Period::All.as_str() {
             booked.before.insert(*user, old.map_or(0, |standing| standing.total.points));
             booked.after.insert(*user, new.total.points);
@@ -142,12 +146,20 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     changed.sort_unstable_by_key(|(board, user, _)| (*user, *board));
     boards::save(conn, &changed)?;
     ranking::apply(conn, &moves)?;
+    let reached: Vec<_> = by_team
+        .keys()
+        .filter_map(|(bucket, team, user)| {
+            let at = anew.of(*user)?.get(&(Some(*team), bucket.clone())).copied();
+            Some((*ids.get(bucket)?, *team, *user, at.unwrap_or(DateTime::UNIX_EPOCH)))
+        })
+        .collect();
     let by_team: BTreeMap<(i64, Uuid, Uuid), Total> = by_team
         .into_iter()
         .filter_map(|((bucket, team, user), total)| ids.get(&bucket).map(|board| ((*board, team, user), total)))
         .collect();
     boards::add_to_teams(conn, &by_team)?;
-    enter(conn, ctx, game, &entries, &known)?;
+    boards::set_reached(conn, &reached)?;
+    enter(conn, ctx, game, &entries, &known, &anew)?;
     tell(conn, ctx, game, &booked)?;
     Ok(booked)
 }
@@ -171,9 +183,48 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
     }
 }
 
+/// When sums were reached, by team (or none for the whole) and bucket.
+type Reached = HashMap<(Option<Uuid>, String), DateTime<Utc>>;
+
+/// Players of whom what was earned before has changed: what is left to them, and when their sums were reached.
+struct Anew(HashMap<Uuid, (Vec<Cause>, Reached)>);
+
+impl Anew {
+    fn load(conn: &mut Conn, game: &Game, entries: &[New], known: &HashMap<Uuid, Player>) -> AppResult<Self> {
+        let late = |entry: &&New| {
+            let last = known.get(&entry.user).and_then(|player| player.streak.last);
+            match entry.kind {
+                "rule" => last.is_some_and(|last| entry.at.date_naive() < last),
+                "award" => false,
+                _ => entry.corrects.is_some() || entry.kind == "replay",
+            }
+        };
+        let users: BTreeSet<Uuid> = entries.iter().filter(late).map(|entry| entry.user).collect();
+        let left = ledger::causes(conn, game.id(), &users.into_iter().collect::<Vec<_>>())?;
+        let buckets = |at| Period::ALL.into_iter().map(|period| game.bucket(period, at)).collect::<Vec<_>>();
+        let with = |left: Vec<Cause>| {
+            let reached = cause::reached(&left, &buckets);
+            (left, reached)
+        };
+        Ok(Self(left.into_iter().map(|(user, left)| (user, with(left))).collect()))
+    }
+
+    /// When the sums of a player were reached, if that is to be found anew.
+    fn of(&self, user: Uuid) -> Option<&Reached> {
+        self.0.get(&user).map(|(_, reached)| reached)
+    }
+}
+
 /// Enters new players and counts days on which points were earned. Where what was earned before has changed, all days are counted
 /// anew.
-fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashMap<Uuid, Player>) -> AppResult<()> {
+fn enter(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    game: &Game,
+    entries: &[New],
+    known: &HashMap<Uuid, Player>,
+    anew: &Anew,
+) -> AppResult<()> {
     let mut changed: BTreeMap<Uuid, Player> = BTreeMap::new();
     for entry in entries {
         let fresh = Player { display: None, streak: Streak::default(), joined_at: ctx.now };
@@ -182,19 +233,9 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
             player.streak.count(entry.at.date_naive());
         }
     }
-    let late = |entry: &&New| {
-        let last = known.get(&entry.user).and_then(|player| player.streak.last);
-        match entry.kind {
-            "rule" => last.is_some_and(|last| entry.at.date_naive() < last),
-            "award" => false,
-            _ => entry.corrects.is_some() || entry.kind == "replay",
-        }
-    };
-    let anew: Vec<Uuid> = entries.iter().filter(late).map(|e| e.user).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut days = ledger::days(conn, game.id(), &anew)?;
-    for user in anew {
-        if let Some(player) = changed.get_mut(&user) {
-            player.streak = Streak::of(days.remove(&user).unwrap_or_default());
+    for (user, (left, _)) in &anew.0 {
+        if let Some(player) = changed.get_mut(user) {
+            player.streak = Streak::of(cause::days(left));
         }
     }
     let rows: Vec<(Uuid, Player)> = changed
@@ -209,10 +250,11 @@ fn enter(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: &[New], known: &HashM
 /// # Errors
 /// Database errors.
 pub fn recount(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<()> {
-    let mut days = ledger::days(conn, game.id(), users)?;
+    let left = ledger::causes(conn, game.id(), users)?;
+    let days = |user: &Uuid| left.get(user).map(|left| cause::days(left)).unwrap_or_default();
     let rows: Vec<(Uuid, Player)> = players::find(conn, game.id(), users)?
         .into_iter()
-        .map(|(user, player)| (user, player.streak, Streak::of(days.remove(&user).unwrap_or_default()), player))
+        .map(|(user, player)| (user, player.streak, Streak::of(days(&user)), player))
         .filter(|(_, old, new, _)| old != new)
         .map(|(user, _, streak, player)| (user, Player { streak, ..player }))
         .collect();

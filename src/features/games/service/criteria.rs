@@ -18,7 +18,8 @@ use crate::jobs::queue;
 use crate::state::{Ctx, State};
 
 /// Awards what these players now have the criteria for, and treats what they lost the criteria for by the badge's policy. A
-/// badge that is a criterion of another is followed up to the depth of the game's badges.
+/// badge that is a criterion of another is followed up to the depth of the game's badges. What somebody took back by hand is not
+/// awarded again: only hands, prizes, rules and later deeds do that.
 ///
 /// # Errors
 /// Database errors.
@@ -30,7 +31,7 @@ pub fn by_criteria(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid], book
     let points = boards::all_time(conn, game.id(), users)?;
     let streaks = players::find(conn, game.id(), users)?;
     let mut times = ledger::times(conn, game.id(), users)?;
-    let mut held = store::held(conn, game.id(), users)?;
+    let (mut held, taken) = store::held_or_taken(conn, game.id(), users)?;
     let mut having: BTreeMap<Uuid, Having> = users
         .iter()
         .map(|user| {
@@ -50,7 +51,8 @@ pub fn by_criteria(conn: &mut Conn, ctx: &Ctx, game: &Game, users: &[Uuid], book
         for badge in &asking {
             for (user, having) in &mut having {
                 let met = badge.criteria.as_ref().is_some_and(|criteria| criteria.met(&game.settings, having));
-                if met && having.badges.insert(badge.row.id) {
+                let taken = taken.get(user).is_some_and(|taken| taken.contains(&badge.row.id));
+                if met && !taken && having.badges.insert(badge.row.id) {
                     let reason = "The criteria are met.".to_owned();
                     grants.push(Grant { badge: badge.row.id, user: *user, source: "criteria", reason, event: None });
                 }

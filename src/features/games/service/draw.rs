@@ -34,9 +34,11 @@ pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: &DrawIn) -> App
     let game = find_locked(conn, ctx, game, Act::WriteGame)?;
     game.require_open(ctx.now)?;
     require_teams(&game)?;
-    let seed = input.seed.map_or_else(clock::random_number, Ok)?;
-    // What JavaScript can say exactly, so that the answer can be sent back as it is.
-    let seed = seed.rem_euclid(1 << 53);
+    let seed = match input.seed {
+        Some(seed) => seed,
+        // What JavaScript can say exactly, so that the answer can be sent back as it is.
+        None => clock::random_number()?.rem_euclid(1 << 53),
+    };
     let Named { listed, strengths } = named(conn, ctx, &game, input)?;
     let everyone = match listed {
         Some(ids) => ids,

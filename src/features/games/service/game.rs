@@ -14,18 +14,10 @@ use crate::events::{self, NewEvent};
 use crate::features::courses::service as courses;
 use crate::features::games::dto::{GameIn, GameOut, GamePatch, GameQuery, ScopeIn};
 use crate::features::games::store::games::{self as store, GameRow};
-use crate::features::games::store::{groups, ledger};
+use crate::features::games::store::ledger;
 use crate::features::groups::service as units;
 use crate::http::{Conditions, Patch, Ref};
 use crate::state::Ctx;
-
-/// Those of these users (in order) who are within the game's scope.
-pub(super) fn within_scope(conn: &mut Conn, game: &Game, users: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
-    match game.group() {
-        Some(group) => groups::among(conn, group, users),
-        None => Ok(users),
-    }
-}
 
 /// What the outside sees of a game.
 pub(super) fn out(ctx: &Ctx, game: &Game) -> AppResult<GameOut> {

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::badges::Grant;
+use super::membership::Memberships;
 use super::scoring::{self, occurrence, reason};
-use super::{Game, game};
+use super::{Game, membership};
 use crate::db::Conn;
 use crate::domain::facts::LearnerFacts;
 use crate::domain::game::history::{History, Past};
@@ -18,8 +19,15 @@ use crate::events::{self, Event};
 use crate::features::games::store::{PIECE, ledger, teams};
 
 /// The events that undo others or correct their scores; no others are looked at, live or in a replay.
-const AMENDING: [&str; 5] =
-    ["attempt.corrected", "attempt.deleted", "badge.revoked", "certificate.revoked", "enrollment.reopened"];
+const AMENDING: [&str; 7] = [
+    "attempt.corrected",
+    "attempt.deleted",
+    "badge.revoked",
+    "certificate.revoked",
+    "competency.lost",
+    "enrollment.reopened",
+    "evidence.deleted",
+];
 /// Events that undo the one by which their subject came to be.
 const REVOKING: [(&str, &str); 2] = [("badge.revoked", "badge.awarded"), ("certificate.revoked", "certificate.issued")];
 /// People of whom the log is asked at once: of more, SQLite would rather go through the whole log.
@@ -133,6 +141,13 @@ pub(super) fn past(conn: &mut Conn, game: &Game, users: Option<&[Uuid]>, until: 
     Ok(past)
 }
 
+/// Where what was given is kept: the same, with the undone events that gave anything counting all the same.
+pub(super) fn keeping(conn: &mut Conn, game: &Game, past: Past) -> AppResult<Past> {
+    let undone: Vec<Uuid> = past.undone().iter().copied().collect();
+    let kept = ledger::caused_by(conn, &undone)?.into_iter().filter(|entry| entry.game_id == game.id());
+    Ok(past.keeping(kept.filter_map(|entry| entry.event_id).collect()))
+}
+
 /// A badge that a deed earns.
 #[derive(Debug, Clone)]
 pub(super) struct Earned {
@@ -171,14 +186,15 @@ pub(super) fn tell(
         return Ok(all);
     }
     for piece in pieces(users) {
+        let members = membership::load(conn, game, piece, 0)?;
         let mut seq = 0;
         loop {
             let page = events::of_kinds(conn, &kinds, piece, seq, until, PIECE_I64)?;
             let Some(last) = page.last() else { break };
             seq = last.seq;
-            let deeds: Vec<Occurrence> =
-                page.into_iter().filter_map(occurrence).filter(|deed| scoring::within(game, deed)).collect();
-            tell_page(conn, game, &deeds, pasts, &mut all)?;
+            let counts = |deed: &Occurrence| scoring::within(game, deed) && members.in_scope(game, deed);
+            let deeds: Vec<Occurrence> = page.into_iter().filter_map(occurrence).filter(counts).collect();
+            tell_page(conn, game, &members, &deeds, pasts, &mut all)?;
         }
     }
     for told in &mut all {
@@ -187,21 +203,27 @@ pub(super) fn tell(
     Ok(all)
 }
 
-fn tell_page(conn: &mut Conn, game: &Game, deeds: &[Occurrence], pasts: &[Past], all: &mut [Told]) -> AppResult<()> {
+fn tell_page(
+    conn: &mut Conn,
+    game: &Game,
+    members: &Memberships,
+    deeds: &[Occurrence],
+    pasts: &[Past],
+    all: &mut [Told],
+) -> AppResult<()> {
     let users: Vec<Uuid> = deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect();
-    let users = game::within_scope(conn, game, users)?;
     let facts = scoring::facts(conn, game, &users)?;
     let stays = if game.has_teams() { teams::stays(conn, game.id(), &users)? } else { HashMap::new() };
     let nobody = LearnerFacts::default();
-    for deed in deeds.iter().filter(|deed| users.binary_search(&deed.user).is_ok()) {
-        let player = facts.get(&deed.user).unwrap_or(&nobody);
+    for deed in deeds {
+        let player = members.of_then(facts.get(&deed.user).unwrap_or(&nobody), deed);
         let team = teams::held_at(stays.get(&deed.user), deed.at);
         for (told, past) in all.iter_mut().zip(pasts) {
-            told.history.deed(&game.settings.point_rules, deed, player, team, past);
+            told.history.deed(&game.settings.point_rules, deed, &player, team, past);
             let Some(seen) = past.seen(deed) else { continue };
             let earns = |badge: &&super::Badge| {
                 badge.row.award_on.as_deref() == Some(seen.kind.as_str())
-                    && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, &seen, player))
+                    && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, &seen, &player))
             };
             told.earned.extend(game.badges.iter().filter(earns).map(|badge| Earned {
                 grant: Grant {

@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Game, find, players, sight};
+use super::{Game, booking, find, players, sight};
 use crate::db::Conn;
 use crate::db::page::{DEFAULT_LIMIT, MAX_LIMIT};
-use crate::domain::game::View;
 use crate::domain::game::order::Order;
 use crate::domain::game::period::Period;
 use crate::domain::game::rank::Key;
 use crate::domain::game::team::{self, Standing};
+use crate::domain::game::{Display, View};
 use crate::domain::permission::Act;
 use crate::error::{AppError, AppResult, Faults};
 use crate::features::courses::service as courses;
@@ -103,7 +103,10 @@ fn part(conn: &mut Conn, ctx: &Ctx, game: &Game, query: &BoardQuery) -> AppResul
     }
     if let Some(course) = &query.course_id {
         let unknown = || AppError::field("?course_id", "unknown_course", "There is no such course.");
-        return Ok(Some(Part::Course(courses::id_of(conn, course)?.ok_or_else(unknown)?)));
+        let course = courses::id_of(conn, course)?;
+        // Who is in a course is not for everybody; one whose learners are out of sight looks like none.
+        let seen = course.map(|course| sight::sees_learners(conn, ctx, course).map(|sees| sees.then_some(course)));
+        return Ok(Some(Part::Course(seen.transpose()?.flatten().ok_or_else(unknown)?)));
     }
     Ok(None)
 }
@@ -162,7 +165,8 @@ fn of_players(
     let Some((board, mine)) = boards::with_player(conn, game.id(), bucket, me)? else {
         return Ok(LeaderboardOut::default());
     };
-    let my_key = mine.filter(|(_, _, listed)| *listed).map(|(points, at, _)| Key::new(points, at, me));
+    let hides = mine.is_some() && hides_now(conn, game, me)?;
+    let my_key = mine.filter(|(_, _, listed)| *listed && !hides).map(|(points, at, _)| Key::new(points, at, me));
     let from = query.after.as_deref().filter(|_| query.around.is_none()).map(key_of_cursor).transpose()?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = ranking::look(conn, &board, |order| match (query.around, &my_key) {
@@ -180,6 +184,12 @@ fn of_players(
         total: number(page.total),
         ..LeaderboardOut::default()
     })
+}
+
+/// Whether somebody hides on a board that is frozen, where they still have a place.
+fn hides_now(conn: &mut Conn, game: &Game, user: Uuid) -> AppResult<bool> {
+    let frozen = game.row.status != "open";
+    Ok(frozen && booking::display_of(conn, game, &[user])?.get(&user) == Some(&Display::Hidden))
 }
 
 fn items_of(conn: &mut Conn, ctx: &Ctx, game: &Game, rows: Vec<Ranked>) -> AppResult<Vec<BoardItem>> {
@@ -224,7 +234,9 @@ fn of_part(
     let rows = boards::part(conn, board.id, asked, MOST_OF_A_PART)?;
     let all: Vec<Ranked> =
         rows.into_iter().zip(1..).map(|((user, points, at), rank)| (rank, user, points, at)).collect();
-    let mine = all.iter().find(|(_, user, ..)| *user == me).copied();
+    let points = all.iter().find(|(_, user, ..)| *user == me).copied();
+    let hides = points.is_some() && hides_now(conn, game, me)?;
+    let mine = points.filter(|_| !hides);
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
     let from = match (query.around, mine) {
@@ -244,7 +256,7 @@ fn of_part(
         items: items_of(conn, ctx, game, rows)?,
         next,
         my_rank: mine.map(|(rank, ..)| rank),
-        my_points: mine.map(|(_, _, points, _)| points),
+        my_points: points.map(|(_, _, points, _)| points),
         total,
         ..LeaderboardOut::default()
     })

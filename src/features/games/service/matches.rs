@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -82,6 +82,10 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: &ScheduleIn) -> AppRe
     let end = at(rounds).ok_or_else(late)?;
     if game.row.ends_at.is_some_and(|limit| end > limit) {
         return Err(late());
+    }
+    if end.year() > 9999 {
+        let detail = "The rounds would last beyond the year 9999.";
+        return Err(AppError::field("/round_seconds", "out_of_range", detail));
     }
     let row = |pair: &Pairing| {
         let bye = pair.round == 1 && pair.away.is_none();
@@ -212,11 +216,15 @@ fn scores(
     let ids: Vec<Uuid> = due.iter().flat_map(|row| [row.home_team_id, row.away_team_id]).flatten().collect();
     let mut by_team: HashMap<Uuid, BTreeMap<Uuid, i64>> = HashMap::new();
     let mut reached: HashMap<Uuid, DateTime<Utc>> = HashMap::new();
-    for (team, user, points, at) in ledger::of_team_between(conn, game.id(), &ids, from, until)? {
-        let sum = by_team.entry(team).or_default().entry(user).or_default();
-        *sum = sum.saturating_add(points);
-        let last = reached.entry(team).or_insert(at);
-        *last = (*last).max(at);
+    for cause in ledger::of_teams_between(conn, game.id(), &ids, from, until)? {
+        let Some(team) = cause.team else { continue };
+        let sum = by_team.entry(team).or_default().entry(cause.user).or_default();
+        *sum = sum.saturating_add(cause.points);
+        // What was taken back whole is as if it had never been.
+        if cause.points != 0 {
+            let last = reached.entry(team).or_insert(cause.at);
+            *last = (*last).max(cause.at);
+        }
     }
     let mut heads: HashMap<Uuid, HashSet<Uuid>> = HashMap::new();
     for (team, user) in teams::all_members(conn, &ids)? {

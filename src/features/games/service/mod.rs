@@ -10,6 +10,7 @@ mod history;
 pub mod leaderboard;
 pub mod leagues;
 pub mod matches;
+mod membership;
 pub mod players;
 pub mod points;
 pub mod reach;

@@ -160,7 +160,7 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
     Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
 }
 
-/// Takes back what is not due any more of an entry.
+/// Takes back what is not due any more of an entry. What other deeds would have earned without it is given for them.
 fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow) -> AppResult<()> {
     let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
     let left = entry.points.saturating_add(corrected);
@@ -169,13 +169,14 @@ fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow) -> AppRe
         return Ok(());
     }
     let mut back = undoing::reversal(entry, points.saturating_neg());
+    let mut follows = Vec::new();
     if points == left {
-        undoing::free(conn, game, &[(entry, left)])?;
+        follows = undoing::let_go(conn, ctx, game, entry, left)?;
     } else {
         // A part of it: it may be followed by another.
         back.kind = "correction";
     }
-    let mut booked = booking::book(conn, ctx, game, vec![back])?;
+    let mut booked = booking::book(conn, ctx, game, std::iter::once(back).chain(follows).collect())?;
     booked.recheck = true;
     criteria::by_criteria(conn, ctx, game, &[entry.user_id], &booked)
 }
@@ -206,8 +207,15 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     if let Some(award) = row.award_id
         && let Some(award) = badge_store::find_award(conn, award)?.filter(|award| award.state == "review")
     {
-        if confirmed {
+        if confirmed && let Some(other) = undoing::other_cause(conn, &game, &award)? {
+            badge_store::rest_on(conn, std::slice::from_ref(&other))?;
+            badge_store::set_state(conn, &[other.id], "held", None, ctx.now)?;
+        } else if confirmed {
+            let user = award.user_id;
             badges::revoke_all(conn, ctx, &game, &[award], "Its cause was corrected or taken back.")?;
+            if !over {
+                criteria::by_criteria(conn, ctx, &game, &[user], &booking::Booked::default())?;
+            }
         } else {
             badge_store::set_state(conn, &[award.id], "held", None, ctx.now)?;
         }

@@ -129,10 +129,11 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
     if entry.points == 0 || entry.points.abs() > MAX_POINTS {
         return Err(AppError::field("/points", "out_of_range", "Points lie within 10^9 and are not 0."));
     }
+    let mut entries = vec![entry];
     if let Some((other, left)) = whole {
-        super::undoing::free(conn, &game, &[(&other, left)])?;
+        entries.extend(super::undoing::let_go(conn, ctx, &game, &other, left)?);
     }
-    one(conn, ctx, &game, entry)
+    several(conn, ctx, &game, entries)
 }
 
 fn refused(why: Refused) -> AppError {
@@ -146,9 +147,10 @@ fn refused(why: Refused) -> AppError {
     }
 }
 
-fn one(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: New) -> AppResult<EntryOut> {
-    let user = entry.user;
-    let booked = booking::book(conn, ctx, game, vec![entry])?;
+/// Books entries of one player; answers the first.
+fn several(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppResult<EntryOut> {
+    let user = entries.first().map(|entry| entry.user).unwrap_or_default();
+    let booked = booking::book(conn, ctx, game, entries)?;
     criteria::by_criteria(conn, ctx, game, &[user], &booked)?;
     let new = booked.ids.first().copied().ok_or_else(|| AppError::internal("nothing was booked"))?;
     ledger::find(conn, game.id(), new)?.map(out).ok_or_else(|| AppError::internal("the entry is gone"))

@@ -48,9 +48,7 @@ pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bo
     let until = events::cursor(conn, scoring::CONSUMER.name)?;
     let mut past = history::past(conn, &game, None, until)?;
     if game.settings.revocation != Revocation::Revoke {
-        let undone: Vec<Uuid> = past.undone().iter().copied().collect();
-        let kept = ledger::caused_by(conn, &undone)?.into_iter().filter(|entry| entry.game_id == id);
-        past = past.keeping(kept.filter_map(|entry| entry.event_id).collect());
+        past = history::keeping(conn, &game, past)?;
     }
     let given = given(conn, id, &past)?;
     let told = history::tell(conn, &game, None, until, &[past])?.pop().unwrap_or_default();

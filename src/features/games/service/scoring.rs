@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
-use super::{Badge, Game, badges, criteria, history, undoing};
+use super::{Badge, Game, badges, criteria, history, membership, undoing};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::facts::LearnerFacts;
@@ -29,6 +29,7 @@ pub const CONSUMER: Consumer = Consumer { name: "games", handle: consume };
 pub(super) fn occurrence(event: Event) -> Option<Occurrence> {
     Some(Occurrence {
         event_id: event.id,
+        seq: event.seq,
         user: event.user_id?,
         kind: event.kind,
         at: event.at,
@@ -44,7 +45,9 @@ fn consume(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
         undoing::take_back(conn, ctx, piece)?;
         give(conn, ctx, piece)?;
     }
-    Ok(())
+    // Whoever is erased plays no more: no team counts them among its members.
+    let erased = log.iter().filter(|event| event.kind == "user.erased").filter_map(|event| event.user_id);
+    teams::leave_all(conn, &erased.collect::<Vec<_>>(), ctx.now)
 }
 
 fn give(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<()> {
@@ -81,7 +84,7 @@ pub(super) fn concerned(conn: &mut Conn, deeds: &[Occurrence]) -> AppResult<Vec<
         .collect())
 }
 
-/// Whether a game gives anything for such an event, at this time, in this scope. Membership of a group is looked up later.
+/// Whether a game gives anything for such an event, at this time, in this scope. Who was in a group is looked up later.
 fn concerns(game: &Game, deed: &Occurrence) -> bool {
     let named = game.settings.point_rules.iter().any(|rule| rule.event == deed.kind)
         || game.badges.iter().any(|badge| badge.row.award_on.as_deref() == Some(deed.kind.as_str()));
@@ -113,13 +116,16 @@ pub(super) fn facts(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<H
 }
 
 fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) -> AppResult<()> {
-    let users: Vec<Uuid> = deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect();
-    let users = super::game::within_scope(conn, game, users)?;
-    let deeds: Vec<&Occurrence> =
-        deeds.iter().filter(|deed| users.binary_search(&deed.user).is_ok()).copied().collect();
+    let doers = |deeds: &[&Occurrence]| -> Vec<Uuid> {
+        deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let Some(first) = deeds.iter().map(|deed| deed.seq).min() else { return Ok(()) };
+    let members = membership::load(conn, game, Some(&doers(deeds)), first)?;
+    let deeds: Vec<&Occurrence> = deeds.iter().filter(|deed| members.in_scope(game, deed)).copied().collect();
     if deeds.is_empty() {
         return Ok(());
     }
+    let users = doers(&deeds);
     let facts = facts(conn, game, &users)?;
     let stays = if game.has_teams() { teams::stays(conn, game.id(), &users)? } else { HashMap::new() };
     let mut scorer = Scorer::default();
@@ -135,9 +141,9 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
     let (mut entries, mut things, mut earned) = (Vec::new(), Vec::new(), Vec::new());
     let nobody = LearnerFacts::default();
     for deed in deeds {
-        let player = facts.get(&deed.user).unwrap_or(&nobody);
+        let player = members.of_then(facts.get(&deed.user).unwrap_or(&nobody), deed);
         let team = teams::held_at(stays.get(&deed.user), deed.at);
-        for award in scorer.score(&game.settings.point_rules, deed, player) {
+        for award in scorer.score(&game.settings.point_rules, deed, &player) {
             let each = game.settings.point_rules.iter().any(|r| r.key == award.rule && r.repeat == Repeat::Each);
             if each {
                 things.push((award.rule.clone(), deed.user, award.thing.clone()));
@@ -157,7 +163,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
         }
         let by_event = |badge: &&Badge| {
             badge.row.award_on.as_deref() == Some(deed.kind.as_str())
-                && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, deed, player))
+                && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, deed, &player))
         };
         earned.extend(game.badges.iter().filter(by_event).map(|badge| badges::Grant {
             badge: badge.row.id,

@@ -1,5 +1,6 @@
 //! Who sees what: the game of a group is for its members, its players and those who see the group; the members of a group are
-//! shown to those who are among them or may see who is in it.
+//! shown to those who are among them or may see who is in it, and so
+//! are the learners of a course.
 
 use std::sync::Arc;
 
@@ -70,4 +71,17 @@ fn exists(conn: &mut Conn, group: Uuid) -> AppResult<()> {
         return Err(AppError::field("?group_id", "unknown_group", "There is no such group."));
     }
     Ok(())
+}
+
+/// Whether the actor may know who learns in a course: those who see its enrollments, and who learns there too. Machines see what
+/// their scopes say.
+///
+/// # Errors
+/// Database errors.
+pub fn sees_learners(conn: &mut Conn, ctx: &Ctx, course: Uuid) -> AppResult<bool> {
+    let Some(me) = ctx.actor.user_id() else { return Ok(true) };
+    if ctx.actor.may(Act::ReadEnrollment, &Relation { course: Some(course), ..Relation::default() }).is_ok() {
+        return Ok(true);
+    }
+    Ok(!groups::learning(conn, course, &[me])?.is_empty())
 }

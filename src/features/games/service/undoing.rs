@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
 use super::history::{self, Amendment, Earned, Fate, Told};
-use super::{Game, badges, criteria, game, scoring};
+use super::{Game, badges, criteria, scoring};
 use crate::db::Conn;
 use crate::domain::game::history::consequences;
 use crate::domain::game::points::Occurrence;
@@ -94,8 +94,7 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
         return Ok(());
     }
     let users: Vec<Uuid> = users.into_iter().collect();
-    let players = game::within_scope(conn, game, users.clone())?;
-    let before = history::past(conn, game, Some(&players), batch.until)?;
+    let before = history::past(conn, game, Some(&users), batch.until)?;
     let mut after = before.clone();
     mine.iter().for_each(|one| one.apply(&mut after));
     let takes = game.settings.revocation == Revocation::Revoke;
@@ -104,7 +103,7 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
         let kept = after.undone().clone();
         pasts.extend([before.keeping(kept.clone()), after.keeping(kept)]);
     }
-    let told = history::tell(conn, game, Some(&players), batch.until, &pasts)?;
+    let told = history::tell(conn, game, Some(&users), batch.until, &pasts)?;
     let [was, is, ..] = told.as_slice() else { return Ok(()) };
     // What counts for the ledger: where what was given is kept, only what there is to gain.
     let (had, has) = match told.get(2..) {
@@ -121,7 +120,7 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
         let unknown = |(e, _): &&&Left| !known.contains(&(e.event_id, e.rule_key.as_deref()));
         free(conn, game, &entries.iter().filter(unknown).map(|(e, left)| (e, *left)).collect::<Vec<_>>())?;
     }
-    let moved = move_progress(conn, game, &players, had, has)?;
+    let moved = move_progress(conn, game, &users, had, has)?;
     if !new.is_empty() {
         booked = booking::book(conn, ctx, game, new)?;
     }
@@ -172,7 +171,7 @@ fn follow(conn: &mut Conn, game: &Game, had: &Told, has: &Told, undone: &HashSet
         let entries = given.get(&key).map_or(&[][..], Vec::as_slice);
         let mut points = one.to_book(entries.iter().map(|(_, left)| *left).sum());
         if points > 0 {
-            let reason = one.due.event.and_then(|event| reasons.remove(&event)).unwrap_or_default();
+            let reason = one.due.event.and_then(|event| reasons.get(&event)).map_or("", String::as_str);
             new.push(New {
                 user: one.due.entry.user,
                 team: one.due.entry.team,
@@ -301,11 +300,63 @@ pub(super) fn not_due(conn: &mut Conn, game: &Game, entry: &EntryRow) -> AppResu
     Ok(of.iter().map(|(_, left)| *left).sum::<i64>().saturating_sub(due))
 }
 
+/// Lets rules give again what is left of an entry, which is about to be taken back. When its deed was undone before and the points
+/// stayed, that deed is as if it had never been from now on: answers what follows for the others that it kept from earning.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn let_go(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow, left: i64) -> AppResult<Vec<New>> {
+    let cause = entry.event_id.zip(entry.rule_key.clone()).filter(|_| game.settings.revocation != Revocation::Revoke);
+    if let Some((event, rule)) = cause {
+        let users = [entry.user_id];
+        let until = events::cursor(conn, scoring::CONSUMER.name)?;
+        let past = history::past(conn, game, Some(&users), until)?;
+        if past.undone().contains(&event) {
+            if past.taken_at(event, &rule).is_some() {
+                return Ok(Vec::new());
+            }
+            let before = history::keeping(conn, game, past)?;
+            let mut after = before.clone();
+            after.take(event, rule, ctx.now);
+            let told = history::tell(conn, game, Some(&users), until, &[before, after])?;
+            if let [had, has] = told.as_slice() {
+                let follows = follow(conn, game, had, has, &HashSet::from([event]))?;
+                if move_progress(conn, game, &users, had, has)? || !follows.is_empty() {
+                    return Ok(follows);
+                }
+            }
+        }
+    }
+    free(conn, game, &[(entry, left)])?;
+    Ok(Vec::new())
+}
+
+/// The same award for another deed, if there is one that earns it and came after the badge was last taken from the player.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn other_cause(conn: &mut Conn, game: &Game, award: &AwardRow) -> AppResult<Option<AwardRow>> {
+    if award.source != "event" {
+        return Ok(None);
+    }
+    let users = [award.user_id];
+    let until = events::cursor(conn, scoring::CONSUMER.name)?;
+    let past = history::past(conn, game, Some(&users), until)?;
+    let told = history::tell(conn, game, Some(&users), until, &[past])?;
+    let revoked = badge_store::last_revoked(conn, game.id())?;
+    let last = revoked.get(&(award.badge_id, award.user_id));
+    let mut earned = told.into_iter().flat_map(|told| told.earned);
+    let found = earned.find(|one| {
+        (one.grant.badge, one.grant.user) == (award.badge_id, award.user_id) && last.is_none_or(|last| one.at > *last)
+    });
+    Ok(found.map(|Earned { grant, .. }| AwardRow { event_id: grant.event, reason: grant.reason, ..award.clone() }))
+}
+
 /// Lets rules give again what is left of these entries, which is about to be taken back.
 ///
 /// # Errors
 /// Database errors.
-pub(super) fn free(conn: &mut Conn, game: &Game, entries: &[(&EntryRow, i64)]) -> AppResult<()> {
+fn free(conn: &mut Conn, game: &Game, entries: &[(&EntryRow, i64)]) -> AppResult<()> {
     let mut back: BTreeMap<(String, Uuid, Uuid), (i64, &EntryRow)> = BTreeMap::new();
     for (entry, left) in entries.iter().filter(|(entry, _)| entry.kind != "award") {
         let (Some(rule), Some(event)) = (entry.rule_key.clone(), entry.event_id) else { continue };

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+};
 use uuid::Uuid;
 
 use super::PIECE;
@@ -131,9 +133,12 @@ pub fn was_awarded(conn: &mut Conn, badge: Uuid) -> AppResult<bool> {
     Ok(first.optional()?.is_some())
 }
 
+/// Badges by player.
+pub type Held = HashMap<Uuid, BTreeSet<Uuid>>;
+
 /// Badges of a game that these players hold.
-pub fn held(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, BTreeSet<Uuid>>> {
-    let mut all: HashMap<Uuid, BTreeSet<Uuid>> = HashMap::new();
+pub fn held(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<Held> {
+    let mut all = Held::new();
     for piece in users.chunks(PIECE) {
         let rows: Vec<(Uuid, Uuid)> = awards::table
             .filter(awards::game_id.eq(Id(game)))
@@ -146,6 +151,24 @@ pub fn held(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uu
         }
     }
     Ok(all)
+}
+
+/// Badges of a game that these players hold, and those that somebody took from them by hand.
+pub fn held_or_taken(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<(Held, Held)> {
+    let (mut held, mut taken) = (Held::new(), Held::new());
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<(Uuid, Uuid, String)> = awards::table
+            .filter(awards::game_id.eq(Id(game)))
+            .filter(awards::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(awards::state.ne("revoked").or(awards::revoked_by_hand))
+            .select((awards::user_id, awards::badge_id, awards::state))
+            .load(conn)?;
+        for (user, badge, state) in rows {
+            let of = if state == "revoked" { &mut taken } else { &mut held };
+            of.entry(user).or_default().insert(badge);
+        }
+    }
+    Ok((held, taken))
 }
 
 /// Awards badges; one that is held already stays as it is. The caller tells those that are new by [`held`].
@@ -231,6 +254,14 @@ pub fn last_revoked(conn: &mut Conn, game: Uuid) -> AppResult<HashMap<(Uuid, Uui
         .select((awards::badge_id, awards::user_id, awards::revoked_at))
         .load(conn)?;
     Ok(rows.into_iter().filter_map(|(badge, user, at)| Some(((badge, user), at?))).collect())
+}
+
+/// Notes that somebody took an award back by hand.
+pub fn taken_by_hand(conn: &mut Conn, award: Uuid) -> AppResult<()> {
+    diesel::update(awards::table.filter(awards::id.eq(Id(award))))
+        .set(awards::revoked_by_hand.eq(true))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Puts awards into a state, all at once.

@@ -1,8 +1,9 @@
 //! SQL about boards and the sums on them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
@@ -214,6 +215,64 @@ pub fn add_to_teams(conn: &mut Conn, sums: &BTreeMap<(i64, Uuid, Uuid), Total>) 
             .on_conflict((totals::board_id, totals::team_id))
             .do_update()
             .set((totals::points.eq(totals::points + excluded(totals::points)), later!(totals, "game_team_totals")))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Says anew when what players earned for teams was reached, after some of it was taken back: board, team, player, instant. Those
+/// who have nothing left there get the beginning of time. The teams' sums follow.
+pub fn set_reached(conn: &mut Conn, rows: &[(i64, Uuid, Uuid, DateTime<Utc>)]) -> AppResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let values: Vec<_> = rows
+        .iter()
+        .map(|(board, team, user, at)| {
+            (
+                points::board_id.eq(*board),
+                points::team_id.eq(Id(*team)),
+                points::user_id.eq(Id(*user)),
+                points::points.eq(0_i64),
+                points::reached_at.eq(At(*at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(points::table)
+            .values(piece)
+            .on_conflict((points::board_id, points::team_id, points::user_id))
+            .do_update()
+            .set(points::reached_at.eq(excluded(points::reached_at)))
+            .execute(c))?;
+    }
+    let on: BTreeSet<i64> = rows.iter().map(|(board, ..)| *board).collect();
+    let of: BTreeSet<Uuid> = rows.iter().map(|(_, team, ..)| *team).collect();
+    let newest = sql::<sql_types::Nullable<SqlInstant>>("max(game_team_points.reached_at)");
+    let sums: Vec<(i64, Uuid, Option<DateTime<Utc>>)> = points::table
+        .filter(points::board_id.eq_any(on))
+        .filter(points::team_id.eq_any(of.into_iter().map(Id)))
+        .group_by((points::board_id, points::team_id))
+        .select((points::board_id, points::team_id, newest))
+        .load(conn)?;
+    let values: Vec<_> = sums
+        .into_iter()
+        .filter_map(|(board, team, at)| Some((board, team, at.filter(|at| *at > DateTime::UNIX_EPOCH)?)))
+        .map(|(board, team, at)| {
+            (
+                totals::board_id.eq(board),
+                totals::team_id.eq(Id(team)),
+                totals::points.eq(0_i64),
+                totals::reached_at.eq(At(at)),
+            )
+        })
+        .collect();
+    for piece in values.chunks(PIECE) {
+        per_backend!(conn, |c| diesel::insert_into(totals::table)
+            .values(piece)
+            .on_conflict((totals::board_id, totals::team_id))
+            .do_update()
+            .set(totals::reached_at.eq(excluded(totals::reached_at)))
             .execute(c))?;
     }
     Ok(())

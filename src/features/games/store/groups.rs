@@ -25,6 +25,30 @@ pub fn memberships(conn: &mut Conn, of: &[Uuid], users: &[Uuid]) -> AppResult<Ve
         .load(conn)?)
 }
 
+/// What lies within these groups, each of which lies within itself: the group that was asked about, one within it.
+pub fn within(conn: &mut Conn, of: &[Uuid]) -> AppResult<Vec<(Uuid, Uuid)>> {
+    Ok(group_paths::table
+        .filter(group_paths::ancestor_id.eq_any(of.iter().map(|id| Id(*id))))
+        .select((group_paths::ancestor_id, group_paths::group_id))
+        .load(conn)?)
+}
+
+/// Everybody, or who of these, is in one of these groups or below: the group that they are in themselves, the user.
+pub fn members_within(conn: &mut Conn, of: &[Uuid], users: Option<&[Uuid]>) -> AppResult<Vec<(Uuid, Uuid)>> {
+    let members = group_paths::table
+        .inner_join(group_members::table.on(group_members::group_id.eq(group_paths::group_id)))
+        .filter(group_paths::ancestor_id.eq_any(of.iter().map(|id| Id(*id)).collect::<Vec<_>>()))
+        .select((group_members::group_id, group_members::user_id))
+        .distinct();
+    let Some(users) = users else { return Ok(members.load(conn)?) };
+    let mut found: Vec<(Uuid, Uuid)> = Vec::new();
+    for some in users.chunks(500) {
+        let these = some.iter().map(|id| Id(*id)).collect::<Vec<_>>();
+        found.extend(members.clone().filter(group_members::user_id.eq_any(these)).load::<(Uuid, Uuid)>(conn)?);
+    }
+    Ok(found)
+}
+
 /// Those of these users (in order) who are in a group; of a unit, all that lies below counts.
 pub fn among(conn: &mut Conn, group: Uuid, users: Vec<Uuid>) -> AppResult<Vec<Uuid>> {
     let mut members: Vec<Uuid> = Vec::new();

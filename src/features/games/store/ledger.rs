@@ -16,6 +16,7 @@ use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_t
 use crate::db::tree;
 use crate::db::types::{At, Id};
 use crate::db::units::people_of;
+use crate::domain::game::cause::{self, Cause, Line};
 use crate::domain::game::ledger::{Due, Entry};
 use crate::domain::game::points::Progress;
 use crate::domain::game::streak::Streak;
@@ -220,41 +221,34 @@ pub fn taken_by_hand(conn: &mut Conn, game: Uuid, users: Option<&[Uuid]>) -> App
     Ok(rows.into_iter().filter_map(|(event, rule, at)| Some((event?, rule?, at))).collect())
 }
 
-/// The days on which these players earned something that was not taken back whole.
-pub fn days(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, BTreeSet<NaiveDate>>> {
-    type Row = (Uuid, Uuid, Option<Uuid>, Option<String>, Option<Uuid>, i64, DateTime<Utc>);
-    /// What belongs together: what a rule gave for an event, or an entry without one.
-    type Key = (Uuid, Result<(Uuid, Option<String>), Uuid>);
-    let mut all: HashMap<Uuid, BTreeSet<NaiveDate>> = HashMap::new();
+/// The columns of a [`Line`], with the kind.
+type LineRow = ((Uuid, Uuid, Option<Uuid>, Option<Uuid>, Option<String>, Option<Uuid>), (i64, DateTime<Utc>, String));
+type LineColumns = (
+    (ledger::id, ledger::user_id, ledger::team_id, ledger::event_id, ledger::rule_key, ledger::corrects_id),
+    (ledger::points, ledger::at, ledger::kind),
+);
+const LINE: LineColumns = (
+    (ledger::id, ledger::user_id, ledger::team_id, ledger::event_id, ledger::rule_key, ledger::corrects_id),
+    (ledger::points, ledger::at, ledger::kind),
+);
+
+fn line(((id, user, team, event, rule, corrects), (points, at, kind)): LineRow) -> Line {
+    let earned = matches!(kind.as_str(), "rule" | "award" | "replay");
+    Line { id, user, team, event, rule, corrects, points, at, earned }
+}
+
+/// What is left of all that these players were given, by what it belongs to.
+pub fn causes(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, Vec<Cause>>> {
+    let mut all: HashMap<Uuid, Vec<Cause>> = HashMap::new();
     for piece in users.chunks(PIECE) {
-        let earned = ledger::kind.eq_any(["rule", "award", "replay"]).or(ledger::corrects_id.is_not_null());
-        let rows: Vec<Row> = ledger::table
+        let rows: Vec<LineRow> = ledger::table
             .filter(ledger::game_id.eq(Id(game)))
             .filter(ledger::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .filter(earned)
             .order(ledger::id)
-            .select((
-                ledger::id,
-                ledger::user_id,
-                ledger::event_id,
-                ledger::rule_key,
-                ledger::corrects_id,
-                ledger::points,
-                ledger::at,
-            ))
+            .select(LINE)
             .load(conn)?;
-        // A correction of a correction belongs to what the first one corrects; ids follow the clock.
-        let mut first: HashMap<Uuid, Uuid> = HashMap::new();
-        let mut sums: HashMap<Key, (i64, NaiveDate)> = HashMap::new();
-        for (id, user, event, rule, corrects, points, at) in rows {
-            let root = corrects.map_or(id, |other| first.get(&other).copied().unwrap_or(other));
-            first.insert(id, root);
-            let key = (user, event.map(|event| (event, rule)).ok_or(root));
-            let sum = sums.entry(key).or_insert((0, at.date_naive()));
-            sum.0 = sum.0.saturating_add(points);
-        }
-        for ((user, _), (_, day)) in sums.into_iter().filter(|(_, (points, _))| *points > 0) {
-            all.entry(user).or_default().insert(day);
+        for cause in cause::causes(rows.into_iter().map(line)) {
+            all.entry(cause.user).or_default().push(cause);
         }
     }
     Ok(all)
@@ -289,25 +283,23 @@ fn first_id(at: DateTime<Utc>) -> Uuid {
     Uuid::from_u64_pair(millis << 16, 0)
 }
 
-/// Points for a team: team, player, points, instant.
-pub type Earned = (Uuid, Uuid, i64, DateTime<Utc>);
-
-/// What was earned for teams within a time.
-pub fn of_team_between(
+/// What is left of what was earned for teams within a time.
+pub fn of_teams_between(
     conn: &mut Conn,
     game: Uuid,
     teams: &[Uuid],
     from: DateTime<Utc>,
     until: DateTime<Utc>,
-) -> AppResult<Vec<Earned>> {
-    let rows: Vec<(Option<Uuid>, Uuid, i64, DateTime<Utc>)> = ledger::table
+) -> AppResult<Vec<Cause>> {
+    let rows: Vec<LineRow> = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::team_id.eq_any(teams.iter().map(|id| Id(*id))))
         .filter(ledger::at.ge(At(from)))
         .filter(ledger::at.lt(At(until)))
-        .select((ledger::team_id, ledger::user_id, ledger::points, ledger::at))
+        .order(ledger::id)
+        .select(LINE)
         .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(team, user, points, at)| team.map(|team| (team, user, points, at))).collect())
+    Ok(cause::causes(rows.into_iter().map(line)))
 }
 
 fn midnight(day: Option<NaiveDate>) -> Option<At> {

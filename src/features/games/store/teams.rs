@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::PIECE;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
-use crate::db::schema::{game_team_members as members, game_teams as teams};
+use crate::db::schema::{game_team_members as members, game_teams as teams, games};
 use crate::db::types::{At, Id};
 use crate::error::{AppError, AppResult, is_unique_violation};
 use crate::per_backend;
@@ -230,4 +230,16 @@ pub fn leave(conn: &mut Conn, game: Uuid, users: &[Uuid], now: DateTime<Utc>) ->
         left = left.saturating_add(diesel::update(these).set(members::left_at.eq(At(now))).execute(conn)?);
     }
     Ok(left)
+}
+
+/// Takes people out of all teams of games that are open; in a game that is over nothing changes.
+pub fn leave_all(conn: &mut Conn, users: &[Uuid], now: DateTime<Utc>) -> AppResult<()> {
+    for piece in users.chunks(PIECE) {
+        let open = games::table.filter(games::status.eq("open")).select(games::id);
+        let these = members::table
+            .filter(members::game_id.eq_any(open))
+            .filter(members::user_id.eq_any(piece.iter().map(|id| Id(*id))).and(members::left_at.is_null()));
+        diesel::update(these).set(members::left_at.eq(At(now))).execute(conn)?;
+    }
+    Ok(())
 }
