@@ -203,7 +203,7 @@ impl Anew {
         let left = ledger::causes(conn, game.id(), &users.into_iter().collect::<Vec<_>>())?;
         let buckets = |at| Period::ALL.into_iter().map(|period| game.bucket(period, at)).collect::<Vec<_>>();
         let with = |left: Vec<Cause>| {
-            let reached = cause::reached(&left, &buckets);
+            let reached = cause::reached(&left, buckets);
             (left, reached)
         };
         Ok(Self(left.into_iter().map(|(user, left)| (user, with(left))).collect()))
