@@ -57,6 +57,15 @@ fn user(n: usize) -> Uuid {
     Uuid::parse_str(&format!("00000000-0000-7000-8000-{n:012x}")).expect("an id")
 }
 
+/// Lets Postgres know how large its tables have become, as its autovacuum does within a minute.
+fn know(state: &State) {
+    let analyze = |conn: &mut Conn| match conn {
+        Conn::Pg(_) => Ok(conn.batch_execute("ANALYZE")?),
+        Conn::Sqlite(_) => Ok(()),
+    };
+    state.db.write_here(analyze).expect("statistics");
+}
+
 /// A generator that gives the same numbers on every run.
 struct Random(u64);
 
@@ -158,8 +167,10 @@ fn main() {
                 Ok(())
             })
             .expect("people");
+        know(&state);
         let new: Vec<usize> = (have..size).collect();
         let (entering, _) = add(&state, id, &new, batch, &mut random);
+        know(&state);
         let again: Vec<usize> = (0..40_000).map(|_| random.below(size as u64) as usize).collect();
         let (adding, longest) = add(&state, id, &again, batch, &mut random);
         have = size;
