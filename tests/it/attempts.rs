@@ -132,6 +132,7 @@ both! {
             if !delete {
                 let back = app.admin().patch(&attempt, json!({"score_percent": 100, "reason": "A mistake of ours."})).expect(200);
                 assert_eq!((&back["enrollment"]["status"], valid()), (&json!("completed"), Some(true)), "{again}");
+                assert_eq!(ada.get(&format!("/v1/enrollments/{e}")).expect(200)["progress"]["percent"], 100.0, "{again}");
             }
         }
     }

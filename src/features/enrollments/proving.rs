@@ -123,14 +123,14 @@ impl Loaded {
     }
 
     /// Completes anew what was taken back and ended since, now that a correction says again that all of it is done.
-    pub(super) fn restore(&mut self, conn: &mut Conn) -> AppResult<()> {
-        if self.corrects
+    pub(super) fn restore(&mut self, conn: &mut Conn) -> AppResult<bool> {
+        let back = self.corrects
             && self.row.status == Status::Withdrawn.as_str()
-            && !events::ids_of(conn, "course.completed", &[self.row.id])?.is_empty()
-        {
+            && !events::ids_of(conn, "course.completed", &[self.row.id])?.is_empty();
+        if back {
             self.row.status = Status::Active.as_str().to_owned();
             self.row.ended_at = None;
         }
-        Ok(())
+        Ok(back)
     }
 }

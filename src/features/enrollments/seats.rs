@@ -146,7 +146,8 @@ fn expire(conn: &mut Conn, ctx: &Ctx, due: &[(Uuid, Uuid)]) -> AppResult<usize> 
     let freed: BTreeSet<Uuid> = rows.iter().filter(|row| row.status == "active").map(|row| row.course_id).collect();
     for row in &mut rows {
         row.status = Status::Expired.as_str().to_owned();
-        row.ended_at = Some(ctx.now);
+        // Whenever that is noticed.
+        row.ended_at = row.expires_at;
         row.waitlist_seq = None;
         row.version = row.version.saturating_add(1);
         row.updated_at = ctx.now;

@@ -208,9 +208,9 @@ impl Loaded {
             self.reopen(conn, ctx, &mut log)?;
             self.mark()?;
             standing = self.standing(ctx);
-        } else if standing.complete {
-            self.restore(conn)?;
+        } else if standing.complete && self.restore(conn)? {
             self.mark()?;
+            standing = self.standing(ctx);
         }
         let completes = self.stand(ctx, &standing)?;
         store::set_turns(conn, self.sooner_turn(ctx).as_slice())?;
