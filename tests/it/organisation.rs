@@ -128,6 +128,9 @@ both! {
         };
         assert_eq!(upsert(&app.acting_as(lead.id())), "error");
         assert_eq!(upsert(&app.acting_as(own.id())), "updated");
+        // Nor does the unit's admin see people elsewhere through who leads them.
+        let led = |by: &crate::support::Client| by.all(&format!("/v1/users/{}/reports?depth=all", lead.id())).len();
+        assert_eq!((led(&boss), led(admin), led(&app.acting_as(lead.id())), led(&app.acting_as(chief.id()))), (1, 2, 2, 2));
         join(&beta, own.id());
         take(own.id()).problem(403, "forbidden");
         assert_eq!(upsert(&app.acting_as(own.id())), "error");

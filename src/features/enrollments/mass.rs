@@ -1,7 +1,7 @@
 //! Many enrollments at once: the bulk endpoint, courses assigned to groups. As many statements for one as for a thousand, apart from
 //! the rows written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -20,6 +20,14 @@ use crate::error::{AppError, AppResult, Code, is_unique_violation};
 use crate::events::{self, NewEvent};
 use crate::features::courses::{self, CourseRow};
 use crate::state::Ctx;
+
+/// Those of these people who are, or were, enrolled in a course.
+///
+/// # Errors
+/// Database errors.
+pub fn ever_enrolled(conn: &mut Conn, course: Uuid, people: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    Ok(store::newest_of(conn, people, &[course])?.into_iter().map(|(user, ..)| user).collect())
+}
 
 /// Whom to enrol where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ mod turning;
 use crate::http::routes::Routes;
 
 pub use learning::{choose, grant, record, refused};
-pub use mass::{Enrolled, Source, Wanted, enroll_many, withdraw_groups};
+pub use mass::{Enrolled, Source, Wanted, enroll_many, ever_enrolled, withdraw_groups};
 pub use reading::next;
 pub use seats::{JOB as SEATS_JOB, expire_due, promote_waiting, seat_waiting};
 pub use service::{approve, enroll, reject, withdraw};

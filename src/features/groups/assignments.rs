@@ -1,5 +1,7 @@
 //! Use cases about courses assigned to groups: everybody in the group, or below the unit, is enrolled, also those who join later.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -95,7 +97,7 @@ pub fn assign(
 
 /// Does the first piece here, and leaves the rest to the job.
 fn proceed(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<()> {
-    if row.state != "current" && step(conn, ctx, row)? {
+    if row.state != "current" && step(conn, ctx, row, false)? {
         let key = format!("{JOB}:{}:{}", row.course_id, row.group_id);
         let payload = json!({"course_id": row.course_id, "group_id": row.group_id});
         queue::enqueue(conn, JOB, Some(&key), payload, ctx.now, ctx.now)?;
@@ -116,8 +118,9 @@ pub fn catch_up(conn: &mut Conn, ctx: &Ctx, course: Uuid) -> AppResult<()> {
     Ok(())
 }
 
-/// Enrols, or lets go, the next piece of people; answers whether there may be more.
-fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<bool> {
+/// Enrols, or lets go, the next piece of people; answers whether there may be more. To catch up is to enrol who never was: whoever has left
+/// the course stays out.
+fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow, catch_up: bool) -> AppResult<bool> {
     let people = store::next_people(conn, row.group_id, row.done_until, PIECE)?;
     let more = i64::try_from(people.len()).unwrap_or(PIECE) == PIECE;
     if row.state == "ending" {
@@ -126,7 +129,9 @@ fn step(conn: &mut Conn, ctx: &Ctx, row: &mut AssignmentRow) -> AppResult<bool> 
         let gone = people.iter().filter(|user| !still.contains(&(**user, row.course_id)));
         enrollments::withdraw_groups(conn, ctx, &gone.map(|user| (row.course_id, *user)).collect())?;
     } else {
-        let wanted: Vec<_> = people.iter().map(|user| enrollments::Wanted::new(row.course_id, *user)).collect();
+        let known = if catch_up { enrollments::ever_enrolled(conn, row.course_id, &people)? } else { HashSet::new() };
+        let new = people.iter().filter(|user| !known.contains(user));
+        let wanted: Vec<_> = new.map(|user| enrollments::Wanted::new(row.course_id, *user)).collect();
         enrollments::enroll_many(conn, ctx, &wanted, enrollments::Source::Group)?;
     }
     row.done_until = people.last().copied().filter(|_| more);
@@ -208,7 +213,9 @@ pub fn enroll_members(state: &State, payload: &Value) -> AppResult<()> {
             };
             let Some(next) = next else { return Ok(false) };
             match store::assignment(conn, course, next)? {
-                Some(mut row) if row.state != "current" => Ok(step(conn, &ctx, &mut row)? || group.is_none()),
+                Some(mut row) if row.state != "current" => {
+                    Ok(step(conn, &ctx, &mut row, group.is_none())? || group.is_none())
+                }
                 _ => Ok(false),
             }
         })?;

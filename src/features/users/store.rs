@@ -563,13 +563,22 @@ pub fn in_units_among(conn: &mut Conn, units: &[Uuid], people: &[Uuid]) -> AppRe
 }
 
 /// A page of those who report to a manager: directly, or all below.
-pub fn reports(conn: &mut Conn, manager: Uuid, all: bool, page: &PageRequest) -> AppResult<Rows<UserRow>> {
+pub fn reports(
+    conn: &mut Conn,
+    manager: Uuid,
+    all: bool,
+    units: Option<&[Uuid]>,
+    page: &PageRequest,
+) -> AppResult<Rows<UserRow>> {
     let mut query = users::table.select(UserRow::as_select()).order(users::id).limit(page.fetch()).into_boxed();
     query = if all {
         query.filter(tree::is_below("users.id", manager))
     } else {
         query.filter(users::manager_id.eq(Id(manager)))
     };
+    if let Some(units) = units {
+        query = query.filter(users::id.eq_any(people_of(units)));
+    }
     if let Some(after) = page.after {
         query = query.filter(users::id.gt(Id(after)));
     }

@@ -12,7 +12,7 @@ use crate::http::{Answer, Query, Ref, query};
 
 /// List who reports to a user
 ///
-/// Directly, or with `depth=all` everybody below, however deep. For the manager, the managers above, and admins. Scope: `users:read`.
+/// Directly, or with `depth=all` everybody below, however deep. For the manager, the managers above, and admins; who administers units only sees those of their people. Scope: `users:read`.
 #[utoipa::path(tag = "people", operation_id = "list_reports", params(("user_id" = String, Path, description = "Id or `ext:<external_id>`."), ReportQuery),
     responses((status = 200, description = "A page of users, in order of making.", body = Page<UserOut>)),
     security(("user" = []), ("client" = ["users:read"]), ("bearer" = [])))]
