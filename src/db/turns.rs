@@ -12,8 +12,9 @@ use super::schema::users;
 use super::types::Id;
 use crate::error::{AppResult, Code};
 
-/// How often a write is tried again when others take what it was about to take.
-const TRIES: usize = 5;
+/// How often a write is tried when others take what it was about to take. Each failure is the success of one of them, so a burst of single
+/// writes costs as many tries.
+const TRIES: usize = 20;
 
 /// What somebody does with who is in which group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
