@@ -90,16 +90,7 @@ pub(super) fn load_many(conn: &mut Conn, rows: Vec<EnrollmentRow>) -> AppResult<
             asking.insert(row.user_id);
             needs.extend(&outline.needs);
         }
-        all.push(Loaded {
-            row,
-            outline,
-            facts,
-            works: Vec::new(),
-            withdrawn: None,
-            corrects: false,
-            reopens: false,
-            turns_at: None,
-        });
+        all.push(Loaded::new(row, outline, facts));
     }
     load_facts(conn, &mut all, &unknown)?;
     if needs.beyond_enrollment() {
@@ -246,19 +237,24 @@ pub(super) fn blank(conn: &mut Conn, row: EnrollmentRow) -> AppResult<Loaded> {
     let revision = row.revision_id.ok_or_else(|| AppError::internal("an enrollment without a revision"))?;
     let outline = outline(conn, revision)?;
     let facts = Arc::new(begun(&row, &outline));
-    Ok(Loaded {
-        row,
-        outline,
-        facts,
-        works: Vec::new(),
-        withdrawn: None,
-        corrects: false,
-        reopens: false,
-        turns_at: None,
-    })
+    Ok(Loaded::new(row, outline, facts))
 }
 
 impl Loaded {
+    /// An enrollment of which this call has changed nothing yet.
+    fn new(row: EnrollmentRow, outline: Arc<Compiled>, facts: Arc<Facts>) -> Self {
+        Self {
+            row,
+            outline,
+            facts,
+            works: Vec::new(),
+            withdrawn: None,
+            corrects: false,
+            reopens: false,
+            turns_at: None,
+        }
+    }
+
     /// Lets the facts know what the enrollment's status means for the path.
     pub(super) fn mark(&mut self) -> AppResult<()> {
         let (closed, achieved) = (closed(&self.row)?, self.row.status == Status::Completed.as_str());

@@ -195,7 +195,8 @@ fn keep_named(conn: &mut Conn, row: &CompetencyRow, levels: &[Level]) -> AppResu
     if named_by.is_empty() {
         return Ok(());
     }
-    let levels: Vec<String> = lost.iter().map(|name| format!("`{name}`")).collect();
+    let is_named = |name: &&String| named_by.iter().any(|by| by.get("level") == Some(&json!(name)));
+    let levels: Vec<String> = lost.iter().filter(is_named).map(|name| format!("`{name}`")).collect();
     let detail = format!(
         "Published courses or targets name {}, which would go or rise. Keep it, add others beside it, and take it away once nothing names it.",
         levels.join(", ")
