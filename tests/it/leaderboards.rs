@@ -87,6 +87,35 @@ both! {
         assert!(top <= 12, "{top}");
     }
 
+    fn cursors_do_not_say_who_stands_where_the_page_ends(app) {
+        use base64::Engine;
+        let course = course(app);
+        let game = game(app, json!({}));
+        let people = learners(app, 6);
+        for (n, person) in people.iter().enumerate() {
+            person.enroll(&course);
+            person.put("/v1/me/game-preferences", json!({"display": "pseudonym"})).expect(200);
+            give(app, &game, person.id(), [30, 20, 20, 20, 10, 10][n]);
+        }
+        for narrowed in ["", &format!("&course_id={course}")] {
+            let path = format!("/v1/games/{game}/leaderboard?limit=1{narrowed}");
+            let all = people[0].all(&path);
+            let ranks: Vec<i64> = all.iter().map(|item| item["rank"].as_i64().unwrap()).collect();
+            assert_eq!(ranks, [1, 2, 3, 4, 5, 6], "{narrowed}");
+            let (mut after, mut turned) = (String::new(), 0);
+            while let Some(next) = people[0].get(&format!("{path}{after}")).expect(200).json["next"].as_str() {
+                let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(next).unwrap();
+                for person in &people {
+                    let id = uuid::Uuid::parse_str(person.id()).unwrap();
+                    assert!(!bytes.windows(8).any(|part| id.as_bytes().ends_with(part)), "{next} names a player");
+                }
+                after = format!("&after={next}");
+                turned += 1;
+            }
+            assert_eq!(turned, 5);
+        }
+    }
+
     fn weeks_and_months_begin_anew(app) {
         let game = game(app, json!({"season_days": 400}));
         let (ada, bob) = (app.user("ada"), app.user("bob"));

@@ -77,6 +77,71 @@ impl Key {
     pub fn id(&self) -> Uuid {
         Uuid::from_bytes(self.part(16))
     }
+
+    /// What comes before all who have these points since this instant.
+    #[must_use]
+    pub fn first_of_its_equals(&self) -> Self {
+        let mut bytes = self.0;
+        bytes.iter_mut().skip(16).for_each(|byte| *byte = 0);
+        Self(bytes)
+    }
+}
+
+/// Bytes of a place: points, instant, count.
+const PLACE_BYTES: usize = 20;
+
+/// Where a page of a leaderboard ended: the points and the instant of the last who was shown, and how many who have just these were
+/// shown with them. It goes to whoever turns the page, so it says nothing of who that was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Comes before all who have these points since this instant.
+    start: Key,
+    shown: u32,
+}
+
+impl Place {
+    /// After a key and `shown` of its equals in points and instant, itself among them.
+    #[must_use]
+    pub fn after(key: &Key, shown: usize) -> Self {
+        Self { start: key.first_of_its_equals(), shown: u32::try_from(shown).unwrap_or(u32::MAX) }
+    }
+
+    /// The key before all who have these points since this instant.
+    #[must_use]
+    pub fn start(&self) -> &Key {
+        &self.start
+    }
+
+    /// How many of `keys`, which follow [`Place::start`], were shown before.
+    #[must_use]
+    pub fn shown_of<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> usize {
+        let shown = usize::try_from(self.shown).unwrap_or(usize::MAX);
+        keys.into_iter().take(shown).take_while(|key| key.first_of_its_equals() == self.start).count()
+    }
+
+    /// How many keys after [`Place::start`] may have been shown at most.
+    #[must_use]
+    pub fn most_shown(&self) -> usize {
+        usize::try_from(self.shown).unwrap_or(usize::MAX)
+    }
+
+    /// As bytes, for a cursor.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.start.as_bytes().iter().take(16).copied().chain(self.shown.to_be_bytes()).collect()
+    }
+
+    /// Reads bytes that were a place.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; PLACE_BYTES] = bytes.try_into().ok()?;
+        let (start, shown) = bytes.split_first_chunk::<16>()?;
+        let mut key = [0; KEY_BYTES];
+        for (to, from) in key.iter_mut().zip(start) {
+            *to = *from;
+        }
+        Some(Self { start: Key(key), shown: u32::from_be_bytes(shown.try_into().ok()?) })
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +153,24 @@ mod tests {
 
     fn instant(micros: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::microseconds(micros)
+    }
+
+    #[test]
+    fn a_place_says_where_and_not_who() {
+        let key = |points, micros, id| Key::new(points, instant(micros), Uuid::from_u128(id));
+        let keys = [key(9, 1, 5), key(9, 1, 6), key(9, 1, 7), key(9, 2, 1), key(3, 0, 4)];
+        for (at, shown) in [(0, 1), (1, 2), (2, 3), (3, 1), (4, 1)] {
+            let place = Place::after(&keys[at], shown);
+            assert_eq!(Place::from_slice(&place.to_bytes()), Some(place));
+            assert_eq!(place.to_bytes().len(), PLACE_BYTES);
+            let rest: Vec<Key> = keys.iter().filter(|key| *key > place.start()).copied().collect();
+            assert_eq!(rest.get(place.shown_of(&rest)), keys.get(at + 1), "{at}");
+        }
+        let other = Place::after(&key(9, 1, 8), 2);
+        assert_eq!(other, Place::after(&keys[0], 2), "whoever it was");
+        // Who was shown and is gone since takes nobody along.
+        assert_eq!(Place::after(&key(9, 1, 8), 3).shown_of(&[key(9, 2, 1), key(3, 0, 4)]), 0);
+        assert_eq!(Place::from_slice(&[0; 32]), None);
     }
 
     #[test]

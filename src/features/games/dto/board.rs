@@ -33,6 +33,7 @@ pub struct BoardQuery {
     /// Items on a page, 1 to 200; 50 when absent.
     pub limit: Option<i64>,
     /// Cursor from `next` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]{2,27}$")]
     pub after: Option<String>,
     /// Only players enrolled in this course (an id or `ext:<external_id>`), ranked among themselves; for those who are enrolled in
     /// it too, and those who may see its enrollments.
@@ -76,7 +77,7 @@ pub struct TeamBrief {
     "reached_at": "2026-11-24T10:00:00Z"
 }))]
 pub struct BoardItem {
-    /// The rank, beginning with 1. Ties go to whoever got there first.
+    /// The rank, beginning with 1. Ties go to whoever got there first: came to this sum, by whatever made it what it is.
     pub rank: i64,
     /// Points.
     pub points: i64,

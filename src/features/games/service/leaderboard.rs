@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::db::page::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::domain::game::order::Order;
 use crate::domain::game::period::Period;
-use crate::domain::game::rank::Key;
+use crate::domain::game::rank::{Key, Place};
 use crate::domain::game::team::{self, Standing};
 use crate::domain::game::{Display, View};
 use crate::domain::permission::Act;
@@ -32,8 +32,12 @@ fn unreadable() -> AppError {
     AppError::field("?after", "invalid_cursor", "This is not a cursor that a leaderboard of Cairn gave out.")
 }
 
-fn key_of_cursor(text: &str) -> AppResult<Key> {
-    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Key::from_slice(&bytes)).ok_or_else(unreadable)
+fn place_of_cursor(text: &str) -> AppResult<Place> {
+    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Place::from_slice(&bytes)).ok_or_else(unreadable)
+}
+
+fn cursor_of(place: &Place) -> String {
+    URL_SAFE_NO_PAD.encode(place.to_bytes())
 }
 
 fn check(query: &BoardQuery) -> AppResult<i64> {
@@ -121,6 +125,10 @@ fn number(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
+fn key_of((_, user, points, at): &Ranked) -> Key {
+    Key::new(*points, *at, *user)
+}
+
 /// What is read of a board at once, so that it fits together.
 #[derive(Default)]
 struct Page {
@@ -129,7 +137,8 @@ struct Page {
     /// How many stand before the first key.
     first: usize,
     keys: Vec<Key>,
-    more: bool,
+    /// Where the page ends, if there is more.
+    end: Option<Place>,
     total: usize,
 }
 
@@ -140,16 +149,22 @@ impl Page {
         let first = mine.saturating_sub(keys.len());
         keys.push(*key);
         keys.extend(order.after(Some(key), size.saturating_sub(keys.len())));
-        Self { mine: Some(mine), first, keys, more: false, total: order.len() }
+        Self { mine: Some(mine), first, keys, end: None, total: order.len() }
     }
 
-    /// A cursor counts itself: it stands for the last item of the page before.
-    fn after(order: &Order, from: Option<&Key>, size: usize) -> Self {
-        let first = from.map_or(0, |key| order.before(key) + usize::from(order.holds(key)));
-        let mut keys = order.after(from, size.saturating_add(1));
+    fn after(order: &Order, from: Option<&Place>, size: usize) -> Self {
+        let most = from.map_or(0, Place::most_shown);
+        let mut keys = order.after(from.map(Place::start), most.saturating_add(size).saturating_add(1));
+        let shown = from.map_or(0, |place| place.shown_of(&keys));
+        keys.drain(..shown);
+        let first = from.map_or(0, |place| order.before(place.start())).saturating_add(shown);
         let more = keys.len() > size;
         keys.truncate(size);
-        Self { mine: None, first, keys, more, total: order.len() }
+        let end = keys.last().filter(|_| more).map(|last| {
+            let equals = order.before(last).saturating_sub(order.before(&last.first_of_its_equals()));
+            Place::after(last, equals.saturating_add(1))
+        });
+        Self { mine: None, first, keys, end, total: order.len() }
     }
 }
 
@@ -167,7 +182,7 @@ fn of_players(
     };
     let hides = mine.is_some() && hides_now(conn, game, me)?;
     let my_key = mine.filter(|(_, _, listed)| *listed && !hides).map(|(points, at, _)| Key::new(points, at, me));
-    let from = query.after.as_deref().filter(|_| query.around.is_none()).map(key_of_cursor).transpose()?;
+    let from = query.after.as_deref().filter(|_| query.around.is_none()).map(place_of_cursor).transpose()?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = ranking::look(conn, &board, |order| match (query.around, &my_key) {
         (Some(Around::Me), Some(key)) => Page::around(order, key, size),
@@ -175,10 +190,9 @@ fn of_players(
         (None, _) => Page { mine: my_key.map(|key| order.before(&key)), ..Page::after(order, from.as_ref(), size) },
     })?;
     let items = items_of(conn, ctx, game, ranked(number(page.first).saturating_add(1), &page.keys))?;
-    let next = page.keys.last().filter(|_| page.more && query.around.is_none());
     Ok(LeaderboardOut {
         items,
-        next: next.map(|key| URL_SAFE_NO_PAD.encode(key.as_bytes())),
+        next: page.end.as_ref().map(cursor_of),
         my_rank: page.mine.map(|before| number(before).saturating_add(1)),
         my_points: mine.map(|(points, ..)| points),
         total: number(page.total),
@@ -244,17 +258,25 @@ fn of_part(
             usize::try_from(rank.saturating_sub(1)).unwrap_or(0).saturating_sub(size / 2)
         }
         (Some(Around::Me), None) => all.len(),
-        (None, _) => match query.after.as_deref().map(key_of_cursor).transpose()? {
-            Some(key) => all.partition_point(|(_, user, points, at)| Key::new(*points, *at, *user) <= key),
+        (None, _) => match query.after.as_deref().map(place_of_cursor).transpose()? {
+            Some(place) => {
+                let first = all.partition_point(|row| key_of(row) <= *place.start());
+                let equals: Vec<Key> = all.iter().skip(first).take(place.most_shown()).map(key_of).collect();
+                first.saturating_add(place.shown_of(&equals))
+            }
             None => 0,
         },
     };
     let rows: Vec<Ranked> = all.iter().skip(from).take(size).copied().collect();
     let last = rows.last().filter(|(rank, ..)| query.around.is_none() && *rank < total);
-    let next = last.map(|(_, user, points, at)| URL_SAFE_NO_PAD.encode(Key::new(*points, *at, *user).as_bytes()));
+    let end = last.map(|last| {
+        let start = key_of(last).first_of_its_equals();
+        let through = usize::try_from(last.0).unwrap_or(usize::MAX);
+        Place::after(&start, through.saturating_sub(all.partition_point(|row| key_of(row) <= start)))
+    });
     Ok(LeaderboardOut {
         items: items_of(conn, ctx, game, rows)?,
-        next,
+        next: end.as_ref().map(cursor_of),
         my_rank: mine.map(|(rank, ..)| rank),
         my_points: points.map(|(_, _, points, _)| points),
         total,
