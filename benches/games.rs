@@ -27,6 +27,10 @@ use clap::Parser;
 use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 struct Settings {
     #[command(flatten)]

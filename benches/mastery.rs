@@ -28,6 +28,10 @@ use diesel::connection::SimpleConnection;
 use serde_json::json;
 use uuid::Uuid;
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const LEARNERS: usize = 10_000;
 const COMPETENCIES: usize = 100;
 

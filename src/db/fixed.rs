@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text, Untyped};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl};
 use uuid::Uuid;
@@ -27,6 +27,10 @@ pub enum Bind<'a> {
     At(Option<At>),
     /// Text.
     Text(&'a str),
+    /// Text, or none.
+    MaybeText(Option<&'a str>),
+    /// A truth value.
+    Flag(bool),
     /// A whole number.
     Whole(i64),
     /// A whole number, or none.
@@ -37,9 +41,56 @@ pub enum Bind<'a> {
     Bytes(&'a [u8]),
 }
 
+impl<'a> Bind<'a> {
+    /// The id, if it is one.
+    pub(super) fn id(self) -> Option<Uuid> {
+        match self {
+            Self::Id(Id(id)) | Self::MaybeId(Some(Id(id))) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one.
+    pub(super) fn whole(self) -> Option<i64> {
+        match self {
+            Self::Whole(whole) | Self::MaybeWhole(Some(whole)) => Some(whole),
+            _ => None,
+        }
+    }
+
+    /// The truth value, if it is one.
+    pub(super) fn flag(self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub(super) fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) | Self::MaybeText(Some(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The instant, if it is one.
+    pub(super) fn at(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(Some(At(at))) => Some(at),
+            _ => None,
+        }
+    }
+}
+
 impl From<Uuid> for Bind<'_> {
     fn from(id: Uuid) -> Self {
         Self::Id(Id(id))
+    }
+}
+impl From<Option<Uuid>> for Bind<'_> {
+    fn from(id: Option<Uuid>) -> Self {
+        Self::MaybeId(id.map(Id))
     }
 }
 impl From<DateTime<Utc>> for Bind<'_> {
@@ -55,6 +106,16 @@ impl From<Option<DateTime<Utc>>> for Bind<'_> {
 impl<'a> From<&'a str> for Bind<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
+    }
+}
+impl<'a> From<Option<&'a str>> for Bind<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::MaybeText(text)
+    }
+}
+impl From<bool> for Bind<'_> {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
     }
 }
 impl<'a> From<&'a [u8]> for Bind<'a> {
@@ -164,28 +225,41 @@ impl<'a> FixedRows<'a> {
     }
 }
 
-macro_rules! fragment {
-    ($backend:ty, $statement:ty $(, $n:ident)?) => {
-        impl$(<const $n: usize>)? QueryFragment<$backend> for $statement {
-            fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
-                self.walk(out, |out, value| match value {
-                    Bind::Id(id) => out.push_bind_param::<SqlId, _>(id),
-                    Bind::MaybeId(id) => out.push_bind_param::<Nullable<SqlId>, _>(id),
-                    Bind::At(at) => out.push_bind_param::<Nullable<SqlInstant>, _>(at),
-                    Bind::Text(text) => out.push_bind_param::<Text, _>(text),
-                    Bind::Whole(whole) => out.push_bind_param::<BigInt, _>(whole),
-                    Bind::MaybeWhole(whole) => out.push_bind_param::<Nullable<BigInt>, _>(whole),
-                    Bind::Real(real) => out.push_bind_param::<Nullable<Double>, _>(real),
-                    Bind::Bytes(bytes) => out.push_bind_param::<Binary, _>(*bytes),
-                })
+macro_rules! bind {
+    ($name:ident, $backend:ty) => {
+        /// Binds a value.
+        pub(super) fn $name<'b>(out: &mut AstPass<'_, 'b, $backend>, value: &'b Bind<'_>) -> QueryResult<()> {
+            match value {
+                Bind::Id(id) => out.push_bind_param::<SqlId, _>(id),
+                Bind::MaybeId(id) => out.push_bind_param::<Nullable<SqlId>, _>(id),
+                Bind::At(at) => out.push_bind_param::<Nullable<SqlInstant>, _>(at),
+                Bind::Text(text) => out.push_bind_param::<Text, _>(text),
+                Bind::MaybeText(text) => out.push_bind_param::<Nullable<Text>, _>(text),
+                Bind::Flag(flag) => out.push_bind_param::<Bool, _>(flag),
+                Bind::Whole(whole) => out.push_bind_param::<BigInt, _>(whole),
+                Bind::MaybeWhole(whole) => out.push_bind_param::<Nullable<BigInt>, _>(whole),
+                Bind::Real(real) => out.push_bind_param::<Nullable<Double>, _>(real),
+                Bind::Bytes(bytes) => out.push_bind_param::<Binary, _>(*bytes),
             }
         }
     };
 }
-fragment!(Pg, Fixed<'_, N>, N);
-fragment!(Sqlite, Fixed<'_, N>, N);
-fragment!(Pg, FixedRows<'_>);
-fragment!(Sqlite, FixedRows<'_>);
+bind!(bind_postgres, Pg);
+bind!(bind_sqlite, Sqlite);
+
+macro_rules! fragment {
+    ($backend:ty, $bind:ident, $statement:ty $(, $n:ident)?) => {
+        impl$(<const $n: usize>)? QueryFragment<$backend> for $statement {
+            fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
+                self.walk(out, |out, value| $bind(out, value))
+            }
+        }
+    };
+}
+fragment!(Pg, bind_postgres, Fixed<'_, N>, N);
+fragment!(Sqlite, bind_sqlite, Fixed<'_, N>, N);
+fragment!(Pg, bind_postgres, FixedRows<'_>);
+fragment!(Sqlite, bind_sqlite, FixedRows<'_>);
 
 impl QueryId for FixedRows<'_> {
     type QueryId = ();

@@ -6,6 +6,9 @@
 //!
 //! Services never know which it is.
 
+pub mod blocks;
+pub mod bulk;
+mod checkpoint;
 #[expect(missing_docs, reason = "the derive makes items that nobody can document")]
 mod conn;
 pub mod fixed;
@@ -31,6 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, RunQueryDsl, sql_query};
 
+use self::checkpoint::{Checkpointer, Last};
 pub use self::conn::{Conn, MultiBackend};
 pub use self::postgres::Pool;
 use self::seen::Seen;
@@ -52,7 +56,7 @@ struct Inner {
 }
 
 enum Kind {
-    Sqlite { reader: sqlite::Reader, writer: Writer, seen: Arc<Seen> },
+    Sqlite { reader: sqlite::Reader, writer: Writer, seen: Arc<Seen>, _checkpointer: Checkpointer },
     Postgres { pool: Pool },
 }
 
@@ -67,10 +71,12 @@ impl Db {
         let kind = match url {
             DatabaseUrl::Sqlite(path) => {
                 let seen = Arc::new(Seen::default());
-                let writer =
-                    Writer::start(sqlite::open_writer(path, &statements)?, Arc::clone(&seen), Arc::clone(&commits))?;
+                let last = Last::default();
+                let conn = sqlite::open_writer(path, &statements)?;
+                let writer = Writer::start(conn, Arc::clone(&seen), Arc::clone(&commits), last.clone())?;
                 let reader = sqlite::Reader::new(path.clone(), Arc::clone(&statements), Arc::clone(&seen));
-                Kind::Sqlite { reader, writer, seen }
+                let _checkpointer = Checkpointer::start(path, &commits, last)?;
+                Kind::Sqlite { reader, writer, seen, _checkpointer }
             }
             DatabaseUrl::Postgres(url) => Kind::Postgres { pool: postgres::pool(url, pool_size, &statements)? },
         };
@@ -337,6 +343,7 @@ fn count_statements(conn: &mut Conn, counter: &Arc<AtomicU64>) {
     let counter = Arc::clone(counter);
     conn.set_instrumentation(move |event: diesel::connection::InstrumentationEvent<'_>| {
         if let diesel::connection::InstrumentationEvent::StartQuery { query, .. } = event
+            && !bulk::is_counted_already()
             && (cfg!(debug_assertions) || log::log_enabled!(target: "cairn::sql", log::Level::Trace))
         {
             let sql = query.to_string();

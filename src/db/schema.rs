@@ -530,7 +530,8 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::*;
 
-    game_ledger (id) {
+    game_ledger (seq) {
+        seq -> BigInt,
         id -> SqlId,
         game_id -> SqlId,
         user_id -> SqlId,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use actix_web::rt;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 
+use super::checkpoint::LONGEST;
 use super::seen::Seen;
 use super::{Conn, batch, control, count_statements};
 use crate::error::{AppError, AppResult};
@@ -43,7 +44,7 @@ thread_local! {
 
 static NEXT_READER: AtomicU64 = AtomicU64::new(0);
 
-fn establish(path: &Path) -> AppResult<Conn> {
+pub(super) fn establish(path: &Path) -> AppResult<Conn> {
     let path = path.to_str().ok_or_else(|| AppError::internal("the database's file name is not UTF-8"))?;
     Ok(Conn::Sqlite(SqliteConnection::establish(path).map_err(AppError::internal)?))
 }
@@ -53,9 +54,11 @@ pub(super) fn open_writer(path: &Path, statements: &Arc<AtomicU64>) -> AppResult
     let mut conn = establish(path)?;
     batch(
         &mut conn,
-        "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000; \
-         PRAGMA journal_size_limit = 67108864;",
+        &format!(
+            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = {LONGEST}; \
+             PRAGMA journal_size_limit = 67108864;"
+        ),
     )?;
     count_statements(&mut conn, statements);
     Ok(conn)

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use super::checkpoint::Last;
 use super::seen::{self, Seen};
 use super::signal::Signal;
 use super::{Conn, control, stopped};
@@ -74,12 +75,12 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Writer {
-    /// Starts the thread. `seen` is told of each commit before its writers are answered, `commits` after.
-    pub(super) fn start(mut conn: Conn, seen: Arc<Seen>, commits: Arc<Signal>) -> AppResult<Self> {
+    /// Starts the thread. `last` says when it should move pages of the log. `seen` is told of each commit before its writers are answered, `commits` after.
+    pub(super) fn start(mut conn: Conn, seen: Arc<Seen>, commits: Arc<Signal>, last: Last) -> AppResult<Self> {
         let (sender, receiver) = channel::<Box<dyn Job>>();
         let thread = std::thread::Builder::new()
             .name("cairn-writer".into())
-            .spawn(move || serve(&mut conn, &receiver, &seen, &commits))
+            .spawn(move || serve(&mut conn, &receiver, &seen, &commits, &last))
             .map_err(AppError::internal)?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -114,7 +115,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, seen: &Seen, commits: &Signal) {
+fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, seen: &Seen, commits: &Signal, last: &Last) {
     while let Ok(first) = jobs.recv() {
         let mut waiting = vec![first];
         waiting.extend(jobs.try_iter().take(MAX_BATCH.saturating_sub(1)));
@@ -129,6 +130,7 @@ fn serve(conn: &mut Conn, jobs: &Receiver<Box<dyn Job>>, seen: &Seen, commits: &
             job.answer(failure.clone());
         }
         commits.notify();
+        last.if_due(conn);
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
     fn a_closure_that_fails_takes_back_its_own_work_alone() {
         let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
         sqlite.batch_execute("CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)").unwrap();
-        let writer = Writer::start(Conn::Sqlite(sqlite), Arc::default(), Arc::default()).unwrap();
+        let writer = Writer::start(Conn::Sqlite(sqlite), Arc::default(), Arc::default(), Last::default()).unwrap();
         let fails = |key: &'static str| {
             move |conn: &mut Conn| {
                 insert(key)(conn)?;

@@ -43,7 +43,7 @@ const BATCH: i64 = 500;
 /// Events in one transaction at most, when there is a backlog and transactions are short all the same.
 const MOST: i64 = 4_000;
 /// A transaction that takes longer is followed by a smaller one, so that other writers do not wait.
-const LONG: Duration = Duration::from_millis(150);
+const LONG: Duration = Duration::from_millis(200);
 /// Attempts after which an event is passed over.
 const MAX_ATTEMPTS: i32 = 5;
 /// Time for which commits are gathered into one batch.
@@ -407,8 +407,8 @@ mod tests {
             (500, 499, 20, 500),
             (500, 500, 100, 500),
             (4_000, 4_000, 20, 4_000),
-            (4_000, 4_000, 200, 2_000),
-            (100, 3, 200, 62),
+            (4_000, 4_000, 250, 2_000),
+            (100, 3, 250, 62),
         ];
         for (had, done, took, next) in table {
             assert_eq!(Pace(had).after(done, ms(took)), Pace(next), "{had} {done} {took}");

@@ -10,11 +10,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::Conn;
+use crate::db::blocks::{self, Log};
+use crate::db::bulk::{Bulk, Kind};
 use crate::db::schema::events;
-use crate::db::types::{At, Id, Json};
+use crate::db::types::Id;
 use crate::domain::game::deeds::is_deed;
 use crate::error::AppResult;
-use crate::per_backend;
 use crate::state::Ctx;
 
 /// What happened, before it is written.
@@ -70,38 +71,49 @@ impl NewEvent {
     }
 }
 
-/// Appends events in one statement per 500.
+const ROWS: Bulk<12> = Bulk {
+    table: "events",
+    columns: [
+        ("id", Kind::Id),
+        ("kind", Kind::Text),
+        ("at", Kind::At),
+        ("actor_kind", Kind::Text),
+        ("actor_id", Kind::Id),
+        ("subject_kind", Kind::Text),
+        ("subject_id", Kind::Id),
+        ("course_id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("data", Kind::Json),
+        ("request_id", Kind::Text),
+        ("via_client_id", Kind::Id),
+    ],
+    tail: "",
+};
+
+/// Appends events.
 ///
 /// # Errors
 /// Database errors.
 pub fn append(conn: &mut Conn, ctx: &Ctx, new: Vec<NewEvent>) -> AppResult<()> {
-    let actor_id = ctx.actor.id();
-    let mut rows = Vec::with_capacity(new.len());
-    for event in new {
+    let texts: Vec<String> = new.iter().map(|event| event.data.to_string()).collect();
+    let rows = new.iter().zip(&texts).map(|(event, data)| {
         debug_assert!(event.user_id.is_none() || is_deed(event.kind), "{} is no known deed", event.kind);
-        rows.push((
-            events::id.eq(Id(ctx.new_id())),
-            events::kind.eq(event.kind),
-            events::at.eq(At(ctx.now)),
-            events::actor_kind.eq(ctx.actor.kind()),
-            events::actor_id.eq(actor_id.map(Id)),
-            events::subject_kind.eq(event.subject_kind),
-            events::subject_id.eq(Id(event.subject_id)),
-            events::course_id.eq(event.course_id.map(Id)),
-            events::user_id.eq(event.user_id.map(Id)),
-            events::data.eq(Json(event.data)),
-            events::request_id.eq(ctx.request_id.clone()),
-            events::via_client_id.eq(ctx.via.as_ref().map(|via| Id(via.client))),
-        ));
-    }
-    while !rows.is_empty() {
-        let piece: Vec<_> = rows.drain(..rows.len().min(500)).collect();
-        match piece.as_slice() {
-            // The usual case gets a statement of its own, which stays prepared.
-            [row] => per_backend!(conn, |c| diesel::insert_into(events::table).values(row).execute(c))?,
-            rows => per_backend!(conn, |c| diesel::insert_into(events::table).values(rows).execute(c))?,
-        };
-    }
+        [
+            ctx.new_id().into(),
+            event.kind.into(),
+            ctx.now.into(),
+            ctx.actor.kind().into(),
+            ctx.actor.id().into(),
+            event.subject_kind.into(),
+            event.subject_id.into(),
+            event.course_id.into(),
+            event.user_id.into(),
+            data.as_str().into(),
+            ctx.request_id.as_deref().into(),
+            ctx.via.as_ref().map(|via| via.client).into(),
+        ]
+    });
+    ROWS.insert(conn, &rows.collect::<Vec<_>>())?;
     Ok(())
 }
 
@@ -172,19 +184,17 @@ pub fn of_kinds(
     limit: i64,
 ) -> AppResult<Vec<Event>> {
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-    let query = events::table
-        .filter(events::seq.gt(after))
-        .filter(events::seq.le(until))
-        .order(events::seq)
-        .limit(limit)
-        .select(COLUMNS)
-        .into_boxed();
+    let query = events::table.order(events::seq).limit(limit).select(COLUMNS).into_boxed();
     let query = match users {
-        None => query.filter(events::kind.eq_any(kinds)),
+        None => query.filter(events::kind.eq_any(kinds)).filter(events::seq.gt(after)).filter(events::seq.le(until)),
         // SQLite would go through all events of these kinds; few people have few events.
-        Some(users) => query
-            .filter(events::kind.concat("").eq_any(kinds))
-            .filter(events::user_id.eq_any(users.iter().map(|id| Id(*id)).collect::<Vec<_>>())),
+        Some(users) => query.filter(events::kind.concat("").eq_any(kinds)).filter(blocks::about_any(
+            conn,
+            Log::Events,
+            users,
+            after,
+            until,
+        )),
     };
     let rows: Vec<Row> = query.load(conn)?;
     Ok(rows.into_iter().map(Event::from).collect())

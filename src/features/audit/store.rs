@@ -1,12 +1,13 @@
 //! SQL about the audit log.
 
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::dto::AuditQuery;
 use crate::db::Conn;
+use crate::db::blocks::{self, Log};
 use crate::db::schema::events;
 use crate::db::types::{At, Id};
 use crate::error::AppResult;
@@ -30,12 +31,16 @@ pub struct EventRow {
     pub via_client_id: Option<Uuid>,
 }
 
-/// Entries after one, newest first.
+/// Entries after one, newest first, which is the order of the log backwards.
 pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i64) -> AppResult<Vec<EventRow>> {
-    let mut query = events::table.select(EventRow::as_select()).order(events::id.desc()).limit(limit).into_boxed();
-    if let Some(after) = after {
-        query = query.filter(events::id.lt(Id(after)));
-    }
+    let mut query = events::table.select(EventRow::as_select()).order(events::seq.desc()).limit(limit).into_boxed();
+    let last = match after {
+        None => i64::MAX,
+        Some(after) => {
+            let this = events::table.filter(events::id.eq(Id(after))).select(events::seq);
+            this.get_result::<i64>(conn).optional()?.unwrap_or(0).saturating_sub(1)
+        }
+    };
     if let Some(actor) = filter.actor.as_ref().and_then(Ref::id) {
         query = query.filter(events::actor_id.eq(Id(actor)));
     }
@@ -45,9 +50,10 @@ pub fn page(conn: &mut Conn, filter: &AuditQuery, after: Option<Uuid>, limit: i6
     if let Some(subject) = filter.subject {
         query = query.filter(events::subject_id.eq(Id(subject)));
     }
-    if let Some(user) = filter.user_id.as_ref().and_then(Ref::id) {
-        query = query.filter(events::user_id.eq(Id(user)));
-    }
+    query = match filter.user_id.as_ref().and_then(Ref::id) {
+        Some(user) => query.filter(blocks::about_any(conn, Log::Events, &[user], 0, last)),
+        None => query.filter(events::seq.le(last)),
+    };
     if let Some(action) = &filter.action {
         query = query.filter(events::kind.eq(action.clone()));
     }

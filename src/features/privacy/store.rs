@@ -1,13 +1,12 @@
 //! SQL that erases a person.
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
-};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::db::Conn;
+use crate::db::blocks::{self, Log};
 use crate::db::schema::{
     attempts, certificates, enrollments, erasures, events, evidence, learning_events, other_emails, overrides,
     role_grants, sessions, users,
@@ -66,8 +65,10 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
     diesel::update(certificates::table.filter(certificates::user_id.eq(Id(user))))
         .set((certificates::holder.eq(NOBODY), certificates::version.eq(certificates::version + 1)))
         .execute(conn)?;
-    let log = events::user_id.eq(Id(user)).assume_not_null().or(events::subject_id.eq(Id(user)));
-    diesel::update(events::table.filter(log)).set(events::data.eq(Json(json!({})))).execute(conn)?;
+    let nothing = || events::data.eq(Json(json!({})));
+    let about = blocks::about_any(conn, Log::Events, &[user], 0, i64::MAX);
+    diesel::update(events::table.filter(about)).set(nothing()).execute(conn)?;
+    diesel::update(events::table.filter(events::subject_id.eq(Id(user)))).set(nothing()).execute(conn)?;
     diesel::insert_into(erasures::table)
         .values((erasures::user_id.eq(Id(user)), erasures::erased_by.eq(by.map(Id)), erasures::erased_at.eq(At(now))))
         .execute(conn)?;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::PIECE;
 use super::ranking::{Board, Head};
 use crate::db::Conn;
+use crate::db::bulk::{Bulk, Kind};
 use crate::db::schema::{
     game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
 };
@@ -21,19 +22,6 @@ use crate::db::types::{At, Id, SqlId, SqlInstant};
 use crate::domain::game::ledger::Total;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
-
-/// Keeps the later instant in an upsert.
-macro_rules! later {
-    ($table:ident, $name:literal) => {
-        $table::reached_at.eq(diesel::dsl::sql::<SqlInstant>(concat!(
-            "CASE WHEN excluded.reached_at > ",
-            $name,
-            ".reached_at THEN excluded.reached_at ELSE ",
-            $name,
-            ".reached_at END"
-        )))
-    };
-}
 
 /// Ids of the boards of these buckets; those that are missing are made.
 pub fn ensure(conn: &mut Conn, game: Uuid, buckets: &[String]) -> AppResult<HashMap<String, i64>> {
@@ -98,10 +86,16 @@ pub struct Standing {
 
 /// The sums of these players on these boards.
 pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashMap<(i64, Uuid), Standing>> {
+    // A player's sums lie side by side. SQLite would rather look for each on its board, at another place for each board, unless the
+    // board is no column of an index.
+    let board = match conn {
+        Conn::Sqlite(_) => "+game_standings.board_id",
+        Conn::Pg(_) => "game_standings.board_id",
+    };
     let mut all = HashMap::new();
     for piece in users.chunks(PIECE) {
         let rows: Vec<(i64, Uuid, i64, DateTime<Utc>, bool)> = standings::table
-            .filter(standings::board_id.eq_any(on.to_vec()))
+            .filter(sql::<sql_types::BigInt>(board).eq_any(on.to_vec()))
             .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))))
             .select((
                 standings::board_id,
@@ -140,83 +134,68 @@ pub fn of_player(conn: &mut Conn, user: Uuid, game: Option<Uuid>) -> AppResult<V
         .collect())
 }
 
+const STANDINGS: Bulk<5> = Bulk {
+    table: "game_standings",
+    columns: [
+        ("board_id", Kind::Whole),
+        ("user_id", Kind::Id),
+        ("points", Kind::Whole),
+        ("reached_at", Kind::At),
+        ("listed", Kind::Flag),
+    ],
+    tail: "ON CONFLICT (board_id, user_id) DO UPDATE SET points = excluded.points, reached_at = excluded.reached_at, \
+        listed = excluded.listed",
+};
+
 /// Writes sums.
 pub fn save(conn: &mut Conn, rows: &[(i64, Uuid, Standing)]) -> AppResult<()> {
-    let values: Vec<_> = rows
-        .iter()
-        .map(|(board, user, standing)| {
-            (
-                standings::board_id.eq(*board),
-                standings::user_id.eq(Id(*user)),
-                standings::points.eq(standing.total.points),
-                standings::reached_at.eq(At(standing.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH))),
-                standings::listed.eq(standing.listed),
-            )
-        })
-        .collect();
-    for piece in values.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(standings::table)
-            .values(piece)
-            .on_conflict((standings::board_id, standings::user_id))
-            .do_update()
-            .set((
-                standings::points.eq(excluded(standings::points)),
-                standings::reached_at.eq(excluded(standings::reached_at)),
-                standings::listed.eq(excluded(standings::listed)),
-            ))
-            .execute(c))?;
-    }
+    let values = rows.iter().map(|(board, user, standing)| {
+        let at = standing.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
+        [(*board).into(), (*user).into(), standing.total.points.into(), at.into(), standing.listed.into()]
+    });
+    STANDINGS.insert(conn, &values.collect::<Vec<_>>())?;
     Ok(())
 }
 
+const TEAM_POINTS: Bulk<5> = Bulk {
+    table: "game_team_points",
+    columns: [
+        ("board_id", Kind::Whole),
+        ("team_id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("points", Kind::Whole),
+        ("reached_at", Kind::At),
+    ],
+    tail: "ON CONFLICT (board_id, team_id, user_id) DO UPDATE SET points = game_team_points.points + excluded.points, \
+        reached_at = CASE WHEN excluded.reached_at > game_team_points.reached_at THEN excluded.reached_at \
+        ELSE game_team_points.reached_at END",
+};
+
+const TEAM_TOTALS: Bulk<4> = Bulk {
+    table: "game_team_totals",
+    columns: [("board_id", Kind::Whole), ("team_id", Kind::Id), ("points", Kind::Whole), ("reached_at", Kind::At)],
+    tail: "ON CONFLICT (board_id, team_id) DO UPDATE SET points = game_team_totals.points + excluded.points, \
+        reached_at = CASE WHEN excluded.reached_at > game_team_totals.reached_at THEN excluded.reached_at \
+        ELSE game_team_totals.reached_at END",
+};
+
 /// Adds to what players earned for teams, and to the teams' sums.
 pub fn add_to_teams(conn: &mut Conn, sums: &BTreeMap<(i64, Uuid, Uuid), Total>) -> AppResult<()> {
-    let at = |total: &Total| At(total.reached_at.unwrap_or(DateTime::UNIX_EPOCH));
-    let players: Vec<_> = sums
-        .iter()
-        .map(|((board, team, user), total)| {
-            (
-                points::board_id.eq(*board),
-                points::team_id.eq(Id(*team)),
-                points::user_id.eq(Id(*user)),
-                points::points.eq(total.points),
-                points::reached_at.eq(at(total)),
-            )
-        })
-        .collect();
-    for piece in players.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(points::table)
-            .values(piece)
-            .on_conflict((points::board_id, points::team_id, points::user_id))
-            .do_update()
-            .set((points::points.eq(points::points + excluded(points::points)), later!(points, "game_team_points")))
-            .execute(c))?;
-    }
+    let at = |total: &Total| total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
+    let players = sums.iter().map(|((board, team, user), total)| {
+        [(*board).into(), (*team).into(), (*user).into(), total.points.into(), at(total).into()]
+    });
+    TEAM_POINTS.insert(conn, &players.collect::<Vec<_>>())?;
     let mut teams: BTreeMap<(i64, Uuid), Total> = BTreeMap::new();
     for ((board, team, _), total) in sums {
         let sum = teams.entry((*board, *team)).or_default();
         sum.points = sum.points.saturating_add(total.points);
         sum.reached_at = sum.reached_at.max(total.reached_at);
     }
-    let teams: Vec<_> = teams
+    let teams = teams
         .iter()
-        .map(|((board, team), total)| {
-            (
-                totals::board_id.eq(*board),
-                totals::team_id.eq(Id(*team)),
-                totals::points.eq(total.points),
-                totals::reached_at.eq(at(total)),
-            )
-        })
-        .collect();
-    for piece in teams.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(totals::table)
-            .values(piece)
-            .on_conflict((totals::board_id, totals::team_id))
-            .do_update()
-            .set((totals::points.eq(totals::points + excluded(totals::points)), later!(totals, "game_team_totals")))
-            .execute(c))?;
-    }
+        .map(|((board, team), total)| [(*board).into(), (*team).into(), total.points.into(), at(total).into()]);
+    TEAM_TOTALS.insert(conn, &teams.collect::<Vec<_>>())?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
 };
@@ -11,6 +10,8 @@ use uuid::Uuid;
 
 use super::PIECE;
 use crate::db::Conn;
+use crate::db::blocks::{self, Log};
+use crate::db::bulk::{Bulk, Kind};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_things as things};
 use crate::db::tree;
@@ -43,31 +44,47 @@ pub struct EntryRow {
     pub created_at: DateTime<Utc>,
 }
 
+const ENTRIES: Bulk<14> = Bulk {
+    table: "game_ledger",
+    columns: [
+        ("id", Kind::Id),
+        ("game_id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("team_id", Kind::Id),
+        ("points", Kind::Whole),
+        ("kind", Kind::Text),
+        ("rule_key", Kind::Text),
+        ("reason", Kind::Text),
+        ("event_id", Kind::Id),
+        ("corrects_id", Kind::Id),
+        ("made_by", Kind::Id),
+        ("dedup_key", Kind::Text),
+        ("at", Kind::At),
+        ("created_at", Kind::At),
+    ],
+    tail: "",
+};
+
 pub fn insert(conn: &mut Conn, rows: &[EntryRow]) -> AppResult<()> {
-    let values: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            (
-                ledger::id.eq(Id(row.id)),
-                ledger::game_id.eq(Id(row.game_id)),
-                ledger::user_id.eq(Id(row.user_id)),
-                ledger::team_id.eq(row.team_id.map(Id)),
-                ledger::points.eq(row.points),
-                ledger::kind.eq(&row.kind),
-                ledger::rule_key.eq(row.rule_key.as_deref()),
-                ledger::reason.eq(&row.reason),
-                ledger::event_id.eq(row.event_id.map(Id)),
-                ledger::corrects_id.eq(row.corrects_id.map(Id)),
-                ledger::made_by.eq(row.made_by.map(Id)),
-                ledger::dedup_key.eq(row.dedup_key.as_deref()),
-                ledger::at.eq(At(row.at)),
-                ledger::created_at.eq(At(row.created_at)),
-            )
-        })
-        .collect();
-    for piece in values.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(ledger::table).values(piece).execute(c))?;
-    }
+    let values = rows.iter().map(|row| {
+        [
+            row.id.into(),
+            row.game_id.into(),
+            row.user_id.into(),
+            row.team_id.into(),
+            row.points.into(),
+            row.kind.as_str().into(),
+            row.rule_key.as_deref().into(),
+            row.reason.as_str().into(),
+            row.event_id.into(),
+            row.corrects_id.into(),
+            row.made_by.into(),
+            row.dedup_key.as_deref().into(),
+            row.at.into(),
+            row.created_at.into(),
+        ]
+    });
+    ENTRIES.insert(conn, &values.collect::<Vec<_>>())?;
     Ok(())
 }
 
@@ -91,7 +108,7 @@ pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
             ledger::table
                 .filter(ledger::event_id.eq_any(piece.iter().map(|id| Id(*id))))
                 .filter(ledger::kind.eq_any(["rule", "award", "replay"]))
-                .order(ledger::id)
+                .order(ledger::seq)
                 .select(EntryRow::as_select())
                 .load::<EntryRow>(conn)?,
         );
@@ -135,19 +152,18 @@ pub fn list(conn: &mut Conn, game: Uuid, filter: &Filter, page: &PageRequest) ->
     let mut query = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .select(EntryRow::as_select())
-        .order(ledger::id)
+        .order(ledger::seq)
         .limit(page.fetch())
         .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(ledger::id.gt(Id(after)));
-    }
+    let after = page.after.map_or(Ok(0), |after| position(conn, after))?;
+    query = match filter.user {
+        Some(user) => query.filter(blocks::about_any(conn, Log::Ledger, &[user], after, i64::MAX)),
+        None => query.filter(ledger::seq.gt(after)),
+    };
     if let Some(Sight { me, units }) = &filter.sight {
         let mine = ledger::user_id.eq(Id(*me));
         let below = tree::is_below("game_ledger.user_id", *me);
         query = query.filter(mine.or(below).or(ledger::user_id.eq_any(people_of(units))));
-    }
-    if let Some(user) = filter.user {
-        query = query.filter(ledger::user_id.eq(Id(user)));
     }
     if let Some(team) = filter.team {
         query = query.filter(ledger::team_id.eq(Id(team)));
@@ -156,6 +172,12 @@ pub fn list(conn: &mut Conn, game: Uuid, filter: &Filter, page: &PageRequest) ->
         query = query.filter(ledger::kind.eq(kind.clone()));
     }
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
+}
+
+/// The position of an entry; of one that is not there, before all.
+fn position(conn: &mut Conn, id: Uuid) -> AppResult<i64> {
+    let this = ledger::table.filter(ledger::id.eq(Id(id))).select(ledger::seq);
+    Ok(this.get_result(conn).optional()?.unwrap_or(0))
 }
 
 /// Whether a game has any entry.
@@ -178,12 +200,12 @@ pub fn by_rules(conn: &mut Conn, game: Uuid, after: Option<Uuid>, limit: i64) ->
     let mut query = ledger::table
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq_any(["rule", "replay", "reversal"]))
-        .order(ledger::id)
+        .order(ledger::seq)
         .limit(limit)
         .select(EntryRow::as_select())
         .into_boxed();
     if let Some(after) = after {
-        query = query.filter(ledger::id.gt(Id(after)));
+        query = query.filter(ledger::seq.gt(position(conn, after)?));
     }
     let rows: Vec<EntryRow> = query.load(conn)?;
     Ok(rows
@@ -211,11 +233,11 @@ pub fn taken_by_hand(conn: &mut Conn, game: Uuid, users: Option<&[Uuid]>) -> App
         .filter(ledger::game_id.eq(Id(game)))
         .filter(ledger::kind.eq("reversal"))
         .filter(ledger::made_by.is_not_null())
-        .order(ledger::id)
+        .order(ledger::seq)
         .select((ledger::event_id, ledger::rule_key, ledger::created_at))
         .into_boxed();
     if let Some(users) = users {
-        query = query.filter(ledger::user_id.eq_any(users.iter().map(|id| Id(*id)).collect::<Vec<_>>()));
+        query = query.filter(blocks::about_any(conn, Log::Ledger, users, 0, i64::MAX));
     }
     let rows: Vec<(Option<Uuid>, Option<String>, DateTime<Utc>)> = query.load(conn)?;
     Ok(rows.into_iter().filter_map(|(event, rule, at)| Some((event?, rule?, at))).collect())
@@ -243,8 +265,8 @@ pub fn causes(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<
     for piece in users.chunks(PIECE) {
         let rows: Vec<LineRow> = ledger::table
             .filter(ledger::game_id.eq(Id(game)))
-            .filter(ledger::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .order(ledger::id)
+            .filter(blocks::about_any(conn, Log::Ledger, piece, 0, i64::MAX))
+            .order(ledger::seq)
             .select(LINE)
             .load(conn)?;
         for cause in cause::causes(rows.into_iter().map(line)) {
@@ -262,12 +284,13 @@ pub fn recent(
     since: DateTime<Utc>,
 ) -> AppResult<Vec<(Uuid, i64, DateTime<Utc>)>> {
     // Ids follow the clock, so the ids of an instant bound the rows that are read.
+    let before = ledger::table.filter(ledger::id.lt(Id(first_id(since)))).order(ledger::id.desc()).select(ledger::seq);
+    let before: Option<i64> = before.first(conn).optional()?;
     let mut all = Vec::new();
     for piece in users.chunks(PIECE) {
         let rows: Vec<(Uuid, i64, DateTime<Utc>)> = ledger::table
             .filter(ledger::game_id.eq(Id(game)))
-            .filter(ledger::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .filter(ledger::id.ge(Id(first_id(since))))
+            .filter(blocks::about_any(conn, Log::Ledger, piece, before.unwrap_or(0), i64::MAX))
             .filter(ledger::kind.eq_any(["rule", "award"]))
             .filter(ledger::at.ge(At(since)))
             .select((ledger::user_id, ledger::points, ledger::at))
@@ -296,14 +319,14 @@ pub fn of_teams_between(
         .filter(ledger::team_id.eq_any(teams.iter().map(|id| Id(*id))))
         .filter(ledger::at.ge(At(from)))
         .filter(ledger::at.lt(At(until)))
-        .order(ledger::id)
+        .order(ledger::seq)
         .select(LINE)
         .load(conn)?;
     Ok(cause::causes(rows.into_iter().map(line)))
 }
 
-fn midnight(day: Option<NaiveDate>) -> Option<At> {
-    day.map(|day| At(day.and_time(NaiveTime::MIN).and_utc()))
+pub(super) fn midnight(day: Option<NaiveDate>) -> Option<DateTime<Utc>> {
+    day.map(|day| day.and_time(NaiveTime::MIN).and_utc())
 }
 
 type ProgressRow =
@@ -340,42 +363,43 @@ pub fn progress(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<Vec<(U
     Ok(all)
 }
 
+const PROGRESS: Bulk<11> = Bulk {
+    table: "game_progress",
+    columns: [
+        ("game_id", Kind::Id),
+        ("rule_key", Kind::Text),
+        ("user_id", Kind::Id),
+        ("times", Kind::Whole),
+        ("points", Kind::Whole),
+        ("last_at", Kind::At),
+        ("day_at", Kind::At),
+        ("day_points", Kind::Whole),
+        ("streak_days", Kind::Whole),
+        ("streak_longest", Kind::Whole),
+        ("streak_last", Kind::At),
+    ],
+    tail: "ON CONFLICT (game_id, user_id, rule_key) DO UPDATE SET times = excluded.times, points = excluded.points, \
+        last_at = excluded.last_at, day_at = excluded.day_at, day_points = excluded.day_points, \
+        streak_days = excluded.streak_days, streak_longest = excluded.streak_longest, streak_last = excluded.streak_last",
+};
+
 pub fn save_progress(conn: &mut Conn, game: Uuid, rows: &[(&str, Uuid, &Progress)]) -> AppResult<()> {
-    let values: Vec<_> = rows
-        .iter()
-        .map(|(rule, user, had)| {
-            (
-                progress::game_id.eq(Id(game)),
-                progress::rule_key.eq((*rule).to_owned()),
-                progress::user_id.eq(Id(*user)),
-                progress::times.eq(had.times),
-                progress::points.eq(had.points),
-                progress::last_at.eq(had.last_at.map(At)),
-                progress::day_at.eq(midnight(had.day)),
-                progress::day_points.eq(had.day_points),
-                progress::streak_days.eq(had.streak.days),
-                progress::streak_longest.eq(had.streak.longest),
-                progress::streak_last.eq(midnight(had.streak.last)),
-            )
-        })
-        .collect();
-    for piece in values.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(progress::table)
-            .values(piece)
-            .on_conflict((progress::game_id, progress::user_id, progress::rule_key))
-            .do_update()
-            .set((
-                progress::times.eq(excluded(progress::times)),
-                progress::points.eq(excluded(progress::points)),
-                progress::last_at.eq(excluded(progress::last_at)),
-                progress::day_at.eq(excluded(progress::day_at)),
-                progress::day_points.eq(excluded(progress::day_points)),
-                progress::streak_days.eq(excluded(progress::streak_days)),
-                progress::streak_longest.eq(excluded(progress::streak_longest)),
-                progress::streak_last.eq(excluded(progress::streak_last)),
-            ))
-            .execute(c))?;
-    }
+    let values = rows.iter().map(|(rule, user, had)| {
+        [
+            game.into(),
+            (*rule).into(),
+            (*user).into(),
+            had.times.into(),
+            had.points.into(),
+            had.last_at.into(),
+            midnight(had.day).into(),
+            had.day_points.into(),
+            had.streak.days.into(),
+            had.streak.longest.into(),
+            midnight(had.streak.last).into(),
+        ]
+    });
+    PROGRESS.insert(conn, &values.collect::<Vec<_>>())?;
     Ok(())
 }
 

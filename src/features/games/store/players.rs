@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveTime, Utc};
-use diesel::upsert::excluded;
+use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
 };
 use uuid::Uuid;
 
 use super::PIECE;
-use super::ledger::EntryRow;
+use super::ledger::{EntryRow, midnight};
 use crate::db::Conn;
+use crate::db::bulk::{Bulk, Kind};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_flags as flags, game_players as players, game_preferences as preferences, users};
 use crate::db::types::{At, Id};
@@ -53,35 +53,35 @@ pub fn find(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uu
     Ok(all)
 }
 
+const PLAYERS: Bulk<7> = Bulk {
+    table: "game_players",
+    columns: [
+        ("game_id", Kind::Id),
+        ("user_id", Kind::Id),
+        ("display", Kind::Text),
+        ("streak_days", Kind::Whole),
+        ("streak_longest", Kind::Whole),
+        ("streak_last", Kind::At),
+        ("joined_at", Kind::At),
+    ],
+    tail: "ON CONFLICT (game_id, user_id) DO UPDATE SET display = excluded.display, streak_days = excluded.streak_days, \
+        streak_longest = excluded.streak_longest, streak_last = excluded.streak_last",
+};
+
 /// Enters or changes players.
 pub fn save(conn: &mut Conn, game: Uuid, rows: &[(Uuid, Player)]) -> AppResult<()> {
-    let values: Vec<_> = rows
-        .iter()
-        .map(|(user, player)| {
-            (
-                players::game_id.eq(Id(game)),
-                players::user_id.eq(Id(*user)),
-                players::display.eq(player.display.map(Display::as_str)),
-                players::streak_days.eq(player.streak.days),
-                players::streak_longest.eq(player.streak.longest),
-                players::streak_last.eq(player.streak.last.map(|day| At(day.and_time(NaiveTime::MIN).and_utc()))),
-                players::joined_at.eq(At(player.joined_at)),
-            )
-        })
-        .collect();
-    for piece in values.chunks(PIECE) {
-        per_backend!(conn, |c| diesel::insert_into(players::table)
-            .values(piece)
-            .on_conflict((players::game_id, players::user_id))
-            .do_update()
-            .set((
-                players::display.eq(excluded(players::display)),
-                players::streak_days.eq(excluded(players::streak_days)),
-                players::streak_longest.eq(excluded(players::streak_longest)),
-                players::streak_last.eq(excluded(players::streak_last)),
-            ))
-            .execute(c))?;
-    }
+    let values = rows.iter().map(|(user, player)| {
+        [
+            game.into(),
+            (*user).into(),
+            player.display.map(Display::as_str).into(),
+            player.streak.days.into(),
+            player.streak.longest.into(),
+            midnight(player.streak.last).into(),
+            player.joined_at.into(),
+        ]
+    });
+    PLAYERS.insert(conn, &values.collect::<Vec<_>>())?;
     Ok(())
 }
 
