@@ -37,6 +37,12 @@ both! {
         ada.open(&enrollment, "a").expect(200);
         let certificate = app.admin().get(&format!("/v1/certificates?user_id={}", ada.id())).expect(200)["items"][0].clone();
         assert!(certificate.is_object());
+        let game = app.admin().post("/v1/games", json!({"title": "Race"})).expect(201).id();
+        let award = json!({"user_id": ada.id(), "points": 5, "reason": "For Adalovelace"});
+        app.admin().post(&format!("/v1/games/{game}/ledger"), award).expect(201);
+        let badge = app.admin().post(&format!("/v1/games/{game}/badges"), json!({"title": "Star"})).expect(201).id();
+        let award = json!({"user_id": ada.id(), "reason": "Adalovelace shines"});
+        app.admin().post(&format!("/v1/badges/{badge}/awards"), award).expect(201);
         let path = format!("/v1/users/{}/erase", ada.id());
         assert_eq!(app.admin().post(&path, json!({"confirm": app.admin().id()})).faults(), ["/confirm"]);
         assert_eq!(app.admin().post(&path, json!({})).faults(), ["/confirm"]);
@@ -55,6 +61,10 @@ both! {
         let text = String::from_utf8_lossy(&left.body).into_owned();
         for word in ["Adalovelace", "Secretdepartment", external.as_str()] {
             assert!(!text.contains(word), "{word} is still there: {text}");
+        }
+        for path in [format!("/v1/games/{game}/ledger?user_id={}", ada.id()), format!("/v1/badges/{badge}/awards")] {
+            let list = app.admin().get(&path).expect(200);
+            assert_eq!(list["items"][0]["reason"], "Erased", "{path}");
         }
         // Statistics stay, and the certificate still verifies, for nobody.
         assert_eq!(app.admin().get(&format!("/v1/enrollments/{enrollment}")).expect(200)["status"], "completed");

@@ -1,3 +1,4 @@
+DROP INDEX game_flags_by_user;
 ALTER TABLE game_moves ALTER COLUMN moves SET STORAGE EXTENDED;
 
 DROP INDEX game_ledger_by_dedup;

@@ -30,3 +30,6 @@ CREATE UNIQUE INDEX game_ledger_by_dedup ON game_ledger (dedup_key) WHERE dedup_
 
 -- Keys do not get smaller by compression, and to try costs more than to write them.
 ALTER TABLE game_moves ALTER COLUMN moves SET STORAGE EXTERNAL;
+
+-- Whoever is erased is found among the flags.
+CREATE INDEX game_flags_by_user ON game_flags (user_id, id);

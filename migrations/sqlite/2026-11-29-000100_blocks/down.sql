@@ -1,3 +1,4 @@
+DROP INDEX game_flags_by_user;
 CREATE TABLE game_ledger_old (
     id TEXT NOT NULL,
     game_id TEXT NOT NULL REFERENCES games (id) ON DELETE CASCADE,

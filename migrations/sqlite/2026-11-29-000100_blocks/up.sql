@@ -42,3 +42,6 @@ CREATE INDEX game_ledger_by_event ON game_ledger (event_id) WHERE event_id IS NO
 CREATE INDEX game_ledger_by_team ON game_ledger (game_id, team_id, at) WHERE team_id IS NOT NULL;
 CREATE INDEX game_ledger_by_corrected ON game_ledger (corrects_id) WHERE corrects_id IS NOT NULL;
 CREATE UNIQUE INDEX game_ledger_by_dedup ON game_ledger (dedup_key) WHERE dedup_key IS NOT NULL;
+
+-- Whoever is erased is found among the flags.
+CREATE INDEX game_flags_by_user ON game_flags (user_id, id);

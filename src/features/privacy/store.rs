@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::db::Conn;
 use crate::db::blocks::{self, Log};
 use crate::db::schema::{
-    attempts, certificates, enrollments, erasures, events, evidence, learning_events, other_emails, overrides,
-    role_grants, sessions, users,
+    attempts, certificates, enrollments, erasures, events, evidence, game_badge_awards as awards, game_flags as flags,
+    game_ledger, learning_events, other_emails, overrides, role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
 use crate::domain::organisation::erased_email;
@@ -64,6 +64,18 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
     diesel::delete(learning_events::table.filter(learning_events::enrollment_id.eq_any(theirs()))).execute(conn)?;
     diesel::update(certificates::table.filter(certificates::user_id.eq(Id(user))))
         .set((certificates::holder.eq(NOBODY), certificates::version.eq(certificates::version + 1)))
+        .execute(conn)?;
+    // What people wrote of them; what Cairn wrote names an event and no person.
+    let entries = game_ledger::table
+        .filter(blocks::about_any(conn, Log::Ledger, &[user], 0, i64::MAX))
+        .filter(game_ledger::made_by.is_not_null());
+    diesel::update(entries).set(game_ledger::reason.eq(NOBODY)).execute(conn)?;
+    let awards = awards::table.filter(awards::user_id.eq(Id(user))).filter(awards::awarded_by.is_not_null());
+    diesel::update(awards).set(awards::reason.eq(NOBODY)).execute(conn)?;
+    let revoked = awards::table.filter(awards::user_id.eq(Id(user))).filter(awards::revoked_by_hand);
+    diesel::update(revoked).set(awards::revoke_reason.eq(NOBODY)).execute(conn)?;
+    diesel::update(flags::table.filter(flags::user_id.eq(Id(user))))
+        .set(flags::note.eq(None::<String>))
         .execute(conn)?;
     let nothing = || events::data.eq(Json(json!({})));
     let about = blocks::about_any(conn, Log::Events, &[user], 0, i64::MAX);

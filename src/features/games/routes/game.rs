@@ -18,7 +18,7 @@ use crate::http::{Answer, Body, Conditions, Query, Retry, commit, query};
 
 /// Create a game
 ///
-/// It counts what happens from `starts_at` on. Points follow within a second of the event that earns them. Scope: `games:write`. Role: admin, author or instructor.
+/// It counts what happens from `starts_at` on; what happened before the game was made is counted by a replay. Points follow within a second of the event that earns them. Scope: `games:write`. Role: admin, author or instructor.
 #[utoipa::path(tag = "games", operation_id = "create_game", request_body = GameIn,
     responses((status = 201, description = "The new game.", body = GameOut, headers(("Location" = String), ("ETag" = String)))),
     security(("user" = []), ("client" = ["games:write"]), ("bearer" = [])))]
