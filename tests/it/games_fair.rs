@@ -267,8 +267,12 @@ both! {
         assert!(!holds(app, &ada, &twice));
         app.admin().post(&format!("/v1/games/{game}/replay"), json!({})).expect(200);
         assert!(holds(app, &ada, &twice));
-        let entry = app.admin().all(&format!("/v1/games/{game}/ledger"))[0]["id"].clone();
+        let entries = app.admin().all(&format!("/v1/games/{game}/ledger"));
         assert_eq!(points(app, &ada, &game), 20);
+        // Of what the old rule gave, the replay has left nothing to be taken.
+        let gone = json!({"corrects_id": entries[0]["id"], "reason": "Not done."});
+        app.admin().post(&format!("/v1/games/{game}/ledger"), gone).problem(409, "wrong_state");
+        let entry = entries.iter().find(|entry| entry["rule"] == "n").unwrap()["id"].clone();
         app.admin().post(&format!("/v1/games/{game}/ledger"), json!({"corrects_id": entry, "reason": "Not done."})).expect(201);
         assert!(!holds(app, &ada, &late));
     }

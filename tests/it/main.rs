@@ -34,6 +34,7 @@ mod demo;
 mod enrollments;
 mod games;
 mod games_access;
+mod games_corrected;
 mod games_ending;
 mod games_fair;
 mod games_history;

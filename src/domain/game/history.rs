@@ -13,6 +13,7 @@ use super::ledger::{Due, Entry};
 use super::points::Occurrence;
 use super::scorer::{Award, Scorer};
 use super::settings::PointRule;
+use super::standing::stands;
 use crate::domain::facts::LearnerFacts;
 
 /// Scores that took the place of the one in an event.
@@ -186,18 +187,22 @@ pub struct Consequence {
 }
 
 impl Consequence {
-    /// What is to be booked, given what the ledger has of it. Rules may have been changed since and not replayed: then what is
-    /// due by the present ones is not what was given by those of then, and no more is booked than the change of the past explains.
+    /// What is to be booked, given what the ledger has of it and what people corrected of that by hand: what they corrected holds
+    /// for what is due now as it held for what was due then. Rules may have been changed since and not replayed: then what is due by
+    /// the present ones is not what was given by those of then, and no more is booked than the change of the past explains.
     #[must_use]
-    pub fn to_book(&self, given: i64) -> i64 {
+    pub fn to_book(&self, given: i64, by_hand: i64) -> i64 {
         let due = self.due.entry.points;
-        let missing = due.saturating_sub(given);
-        if self.change > 0 {
-            missing.clamp(0, self.change)
-        } else if due == 0 {
+        let stood = stands(due.saturating_sub(self.change), by_hand);
+        let stands = stands(due, by_hand);
+        let change = stands.saturating_sub(stood);
+        let missing = stands.saturating_sub(given);
+        if due == 0 {
             missing.min(0)
+        } else if change > 0 {
+            missing.clamp(0, change)
         } else {
-            missing.clamp(self.change, 0)
+            missing.clamp(change, 0)
         }
     }
 }

@@ -79,14 +79,30 @@ pub fn correction(points: i64, corrected: i64, asked: Option<i64>) -> Result<i64
     Ok(asked)
 }
 
+/// The same with what is left of the whole cause of the entry: a replay may have taken of it by another entry. All that is left when
+/// nothing is asked; no more than that can be.
+///
+/// # Errors
+/// When nothing is left, or less than is asked.
+pub fn within(net: i64, points: i64, asked: Option<i64>) -> Result<i64, Refused> {
+    if points > 0 || net.saturating_add(points) >= 0 {
+        return Ok(points);
+    }
+    match (net > 0, asked) {
+        (false, _) => Err(Refused::NothingLeft),
+        (true, Some(_)) => Err(Refused::MoreThanLeft { left: net }),
+        (true, None) => Ok(net.saturating_neg()),
+    }
+}
+
 /// Who gains or loses by new rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// Who.
     pub user: Uuid,
-    /// Points by rules until now.
+    /// What there is of rules now, with what people corrected of it by hand.
     pub before: i64,
-    /// Points by the new rules.
+    /// What would be by the new rules, with the same corrections.
     pub after: i64,
 }
 
@@ -164,6 +180,7 @@ mod tests {
     use crate::domain::game::points::Occurrence;
     use crate::domain::game::scorer::{Award, Scorer};
     use crate::domain::game::settings::PointRule;
+    use crate::domain::game::standing::{By, Key, Sum, standing, stands};
 
     /// What hangs together on an event: event, rule, team.
     type Hanging = (Option<Uuid>, Option<String>, Option<Uuid>);
@@ -172,8 +189,9 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Row {
         due: Due,
-        /// Whether a rule gave it, a replay, or what follows from an undone deed; what people correct in part is not among it.
-        by_rule: bool,
+        /// Whether a rule gave it, a replay, or what follows from an undone deed; or people corrected it. None when it hangs on no
+        /// event.
+        by: Option<By>,
     }
 
     /// A whole game in memory: totals are kept as the real one keeps them, one entry at a time.
@@ -201,9 +219,9 @@ mod tests {
             self.held.get(&user)?.iter().rev().find(|(since, _)| *since <= at).map(|(_, team)| *team)
         }
 
-        fn add(&mut self, due: Due, by_rule: bool) {
+        fn add(&mut self, due: Due, by: Option<By>) {
             let entry = due.entry;
-            self.ledger.push(Row { due, by_rule });
+            self.ledger.push(Row { due, by });
             for period in Period::ALL {
                 let name = bucket(period, entry.at, seasons());
                 self.players.entry((name.clone(), entry.user)).or_default().add(entry.points, entry.at);
@@ -214,16 +232,19 @@ mod tests {
         }
 
         /// What is left of what a rule gave for an event.
-        fn net(&self, event: Option<Uuid>, rule: Option<&str>) -> i64 {
-            let of = |row: &&Row| row.due.event == event && row.due.rule.as_deref() == rule;
-            self.ledger.iter().filter(of).map(|row| row.due.entry.points).sum()
+        fn sum(&self, event: Option<Uuid>, rule: Option<&str>) -> Sum {
+            let mut sum = Sum::default();
+            for row in self.ledger.iter().filter(|row| row.due.event == event && row.due.rule.as_deref() == rule) {
+                sum.add(row.due.entry.points, row.by.unwrap_or(By::Rules));
+            }
+            sum
         }
 
         fn event(&mut self, event: Occurrence) {
             let team = self.team_at(event.user, event.at);
             for award in self.scorer.score(&self.rules, &event, &LearnerFacts::default()) {
                 let entry = Entry { user: event.user, team, points: award.points, at: event.at };
-                self.add(Due { event: Some(event.event_id), rule: Some(award.rule), entry }, true);
+                self.add(Due { event: Some(event.event_id), rule: Some(award.rule), entry }, Some(By::Rules));
             }
             self.log.push(event);
         }
@@ -239,13 +260,26 @@ mod tests {
 
         fn given(&self) -> Vec<Due> {
             let settled = |due: &Due| self.past.settled(due.event.unwrap(), due.rule.as_deref().unwrap());
-            self.ledger.iter().filter(|row| row.by_rule && !settled(&row.due)).map(|row| row.due.clone()).collect()
+            let hangs = self.ledger.iter().filter(|row| row.by.is_some() && !settled(&row.due));
+            hangs.map(|row| row.due.clone()).collect()
+        }
+
+        /// What stands of all that is due.
+        fn standing(&self, history: &History) -> Vec<Due> {
+            let keys = self.ledger.iter().filter(|row| row.by == Some(By::Hand));
+            let by_hand: HashMap<Key, i64> = keys
+                .map(|Row { due, .. }| {
+                    let sum = self.sum(due.event, due.rule.as_deref());
+                    ((due.event, due.rule.clone(), due.entry.user), sum.by_hand(false))
+                })
+                .collect();
+            standing(&history.due, &by_hand)
         }
 
         fn replay(&mut self) {
             let history = self.history(&self.past);
-            for due in adjustments(&self.given(), &history.due) {
-                self.add(due, true);
+            for due in adjustments(&self.given(), &self.standing(&history)) {
+                self.add(due, Some(By::Rules));
             }
             self.scorer = history.scorer;
             self.patched = false;
@@ -258,10 +292,10 @@ mod tests {
             let after = self.history(&self.past);
             for one in consequences(&before.due, &after.due) {
                 let Due { event, rule, entry } = one.due.clone();
-                let given = self.net(event, rule.as_deref());
-                let points = if event == undone { 0 } else { one.to_book(given) };
+                let given = self.sum(event, rule.as_deref());
+                let points = if event == undone { 0 } else { one.to_book(given.net, given.by_hand(false)) };
                 if points != 0 {
-                    self.add(Due { event, rule, entry: Entry { points, ..entry } }, true);
+                    self.add(Due { event, rule, entry: Entry { points, ..entry } }, Some(By::Rules));
                 }
             }
             // All that hangs on the event, whatever booked it, also by rules that are no more.
@@ -271,7 +305,7 @@ mod tests {
                 back.entry(key).or_insert((0, due.entry)).0 += due.entry.points;
             }
             for ((event, rule, _), (points, entry)) in back {
-                self.add(Due { event, rule, entry: Entry { points: -points, ..entry } }, true);
+                self.add(Due { event, rule, entry: Entry { points: -points, ..entry } }, Some(By::Rules));
             }
             let accounts = before.scorer.accounts().chain(after.scorer.accounts()).cloned();
             for (rule, user) in accounts.collect::<std::collections::BTreeSet<_>>() {
@@ -288,15 +322,38 @@ mod tests {
         /// Somebody takes back all that a rule gave for a deed.
         fn take(&mut self, row: &Row, now: DateTime<Utc>) {
             let Due { event: Some(event), rule: Some(rule), entry } = row.due.clone() else { return };
-            let left = self.net(Some(event), Some(&rule));
-            if left <= 0 || self.past.undone().contains(&event) {
+            let sum = self.sum(Some(event), Some(&rule));
+            if sum.net <= 0 || self.past.undone().contains(&event) {
+                return;
+            }
+            let entry = Entry { points: -sum.net, ..entry };
+            if sum.by_rules() <= 0 {
+                // What the rules gave was taken before; this is what people gave since.
+                self.add(Due { event: Some(event), rule: Some(rule), entry }, Some(By::Hand));
                 return;
             }
             let thing = self.log.iter().find(|one| one.event_id == event).unwrap().thing();
-            self.scorer.give_back(entry.user, &Award { rule: rule.clone(), thing, points: left }, entry.at);
+            let award = Award { rule: rule.clone(), thing, points: sum.by_rules() };
+            self.scorer.give_back(entry.user, &award, entry.at);
             self.past.take(event, rule.clone(), now);
-            let entry = Entry { points: -left, ..entry };
-            self.add(Due { event: Some(event), rule: Some(rule), entry }, true);
+            self.add(Due { event: Some(event), rule: Some(rule), entry }, Some(By::Taken));
+        }
+
+        /// Somebody corrects what a rule gave for a deed.
+        fn hand(&mut self, row: &Row, points: i64) {
+            let Due { event: Some(event), rule: Some(rule), entry } = row.due.clone() else { return };
+            let sum = self.sum(Some(event), Some(&rule));
+            let Ok(points) = within(sum.net, points, Some(points)) else { return };
+            let due = (!self.past.settled(event, &rule)).then(|| {
+                let history = self.history(&self.past);
+                let of = |due: &&Due| due.event == Some(event) && due.rule.as_deref() == Some(&rule);
+                history.due.iter().filter(of).map(|due| due.entry.points).sum()
+            });
+            let follows = sum.settles(due, false, points);
+            for (points, by) in [(points, By::Hand), (follows, By::Rules)] {
+                let entry = Entry { points, ..entry };
+                self.add(Due { event: Some(event), rule: Some(rule.clone()), entry }, Some(by));
+            }
         }
 
         fn sums(&self) -> (Sums, Sums) {
@@ -331,6 +388,7 @@ mod tests {
         Event { user: u128, quiz: bool, module: u8, score: u8 },
         Correct { user: u128, points: i64 },
         Take { which: usize },
+        Hand { which: usize, points: i64 },
         Undo { which: usize },
         Rescore { which: usize, score: u8 },
         Move { user: u128, team: u128 },
@@ -345,6 +403,7 @@ mod tests {
                 .prop_map(|(user, quiz, module, score)| Step::Event { user, quiz, module, score }),
             2 => (0u128..4, -50i64..50).prop_map(|(user, points)| Step::Correct { user, points }),
             2 => (0usize..100).prop_map(|which| Step::Take { which }),
+            8 => (0usize..100, -40i64..40).prop_map(|(which, points)| Step::Hand { which, points }),
             6 => (0usize..100).prop_map(|which| Step::Undo { which }),
             4 => (0usize..100, 0u8..=100).prop_map(|(which, score)| Step::Rescore { which, score }),
             3 => (0u128..4, 0u128..3).prop_map(|(user, team)| Step::Move { user, team }),
@@ -356,8 +415,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: every total is the sum of its entries, a game that is over never changes, nothing is left of a deed that
-        /// was undone, and where no rules were changed without a replay, a replay has nothing to do: the live game is what a replay
+        /// Whatever happens, also by hand: every total is the sum of its entries, a game that is over never changes, nothing is left of
+        /// a deed that was undone, and where no rules were changed without a replay, a replay has nothing to do: the live game is what a replay
         /// from the beginning would make of it.
         #[test]
         fn the_ledger_always_sums_to_every_total(steps in proptest::collection::vec(step(), 1..120)) {
@@ -382,12 +441,18 @@ mod tests {
                     Step::Correct { user, points } => {
                         let user = Uuid::from_u128(user);
                         let entry = Entry { user, team: book.team_at(user, now), points, at: now };
-                        book.add(Due { event: None, rule: None, entry }, false);
+                        book.add(Due { event: None, rule: None, entry }, None);
                     }
                     Step::Take { which } => {
-                        let of: Vec<Row> = book.ledger.iter().filter(|row| row.by_rule).cloned().collect();
+                        let of: Vec<Row> = book.ledger.iter().filter(|row| row.by.is_some()).cloned().collect();
                         if let Some(row) = of.get(which % of.len().max(1)) {
                             book.take(row, now);
+                        }
+                    }
+                    Step::Hand { which, points } => {
+                        let of: Vec<Row> = book.ledger.iter().filter(|row| row.by.is_some()).cloned().collect();
+                        if let Some(row) = of.get(which % of.len().max(1)) {
+                            book.hand(row, points);
                         }
                     }
                     Step::Undo { which } => {
@@ -425,8 +490,13 @@ mod tests {
                 prop_assert_eq!(all, book.players.iter().filter(|((name, _), _)| name == "all").map(|(_, t)| t.points).sum::<i64>());
                 if !book.patched && !book.closed {
                     let history = book.history(&book.past);
-                    prop_assert_eq!(adjustments(&book.given(), &history.due), Vec::new());
-                    prop_assert_eq!(changes(&book.given(), &history.due), Vec::new());
+                    prop_assert_eq!(adjustments(&book.given(), &book.standing(&history)), Vec::new());
+                    prop_assert_eq!(changes(&book.given(), &book.standing(&history)), Vec::new());
+                    // What stands of each cause follows from what is due and what was corrected, however it came to be.
+                    for Due { event, rule, entry } in &history.due {
+                        let sum = book.sum(*event, rule.as_deref());
+                        prop_assert_eq!(sum.net, stands(entry.points, sum.by_hand(false)));
+                    }
                     for account in history.scorer.accounts() {
                         let live = book.scorer.progress(&account.0, account.1);
                         prop_assert_eq!(history.scorer.progress(&account.0, account.1), live, "{:?}", account);

@@ -20,6 +20,7 @@ pub mod rank;
 pub mod schedule;
 pub mod scorer;
 pub mod settings;
+pub mod standing;
 pub mod streak;
 pub mod team;
 pub mod term;

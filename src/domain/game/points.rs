@@ -41,6 +41,19 @@ impl Occurrence {
         self.data.get("module").and_then(Value::as_str)
     }
 
+    /// The award that it tells of, if it is one of a badge.
+    #[must_use]
+    pub fn award(&self) -> Option<Uuid> {
+        (self.kind == "badge.awarded").then_some(self.subject)
+    }
+
+    /// Whether it tells that this badge was awarded: no badge is earned by being awarded.
+    #[must_use]
+    pub fn awards(&self, badge: Uuid) -> bool {
+        let of = self.data.get("badge_id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+        self.award().is_some() && of == Some(badge)
+    }
+
     /// Its score in percent.
     #[must_use]
     pub fn score(&self) -> Option<f64> {

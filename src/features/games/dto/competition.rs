@@ -19,7 +19,7 @@ use crate::http::{Input, Patch};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "The Falcons"}))]
 pub struct TeamIn {
-    /// Unique in its game, whatever its case; 1 to 200 characters.
+    /// Unique in its game, whatever its case and the spaces around it, which are left out; 1 to 200 characters.
     #[schema(value_type = Title)]
     pub name: String,
 }
@@ -154,7 +154,7 @@ pub struct DrawIn {
     #[schema(value_type = Option<Vec<UserRef>>, min_items = 1, max_items = 10000)]
     pub user_ids: Option<Vec<String>>,
     /// How strong each user (an id or `ext:<external_id>`) is, with `balance: points`; who is not named counts 0; none
-    /// lies beyond 10^9. The points in this game when absent.
+    /// lies beyond 10^9. Each is dealt out, or is in one of these teams and stays there. The points in this game when absent.
     #[serde(default)]
     pub strengths: Option<HashMap<String, i64>>,
 }

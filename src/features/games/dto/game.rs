@@ -426,9 +426,12 @@ pub struct ReplayOut {
 pub struct ReplayChange {
     /// The player.
     pub user_id: Uuid,
-    /// Points by rules until now.
+    /// What the player has of rules now, with what people corrected of these entries by hand (`corrects_id`). Points that were given
+    /// or taken without naming an entry are not among it, nor what somebody took back whole, nor what stands though its cause was
+    /// undone, because the game keeps or reviews it.
     pub before: i64,
-    /// Points by the rules replayed.
+    /// The same by the rules replayed. What people corrected of an entry holds for what the rules give for its event now, down to
+    /// nothing; where they give nothing, nothing of it is left.
     pub after: i64,
     /// The difference.
     pub change: i64,

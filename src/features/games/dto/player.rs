@@ -117,7 +117,9 @@ pub struct CorrectionIn {
     pub points: Option<i64>,
     /// Why; 1 to 1,000 characters.
     pub reason: String,
-    /// The entry that is taken back or corrected.
+    /// The entry that is taken back or corrected. A correction of what a rule gave for an event holds whatever becomes of that: what
+    /// stands is what the rules give for the event plus all corrections, down to nothing, and nothing where they give nothing. What
+    /// does not stand by that is taken back at once by another entry. What is taken back whole is not given again.
     #[serde(default)]
     pub corrects_id: Option<Uuid>,
 }

@@ -45,6 +45,8 @@ pub struct New {
     pub dedup: Option<String>,
     /// The instant that it counts for.
     pub at: DateTime<Utc>,
+    /// It follows by itself from another: nobody made it by hand.
+    pub follows: bool,
 }
 
 /// What a booking came to, all time.
@@ -176,7 +178,7 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
         reason: entry.reason.clone(),
         event_id: entry.event,
         corrects_id: entry.corrects,
-        made_by: ctx.actor.id(),
+        made_by: ctx.actor.id().filter(|_| !entry.follows),
         dedup_key: entry.dedup.clone(),
         at: entry.at,
         created_at: ctx.now,

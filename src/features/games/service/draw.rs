@@ -39,7 +39,7 @@ pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: &DrawIn) -> App
         // What JavaScript can say exactly, so that the answer can be sent back as it is.
         None => clock::random_number()?.rem_euclid(1 << 53),
     };
-    let Named { listed, strengths } = named(conn, ctx, &game, input)?;
+    let Named { listed, strengths, pointers } = named(conn, ctx, &game, input)?;
     let everyone = match listed {
         Some(ids) => ids,
         None => everyone(conn, &game)?,
@@ -50,6 +50,7 @@ pub fn draw_teams(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: &DrawIn) -> App
     let held = who_stays(conn, &old, &everyone)?;
     check_room(&game, &held, wanted, everyone.len())?;
     let counted: Vec<Uuid> = held.iter().flatten().chain(&everyone).copied().collect();
+    weigh_all(&pointers, &counted)?;
     let points = boards::all_time(conn, game.id(), &counted)?;
     let player = |id: &Uuid| {
         let of = |known: &HashMap<Uuid, i64>| known.get(id).copied().unwrap_or(0);
@@ -121,6 +122,17 @@ fn check_room(game: &Game, held: &[Vec<Uuid>], wanted: usize, players: usize) ->
     Err(AppError::field("/teams", "too_few", detail))
 }
 
+/// Refuses strengths of those who are neither dealt out nor stay in one of the teams: they would weigh nothing.
+fn weigh_all(strengths: &[(String, Uuid)], counted: &[Uuid]) -> AppResult<()> {
+    let counted: HashSet<&Uuid> = counted.iter().collect();
+    let mut faults = Faults::new();
+    for (at, id) in strengths {
+        let detail = "The user is not dealt out, nor in one of these teams.";
+        faults.ensure(counted.contains(id), at, "not_drawn", detail);
+    }
+    faults.finish()
+}
+
 /// The teams to draw into: those there are, oldest first, and new ones.
 fn ensure_teams(
     conn: &mut Conn,
@@ -157,6 +169,8 @@ struct Named {
     /// Who is dealt out, in order of id.
     listed: Option<Vec<Uuid>>,
     strengths: Option<HashMap<Uuid, i64>>,
+    /// Where each of the strengths stands.
+    pointers: Vec<(String, Uuid)>,
 }
 
 /// Settles whom a draw names. All must exist, in the actor's reach; who is dealt out stands in the list once and has not left.
@@ -185,12 +199,14 @@ fn named(conn: &mut Conn, ctx: &Ctx, game: &Game, input: &DrawIn) -> AppResult<N
         }
     }
     let mut strengths = HashMap::new();
+    let mut pointers = Vec::new();
     for (text, strength) in input.strengths.iter().flatten() {
         let at = format!("/strengths/{}", schema::escape(text));
         match known(text) {
             None => faults.add(at, "unknown_user", format!("There is no user {text}.")),
             Some(id) => {
                 faults.ensure(strengths.insert(id, *strength).is_none(), &at, "duplicate", "This user is named twice.");
+                pointers.push((at, id));
             }
         }
     }
@@ -198,6 +214,7 @@ fn named(conn: &mut Conn, ctx: &Ctx, game: &Game, input: &DrawIn) -> AppResult<N
     Ok(Named {
         listed: input.user_ids.as_ref().map(|_| listed.into_iter().collect()),
         strengths: input.strengths.as_ref().map(|_| strengths),
+        pointers,
     })
 }
 

@@ -152,6 +152,8 @@ pub(super) fn keeping(conn: &mut Conn, game: &Game, past: Past) -> AppResult<Pas
 #[derive(Debug, Clone)]
 pub(super) struct Earned {
     pub grant: Grant,
+    /// The award of another badge that earned it.
+    pub through: Option<Uuid>,
     pub at: DateTime<Utc>,
 }
 
@@ -223,6 +225,7 @@ fn tell_page(
             let Some(seen) = past.seen(deed) else { continue };
             let earns = |badge: &&super::Badge| {
                 badge.row.award_on.as_deref() == Some(seen.kind.as_str())
+                    && !seen.awards(badge.row.id)
                     && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, &seen, &player))
             };
             told.earned.extend(game.badges.iter().filter(earns).map(|badge| Earned {
@@ -233,6 +236,7 @@ fn tell_page(
                     reason: reason(&seen),
                     event: Some(seen.event_id),
                 },
+                through: seen.award(),
                 at: seen.at,
             }));
         }

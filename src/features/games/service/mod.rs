@@ -2,6 +2,7 @@
 
 pub mod badges;
 pub mod booking;
+mod clearing;
 pub mod criteria;
 pub mod draw;
 pub mod ending;

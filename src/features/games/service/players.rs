@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::booking::{self, key_of};
 use super::points::referee;
-use super::{Game, badges, criteria, ending, find, find_locked, read, undoing};
+use super::{Game, badges, criteria, ending, find, find_locked, read, scoring, undoing};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::game::Display;
@@ -160,21 +160,33 @@ pub fn flags(conn: &mut Conn, ctx: &Ctx, id: Uuid, query: &FlagQuery, page: &Pag
     Ok(store::flags(conn, game.id(), query.state.map(|s| s.as_str()), page)?.map(flag_out))
 }
 
-/// Takes back what is not due any more of an entry. What other deeds would have earned without it is given for them.
-fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow) -> AppResult<()> {
-    let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
-    let left = entry.points.saturating_add(corrected);
-    let points = if left > 0 { left.min(undoing::not_due(conn, game, entry)?.max(0)) } else { left };
+/// Takes back what is not due any more of an entry, because a flag was confirmed. What other deeds would have earned without it is
+/// given for them.
+fn take_back(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow, flag: Uuid) -> AppResult<()> {
+    let gave = undoing::gave(conn, game, entry)?;
+    let left = match gave.as_ref().and_then(|gave| gave.left_of(entry.id)) {
+        Some(left) => left,
+        None => {
+            let corrected = ledger::corrected(conn, &[entry.id])?.get(&entry.id).copied().unwrap_or(0);
+            entry.points.saturating_add(corrected)
+        }
+    };
+    let until = events::cursor(conn, scoring::CONSUMER.name)?;
+    let points = match &gave {
+        Some(gave) if left > 0 => left.min(undoing::not_due(conn, game, entry, gave, until)?.max(0)),
+        _ => left,
+    };
     if points == 0 {
         return Ok(());
     }
     let mut back = undoing::reversal(entry, points.saturating_neg());
     let mut follows = Vec::new();
-    if points == left {
+    if points == left && gave.as_ref().is_none_or(|gave| gave.sum.by_rules() > 0) {
         follows = undoing::let_go(conn, ctx, game, entry, left)?;
     } else {
         // A part of it: it may be followed by another.
         back.kind = "correction";
+        back.dedup = Some(format!("{}{flag}", undoing::FLAGGED));
     }
     let mut booked = booking::book(conn, ctx, game, std::iter::once(back).chain(follows).collect())?;
     booked.recheck = true;
@@ -202,12 +214,13 @@ pub fn resolve(conn: &mut Conn, ctx: &Ctx, id: Uuid, flag: Uuid, input: ResolveF
     }
     if let Some(entry) = row.entry_id.filter(|_| confirmed && !over) {
         let entry = ledger::find(conn, id, entry)?.ok_or_else(|| AppError::internal("a flag without its entry"))?;
-        take_back(conn, ctx, &game, &entry)?;
+        take_back(conn, ctx, &game, &entry, flag)?;
     }
     if let Some(award) = row.award_id
         && let Some(award) = badge_store::find_award(conn, award)?.filter(|award| award.state == "review")
     {
-        if confirmed && let Some(other) = undoing::other_cause(conn, &game, &award)? {
+        let until = events::cursor(conn, scoring::CONSUMER.name)?;
+        if confirmed && let Some(other) = undoing::other_cause(conn, &game, &award, until)? {
             badge_store::rest_on(conn, std::slice::from_ref(&other))?;
             badge_store::set_state(conn, &[other.id], "held", None, ctx.now)?;
         } else if confirmed {

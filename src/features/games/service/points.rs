@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::booking::{self, New};
-use super::{Game, criteria, find, find_locked, reach, read, sees_all};
+use super::{Game, criteria, find, find_locked, reach, read, sees_all, undoing};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, Rows};
 use crate::domain::facts::{BadgeFact, GameFact, LearnerFacts};
-use crate::domain::game::ledger::{Refused, correction};
+use crate::domain::game::ledger::{Refused, correction, within};
 use crate::domain::game::settings::MAX_POINTS;
 use crate::domain::outline::FactNeeds;
 use crate::domain::permission::{Act, Relation};
@@ -85,6 +85,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
     let game = find_locked(conn, ctx, id, Act::RefereeGame)?;
     game.require_running(ctx.now)?;
     let mut whole = None;
+    let mut follows = Vec::new();
     let entry = match (input.corrects_id, input.user_id.as_deref()) {
         (Some(other), user) => {
             let unknown = || AppError::field("/corrects_id", "unknown_entry", "The game has no such entry.");
@@ -94,16 +95,36 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
             {
                 return Err(AppError::field("/user_id", "other_user", "The entry belongs to somebody else."));
             }
-            let corrected = ledger::corrected(conn, &[other.id])?.get(&other.id).copied().unwrap_or(0);
-            let left = other.points.saturating_add(corrected);
-            let points = correction(other.points, corrected, input.points).map_err(refused)?;
-            let mut entry = super::undoing::reversal(&other, points);
+            let gave = undoing::gave(conn, &game, &other)?;
+            // What corrects a correction is one too, and takes back nothing whole.
+            let again = gave.is_some() && matches!(other.kind.as_str(), "correction" | "reversal");
+            // Nor does what is left when all that the rules gave was taken before: people gave it since.
+            let part = again || gave.as_ref().is_some_and(|gave| gave.sum.by_rules() <= 0);
+            let left = match gave.as_ref().and_then(|gave| gave.left_of(other.id)) {
+                Some(left) => left,
+                None => {
+                    let corrected = ledger::corrected(conn, &[other.id])?.get(&other.id).copied().unwrap_or(0);
+                    other.points.saturating_add(corrected)
+                }
+            };
+            let corrected = left.saturating_sub(other.points);
+            let mut points = correction(other.points, corrected, input.points).map_err(refused)?;
+            if let Some(gave) = &gave
+                && !again
+            {
+                points = within(gave.sum.net, points, input.points).map_err(refused)?;
+            }
+            let mut entry = undoing::reversal(&other, points);
             entry.reason = input.reason;
-            if input.points.is_some() {
+            if let Some(gave) = gave.filter(|_| again || points > 0) {
+                let settling = undoing::settles(conn, &game, &other, &gave, points)?;
+                follows.extend((settling != 0).then(|| gave.settling(&other, settling)));
+            }
+            if input.points.is_some() || part {
                 // A part of it: then it is a correction and may be followed by another.
                 entry.kind = "correction";
             } else {
-                whole = Some((other, left));
+                whole = Some((other, points.saturating_neg()));
             }
             entry
         }
@@ -123,6 +144,7 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 corrects: None,
                 dedup: None,
                 at: ctx.now,
+                follows: false,
             }
         }
     };
@@ -131,8 +153,9 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
     }
     let mut entries = vec![entry];
     if let Some((other, left)) = whole {
-        entries.extend(super::undoing::let_go(conn, ctx, &game, &other, left)?);
+        follows.extend(undoing::let_go(conn, ctx, &game, &other, left)?);
     }
+    entries.extend(follows);
     several(conn, ctx, &game, entries)
 }
 
@@ -200,6 +223,7 @@ pub fn award(conn: &mut Conn, ctx: &Ctx, game: Uuid, given: &Given<'_>) -> AppRe
         corrects: None,
         dedup: Some(key),
         at: ctx.now,
+        follows: false,
     };
     let booked = booking::book(conn, ctx, &game, vec![entry])?;
     criteria::by_criteria(conn, ctx, &game, &[user], &booked)?;

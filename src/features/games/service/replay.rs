@@ -1,17 +1,18 @@
 //! Replay: the game's whole history scored again by its present rules. A dry run says who would gain and lose; applying it
 //! books the difference as new entries and never changes an old one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
 use super::history::{self, Earned, Told};
-use super::{Game, badges, criteria, find_locked, refuse, scoring};
+use super::{Game, badges, criteria, find_locked, refuse, scoring, undoing};
 use crate::db::Conn;
 use crate::domain::game::history::Past;
-use crate::domain::game::ledger::{Due, adjustments, changes};
+use crate::domain::game::ledger::{Due, Entry, adjustments, changes};
+use crate::domain::game::standing::{Key, Sum, standing};
 use crate::domain::game::{Repeat, Revocation};
 use crate::domain::permission::Act;
 use crate::error::AppResult;
@@ -50,8 +51,9 @@ pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bo
     if game.settings.revocation != Revocation::Revoke {
         past = history::keeping(conn, &game, past)?;
     }
-    let given = given(conn, id, &past)?;
-    let told = history::tell(conn, &game, None, until, &[past])?.pop().unwrap_or_default();
+    let (given, by_hand) = given(conn, &game, &past)?;
+    let mut told = history::tell(conn, &game, None, until, &[past])?.pop().unwrap_or_default();
+    told.history.due = standing(&told.history.due, &by_hand);
     let all = changes(&given, &told.history.due);
     let gained = all.iter().filter(|change| change.after > change.before).count();
     let points: i64 = all.iter().map(|change| change.after.saturating_sub(change.before)).sum();
@@ -80,15 +82,28 @@ pub fn replay(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: ReplayIn, dry_run: bo
     Ok(out)
 }
 
-/// What rules gave so far. What is settled is neither given nor due.
-fn given(conn: &mut Conn, game: Uuid, past: &Past) -> AppResult<Vec<Due>> {
+/// What players have of rules so far, with what people corrected of it by hand; and what these corrections come to, by cause. What
+/// is settled is neither given nor due.
+fn given(conn: &mut Conn, game: &Game, past: &Past) -> AppResult<(Vec<Due>, HashMap<Key, i64>)> {
+    let keeps = game.settings.revocation != Revocation::Revoke;
     let mut given = Vec::new();
+    let mut sums: HashMap<Key, Sum> = HashMap::new();
+    for entry in ledger::corrections(conn, game.id())? {
+        let (Some(event), Some(rule)) = (entry.event_id, entry.rule_key.as_deref()) else { continue };
+        if !past.settled(event, rule) {
+            let of = (Some(event), entry.rule_key.clone(), entry.user_id);
+            sums.entry(of).or_default().add(entry.points, undoing::by(&entry));
+            let counts = Entry { user: entry.user_id, team: entry.team_id, points: entry.points, at: entry.at };
+            given.push(Due { event: Some(event), rule: entry.rule_key, entry: counts });
+        }
+    }
+    let by_hand = sums.into_iter().map(|(key, sum)| (key, sum.by_hand(keeps))).collect();
     // Entries of replays that did not name their event.
     let mut nameless = HashSet::new();
     let mut after = None;
     loop {
-        let page = ledger::by_rules(conn, game, after, 5_000)?;
-        let Some(last) = page.last() else { return Ok(given) };
+        let page = ledger::by_rules(conn, game.id(), after, 5_000)?;
+        let Some(last) = page.last() else { return Ok((given, by_hand)) };
         after = Some(last.id);
         for one in page {
             let counts = match (one.due.event, one.due.rule.as_deref()) {
@@ -121,6 +136,7 @@ fn apply(conn: &mut Conn, ctx: &Ctx, game: &Game, given: &[Due], told: Told) -> 
             corrects: None,
             dedup: None,
             at: entry.at,
+            follows: false,
         })
         .collect();
     let scorer = &told.history.scorer;

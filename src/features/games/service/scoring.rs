@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
-use super::{Badge, Game, badges, criteria, history, membership, undoing};
+use super::{Badge, Game, badges, clearing, criteria, history, membership, undoing};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::facts::LearnerFacts;
@@ -120,6 +120,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
         deeds.iter().map(|deed| deed.user).collect::<BTreeSet<_>>().into_iter().collect()
     };
     let Some(first) = deeds.iter().map(|deed| deed.seq).min() else { return Ok(()) };
+    let last = deeds.iter().map(|deed| deed.seq).max().unwrap_or(first);
     let members = membership::load(conn, game, Some(&doers(deeds)), first)?;
     let deeds: Vec<&Occurrence> = deeds.iter().filter(|deed| members.in_scope(game, deed)).copied().collect();
     if deeds.is_empty() {
@@ -159,10 +160,12 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
                 event: Some(deed.event_id),
                 corrects: None,
                 at: deed.at,
+                follows: false,
             });
         }
         let by_event = |badge: &&Badge| {
             badge.row.award_on.as_deref() == Some(deed.kind.as_str())
+                && !deed.awards(badge.row.id)
                 && badge.award_where.as_ref().is_none_or(|only| condition_holds(only, deed, &player))
         };
         earned.extend(game.badges.iter().filter(by_event).map(|badge| badges::Grant {
@@ -179,6 +182,7 @@ fn score(conn: &mut Conn, ctx: &Ctx, game: &Arc<Game>, deeds: &[&Occurrence]) ->
     let booked = booking::book(conn, ctx, game, entries)?;
     badges::grant(conn, ctx, game, earned)?;
     criteria::by_criteria(conn, ctx, game, &users, &booked)?;
+    clearing::clear(conn, ctx, game, &users, last)?;
     watch(conn, ctx, game, &booked)
 }
 

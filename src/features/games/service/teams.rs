@@ -61,7 +61,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, game: Uuid, input: TeamIn) -> AppResul
     let row = TeamRow {
         id: ctx.new_id(),
         game_id: game.id(),
-        name: input.name,
+        name: input.name.trim().to_owned(),
         code: Some(code()?),
         version: 1,
         created_at: ctx.now,
@@ -125,7 +125,7 @@ pub fn update(
     conditions.require(row.version)?;
     game.require_open(ctx.now)?;
     if let Patch::Value(name) = patch.name {
-        row.name = name;
+        name.trim().clone_into(&mut row.name);
     }
     if patch.new_code == Some(true) {
         row.code = Some(code()?);

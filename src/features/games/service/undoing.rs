@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::booking::{self, Booked, New};
 use super::history::{self, Amendment, Earned, Fate, Told};
-use super::{Game, badges, criteria, scoring};
+use super::{Game, badges, clearing, criteria, scoring};
 use crate::db::Conn;
 use crate::domain::game::history::consequences;
 use crate::domain::game::points::Occurrence;
 use crate::domain::game::scorer::{Award, Scorer};
+use crate::domain::game::standing::{self, By, Sum, stands};
 use crate::domain::game::{Repeat, Revocation};
 use crate::error::AppResult;
 use crate::events::{self, Event};
@@ -27,11 +28,11 @@ type Left = (EntryRow, i64);
 struct Batch {
     amendments: Vec<Amendment>,
     deeds: Vec<Occurrence>,
-    /// What these deeds gave, in all games.
-    entries: Vec<Left>,
     awards: Vec<AwardRow>,
     /// All that the log has up to here was scored before.
     until: i64,
+    /// And the amendments are all that it has after that up to here.
+    last: i64,
 }
 
 /// Follows events that undo others or correct their scores, in each game by its policy and that of each badge.
@@ -58,21 +59,13 @@ pub(super) fn take_back(conn: &mut Conn, ctx: &Ctx, log: &[Event]) -> AppResult<
     }
     let rows = games::lock_all(conn, &concerned.into_iter().collect::<Vec<_>>())?;
     // Read with the lock: somebody may have taken back by hand what was there before.
-    let entries = ledger::caused_by(conn, &causes)?;
-    let entries = left(conn, entries)?;
     let awards = badge_store::caused_by(conn, &causes)?;
-    let batch = Batch { amendments, deeds, entries, awards, until };
+    let last = amending.last().map_or(until, |event| event.seq);
+    let batch = Batch { amendments, deeds, awards, until, last };
     for game in super::read(conn, rows)? {
         amend(conn, ctx, &game, &batch)?;
     }
     Ok(())
-}
-
-/// What is left of entries after their corrections; those of which nothing is left are left out.
-fn left(conn: &mut Conn, entries: Vec<EntryRow>) -> AppResult<Vec<Left>> {
-    let corrected = ledger::corrected(conn, &entries.iter().map(|entry| entry.id).collect::<Vec<_>>())?;
-    let left = |entry: &EntryRow| entry.points.saturating_add(corrected.get(&entry.id).copied().unwrap_or(0));
-    Ok(entries.into_iter().map(|entry| (left(&entry), entry)).filter(|one| one.0 != 0).map(|(n, e)| (e, n)).collect())
 }
 
 /// What was undone when a game was over, or is so later than the game was closed, changes nothing there.
@@ -82,7 +75,9 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
     let undone: HashSet<Uuid> = mine.iter().filter(|one| one.fate == Fate::Undone).map(|one| one.event).collect();
     let of =
         |id: Uuid, event: Option<Uuid>, set: &HashSet<Uuid>| id == game.id() && event.is_some_and(|e| set.contains(&e));
-    let entries: Vec<&Left> = batch.entries.iter().filter(|(e, _)| of(e.game_id, e.event_id, &undone)).collect();
+    let gave = given(conn, game, undone.iter().copied())?;
+    let mut entries: Vec<&Left> = gave.values().flat_map(|gave| gave.left()).collect();
+    entries.sort_unstable_by_key(|(entry, _)| entry.id);
     let awards: Vec<&AwardRow> = batch.awards.iter().filter(|a| of(a.game_id, a.event_id, &amended)).collect();
     let deeds = batch.deeds.iter().filter(|deed| amended.contains(&deed.event_id) && scoring::within(game, deed));
     let users: BTreeSet<Uuid> = deeds
@@ -95,6 +90,7 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
     }
     let users: Vec<Uuid> = users.into_iter().collect();
     let before = history::past(conn, game, Some(&users), batch.until)?;
+    let undone_before: HashSet<Uuid> = before.undone().intersection(&undone).copied().collect();
     let mut after = before.clone();
     mine.iter().for_each(|one| one.apply(&mut after));
     let takes = game.settings.revocation == Revocation::Revoke;
@@ -126,31 +122,126 @@ fn amend(conn: &mut Conn, ctx: &Ctx, game: &Game, batch: &Batch) -> AppResult<()
     }
     if game.settings.revocation == Revocation::Review {
         let mut lost: Vec<EntryRow> = entries.iter().map(|(entry, _)| entry.clone()).collect();
+        // Each correction of a grade says again which deeds do not hold: what people let stand then stands.
+        let stands = players::dismissed(conn, game.id(), &users)?;
+        let decided = |e: &EntryRow| stands.contains(&e.id) && e.event_id.is_some_and(|id| undone_before.contains(&id));
+        lost.retain(|entry| !decided(entry));
         lost.extend(at_stake(conn, game, was, is, &undone)?);
         let lost = players::without_flag(conn, game.id(), lost)?;
         let flag = |entry: &EntryRow| badges::cause_flag(ctx, game.id(), entry.user_id, Some(entry.id), None);
         players::raise(conn, &lost.iter().map(flag).collect::<Vec<_>>())?;
+        clearing::ask_again(conn, ctx, game, &users, batch.last)?;
     }
-    follow_badges(conn, ctx, game, &awards, &undone, was, is)?;
-    if moved || !booked.ids.is_empty() {
+    let lost = follow_badges(conn, ctx, game, &awards, &undone, was, is)?;
+    if moved || lost || !booked.ids.is_empty() {
         booked.recheck = true;
         criteria::by_criteria(conn, ctx, game, &users, &booked)?;
     }
-    Ok(())
+    clearing::clear(conn, ctx, game, &users, batch.last)
+}
+
+/// What the ledger has of a cause.
+#[derive(Debug, Default)]
+pub(super) struct Gave {
+    pub sum: Sum,
+    /// The entries that gave it, each with what is left of it after all that corrects it.
+    entries: Vec<Left>,
+    roots: HashMap<Uuid, Uuid>,
+}
+
+impl Gave {
+    /// The entries of which anything is left.
+    fn left(&self) -> impl DoubleEndedIterator<Item = &Left> {
+        self.entries.iter().filter(|(_, left)| *left != 0)
+    }
+
+    /// What is left of an entry that gave it; none for one that corrects another.
+    pub fn left_of(&self, entry: Uuid) -> Option<i64> {
+        self.entries.iter().find(|(one, _)| one.id == entry).map(|(_, left)| *left)
+    }
+
+    /// What settles a correction of one of its entries: it corrects the entry that gave it.
+    pub fn settling(&self, corrected: &EntryRow, points: i64) -> New {
+        let root = self.roots.get(&corrected.id).copied().unwrap_or(corrected.id);
+        let mut new = reversal(&EntryRow { id: root, ..corrected.clone() }, points);
+        new.reason = "So that it comes to what the rules and the corrections of it give.".to_owned();
+        new.follows = true;
+        new
+    }
 }
 
 /// What rules gave for events, by event, rule and player.
-type Given = HashMap<(Option<Uuid>, Option<String>, Uuid), Vec<Left>>;
+type Given = HashMap<standing::Key, Gave>;
+
+/// The dedup key of what is taken back of an entry because a flag was confirmed begins with this.
+pub(super) const FLAGGED: &str = "flag:";
+
+/// Who made an entry of a cause.
+pub(super) fn by(entry: &EntryRow) -> By {
+    match (entry.kind.as_str(), entry.dedup_key.as_deref()) {
+        ("correction", Some(key)) if key.starts_with(FLAGGED) => By::Review,
+        ("correction", _) => By::Hand,
+        ("reversal", _) if entry.made_by.is_some() => By::Taken,
+        _ => By::Rules,
+    }
+}
+
+/// Whether what was given is kept when its cause is undone.
+fn keeps(game: &Game) -> bool {
+    game.settings.revocation != Revocation::Revoke
+}
 
 fn given(conn: &mut Conn, game: &Game, events: impl Iterator<Item = Uuid>) -> AppResult<Given> {
     let events: Vec<Uuid> = events.collect::<BTreeSet<_>>().into_iter().collect();
-    let mut rows = ledger::caused_by(conn, &events)?;
-    rows.retain(|entry| entry.game_id == game.id());
+    let rows = ledger::of_events(conn, game.id(), &events)?;
+    let roots = standing::roots(rows.iter().map(|row| (row.id, row.corrects_id)));
+    let root = |id: Uuid| roots.get(&id).copied().unwrap_or(id);
+    let mut left: HashMap<Uuid, i64> = HashMap::new();
+    for row in &rows {
+        let of = left.entry(root(row.id)).or_default();
+        *of = of.saturating_add(row.points);
+    }
     let mut all = Given::new();
-    for one in left(conn, rows)? {
-        all.entry((one.0.event_id, one.0.rule_key.clone(), one.0.user_id)).or_default().push(one);
+    for row in rows {
+        let gave = all.entry((row.event_id, row.rule_key.clone(), row.user_id)).or_default();
+        gave.sum.add(row.points, by(&row));
+        gave.roots.insert(row.id, root(row.id));
+        if matches!(row.kind.as_str(), "rule" | "award" | "replay") {
+            let left = left.get(&row.id).copied().unwrap_or(0);
+            gave.entries.push((row, left));
+        }
     }
     Ok(all)
+}
+
+/// What the ledger has of the cause of an entry, if a rule gave it for an event.
+pub(super) fn gave(conn: &mut Conn, game: &Game, entry: &EntryRow) -> AppResult<Option<Gave>> {
+    let (Some(event), Some(_)) = (entry.event_id, &entry.rule_key) else { return Ok(None) };
+    let mut all = given(conn, game, std::iter::once(event))?;
+    Ok(all.remove(&(Some(event), entry.rule_key.clone(), entry.user_id)))
+}
+
+/// What follows by itself when somebody corrects an entry of a cause by so many points.
+pub(super) fn settles(conn: &mut Conn, game: &Game, entry: &EntryRow, gave: &Gave, points: i64) -> AppResult<i64> {
+    let (Some(event), Some(rule)) = (entry.event_id, entry.rule_key.as_deref()) else { return Ok(0) };
+    let users = [entry.user_id];
+    let until = events::cursor(conn, scoring::CONSUMER.name)?;
+    let mut past = history::past(conn, game, Some(&users), until)?;
+    if keeps(game) {
+        past = history::keeping(conn, game, past)?;
+    }
+    let mut due = None;
+    if !past.settled(event, rule) {
+        let told = history::tell(conn, game, Some(&users), until, &[past])?;
+        due = Some(due_of(&told, event, rule));
+    }
+    Ok(gave.sum.settles(due, keeps(game), points))
+}
+
+/// What is due by a rule for an event.
+fn due_of(told: &[Told], event: Uuid, rule: &str) -> i64 {
+    let due = told.iter().flat_map(|told| &told.history.due);
+    due.filter(|one| one.event == Some(event) && one.rule.as_deref() == Some(rule)).map(|one| one.entry.points).sum()
 }
 
 /// The entries that follow for other deeds than those that are undone: a run of days that is broken, a cap or `once` that is free
@@ -168,8 +259,8 @@ fn follow(conn: &mut Conn, game: &Game, had: &Told, has: &Told, undone: &HashSet
     let mut new = Vec::new();
     for one in all {
         let key = (one.due.event, one.due.rule.clone(), one.due.entry.user);
-        let entries = given.get(&key).map_or(&[][..], Vec::as_slice);
-        let mut points = one.to_book(entries.iter().map(|(_, left)| *left).sum());
+        let (sum, entries) = given.get(&key).map_or((Sum::default(), &[][..]), |gave| (gave.sum, &gave.entries));
+        let mut points = one.to_book(sum.net, sum.by_hand(keeps(game)));
         if points > 0 {
             let reason = one.due.event.and_then(|event| reasons.get(&event)).map_or("", String::as_str);
             new.push(New {
@@ -183,12 +274,13 @@ fn follow(conn: &mut Conn, game: &Game, had: &Told, has: &Told, undone: &HashSet
                 corrects: None,
                 dedup: None,
                 at: one.due.entry.at,
+                follows: true,
             });
         }
         for (entry, left) in entries.iter().rev().filter(|(_, left)| *left > 0) {
             let back = points.saturating_neg().min(*left);
             if back > 0 {
-                new.push(reversal(entry, back.saturating_neg()));
+                new.push(New { follows: true, ..reversal(entry, back.saturating_neg()) });
                 points = points.saturating_add(back);
             }
         }
@@ -204,8 +296,9 @@ fn at_stake(conn: &mut Conn, game: &Game, was: &Told, is: &Told, undone: &HashSe
     let mut entries = Vec::new();
     for one in all {
         let of = given.remove(&(one.due.event, one.due.rule.clone(), one.due.entry.user)).unwrap_or_default();
-        if one.to_book(of.iter().map(|(_, left)| *left).sum()) < 0 {
-            entries.extend(of.into_iter().filter(|(_, left)| *left > 0).map(|(entry, _)| entry));
+        // The cause as it is, not as it was at its best: what a reviewer took is no correction of that.
+        if one.to_book(of.sum.net, of.sum.by_hand(false)) < 0 {
+            entries.extend(of.entries.into_iter().filter(|(_, left)| *left > 0).map(|(entry, _)| entry));
         }
     }
     Ok(entries)
@@ -248,7 +341,7 @@ fn move_progress(conn: &mut Conn, game: &Game, players: &[Uuid], had: &Told, has
 }
 
 /// Badges that events earned: one whose event does not earn it any more is held for another that does, or treated by its policy;
-/// one that is earned only now is given.
+/// one that is earned only now is given. Answers whether any has lost what it rested on.
 fn follow_badges(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -257,29 +350,79 @@ fn follow_badges(
     undone: &HashSet<Uuid>,
     was: &Told,
     is: &Told,
-) -> AppResult<()> {
+) -> AppResult<bool> {
     let before: HashSet<_> = was.earned.iter().map(Earned::key).collect();
     let after: HashSet<_> = is.earned.iter().map(Earned::key).collect();
-    let mut gone = Vec::new();
-    let mut other = Vec::new();
+    let mut open: Vec<&AwardRow> = Vec::new();
     for award in awards {
         let key = (award.badge_id, award.user_id, award.event_id);
         let undone = award.event_id.is_some_and(|event| undone.contains(&event));
         if after.contains(&key) || !(undone || before.contains(&key)) {
             continue;
         }
-        let same = |one: &&Earned| (one.grant.badge, one.grant.user) == (award.badge_id, award.user_id);
-        match is.earned.iter().find(same).filter(|_| award.source == "event") {
-            Some(Earned { grant, .. }) => {
-                other.push(AwardRow { event_id: grant.event, reason: grant.reason.clone(), ..(*award).clone() });
+        open.push(*award);
+    }
+    // One that finds another event may be what a further one can rest on: until no more do.
+    loop {
+        // What is kept anyway can carry others.
+        let falling = open.iter().filter(|award| badges::policy(game, award) != Revocation::Keep);
+        let falling: BTreeSet<Uuid> = falling.map(|award| award.id).collect();
+        let mut rest = Vec::new();
+        for award in &open {
+            match other_deed(conn, game, award, &is.earned, &falling)? {
+                Some(other) => badge_store::rest_on(conn, &[other])?,
+                None => rest.push(*award),
             }
-            None => gone.push((*award).clone()),
+        }
+        if rest.len() == open.len() {
+            break;
+        }
+        open = rest;
+    }
+    let lost = !open.is_empty();
+    badges::cause_gone(conn, ctx, game, open.into_iter().cloned().collect())?;
+    let new = is.earned.iter().filter(|one| !before.contains(&one.key())).map(|one| one.grant.clone()).collect();
+    badges::grant(conn, ctx, game, new)?;
+    Ok(lost)
+}
+
+/// The same award for another deed that earns it, and that is not itself owed to one of these awards.
+fn other_deed(
+    conn: &mut Conn,
+    game: &Game,
+    award: &AwardRow,
+    earned: &[Earned],
+    falling: &BTreeSet<Uuid>,
+) -> AppResult<Option<AwardRow>> {
+    if award.source != "event" {
+        return Ok(None);
+    }
+    for one in earned.iter().filter(|one| (one.grant.badge, one.grant.user) == (award.badge_id, award.user_id)) {
+        if !hangs_on(conn, game, one.through, falling)? {
+            let Earned { grant, .. } = one;
+            return Ok(Some(AwardRow { event_id: grant.event, reason: grant.reason.clone(), ..award.clone() }));
         }
     }
-    badge_store::rest_on(conn, &other)?;
-    badges::cause_gone(conn, ctx, game, gone)?;
-    let new = is.earned.iter().filter(|one| !before.contains(&one.key())).map(|one| one.grant.clone()).collect();
-    badges::grant(conn, ctx, game, new).map(drop)
+    Ok(None)
+}
+
+/// Whether an award is one of these, or rests on one of them through any number of others, by event or by criteria.
+fn hangs_on(conn: &mut Conn, game: &Game, award: Option<Uuid>, falling: &BTreeSet<Uuid>) -> AppResult<bool> {
+    let mut open: Vec<Uuid> = award.into_iter().collect();
+    let mut seen = HashSet::new();
+    while let Some(id) = open.pop() {
+        if falling.contains(&id) {
+            return Ok(true);
+        }
+        let Some(award) = badge_store::find_award(conn, id)?.filter(|_| seen.insert(id)) else { continue };
+        let events = events::by_ids(conn, &award.event_id.into_iter().collect::<Vec<_>>())?;
+        open.extend(events.into_iter().filter_map(scoring::occurrence).filter_map(|deed| deed.award()));
+        let badge = game.badges.iter().find(|badge| badge.row.id == award.badge_id && award.source == "criteria");
+        for needed in badge.and_then(|badge| badge.criteria.as_ref()).into_iter().flat_map(|only| &only.badges) {
+            open.extend(badge_store::live_award(conn, *needed, award.user_id)?.map(|award| award.id));
+        }
+    }
+    Ok(false)
 }
 
 /// How much of what a rule gave for an event is not due any more, in a game whose policy is to ask, after somebody said that the
@@ -287,17 +430,12 @@ fn follow_badges(
 ///
 /// # Errors
 /// Database errors.
-pub(super) fn not_due(conn: &mut Conn, game: &Game, entry: &EntryRow) -> AppResult<i64> {
+pub(super) fn not_due(conn: &mut Conn, game: &Game, entry: &EntryRow, gave: &Gave, until: i64) -> AppResult<i64> {
     let (Some(event), Some(rule)) = (entry.event_id, entry.rule_key.as_deref()) else { return Ok(i64::MAX) };
-    let until = events::cursor(conn, scoring::CONSUMER.name)?;
     let past = history::past(conn, game, Some(&[entry.user_id]), until)?;
     let told = history::tell(conn, game, Some(&[entry.user_id]), until, &[past])?;
-    let due = told.iter().flat_map(|told| &told.history.due);
-    let due: i64 =
-        due.filter(|one| one.event == Some(event) && one.rule.as_deref() == Some(rule)).map(|d| d.entry.points).sum();
-    let given = given(conn, game, std::iter::once(event))?;
-    let of = given.get(&(Some(event), entry.rule_key.clone(), entry.user_id)).map_or(&[][..], Vec::as_slice);
-    Ok(of.iter().map(|(_, left)| *left).sum::<i64>().saturating_sub(due))
+    let due = due_of(&told, event, rule);
+    Ok(gave.sum.net.saturating_sub(stands(due, gave.sum.by_hand(false))))
 }
 
 /// Lets rules give again what is left of an entry, which is about to be taken back. When its deed was undone before and the points
@@ -335,21 +473,38 @@ pub(super) fn let_go(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow, 
 ///
 /// # Errors
 /// Database errors.
-pub(super) fn other_cause(conn: &mut Conn, game: &Game, award: &AwardRow) -> AppResult<Option<AwardRow>> {
+pub(super) fn other_cause(conn: &mut Conn, game: &Game, award: &AwardRow, until: i64) -> AppResult<Option<AwardRow>> {
     if award.source != "event" {
         return Ok(None);
     }
     let users = [award.user_id];
-    let until = events::cursor(conn, scoring::CONSUMER.name)?;
     let past = history::past(conn, game, Some(&users), until)?;
     let told = history::tell(conn, game, Some(&users), until, &[past])?;
     let revoked = badge_store::last_revoked(conn, game.id())?;
     let last = revoked.get(&(award.badge_id, award.user_id));
-    let mut earned = told.into_iter().flat_map(|told| told.earned);
-    let found = earned.find(|one| {
-        (one.grant.badge, one.grant.user) == (award.badge_id, award.user_id) && last.is_none_or(|last| one.at > *last)
-    });
-    Ok(found.map(|Earned { grant, .. }| AwardRow { event_id: grant.event, reason: grant.reason, ..award.clone() }))
+    let earned = told.into_iter().flat_map(|told| told.earned);
+    let later: Vec<Earned> = earned.filter(|one| last.is_none_or(|last| one.at > *last)).collect();
+    other_deed(conn, game, award, &later, &BTreeSet::from([award.id]))
+}
+
+/// What other deeds would earn if what a rule gave for an undone deed, and is kept, were taken back after all.
+///
+/// # Errors
+/// Database errors.
+pub(super) fn regained(conn: &mut Conn, ctx: &Ctx, game: &Game, entry: &EntryRow, until: i64) -> AppResult<i64> {
+    let Some((event, rule)) = entry.event_id.zip(entry.rule_key.clone()) else { return Ok(0) };
+    let users = [entry.user_id];
+    let past = history::past(conn, game, Some(&users), until)?;
+    if !past.undone().contains(&event) || past.taken_at(event, &rule).is_some() {
+        return Ok(0);
+    }
+    let before = history::keeping(conn, game, past)?;
+    let mut after = before.clone();
+    after.take(event, rule, ctx.now);
+    let told = history::tell(conn, game, Some(&users), until, &[before, after])?;
+    let [had, has] = told.as_slice() else { return Ok(0) };
+    let follows = follow(conn, game, had, has, &HashSet::from([event]))?;
+    Ok(follows.iter().map(|new| new.points).sum())
 }
 
 /// Lets rules give again what is left of these entries, which is about to be taken back.
@@ -380,12 +535,18 @@ fn free(conn: &mut Conn, game: &Game, entries: &[(&EntryRow, i64)]) -> AppResult
     let given = given(conn, game, causes.into_iter())?;
     let mut gone = Vec::new();
     for ((rule, user, event), (points, entry)) in back {
-        let of = given.get(&(Some(event), Some(rule.clone()), user)).map_or(&[][..], Vec::as_slice);
+        let sum = given.get(&(Some(event), Some(rule.clone()), user)).map(|gave| gave.sum).unwrap_or_default();
+        // A correction by hand has freed nothing of the rule's room, and uses none up.
+        let by_rules = sum.by_rules();
+        if by_rules <= 0 {
+            continue;
+        }
         let thing = deeds.get(&event).map(Occurrence::thing).unwrap_or_default();
-        let award = Award { rule: rule.clone(), thing: thing.clone(), points };
-        if of.iter().map(|(_, left)| *left).sum::<i64>() > points {
+        let mut award = Award { rule: rule.clone(), thing: thing.clone(), points: points.min(by_rules) };
+        if sum.net > points {
             scorer.give_back_part(user, &award, entry.at);
         } else {
+            award.points = by_rules;
             scorer.give_back(user, &award, entry.at);
             gone.push((rule, user, thing));
         }
@@ -408,5 +569,6 @@ pub(super) fn reversal(entry: &EntryRow, points: i64) -> New {
         corrects: Some(entry.id),
         dedup: None,
         at: entry.at,
+        follows: false,
     }
 }

@@ -469,3 +469,32 @@ pub fn forget_progress(conn: &mut Conn, game: Uuid) -> AppResult<()> {
     diesel::delete(things::table.filter(things::game_id.eq(Id(game)))).execute(conn)?;
     Ok(())
 }
+
+/// All entries of a game that hang on these events, with what corrects them and takes them back, in the order of their ids.
+pub fn of_events(conn: &mut Conn, game: Uuid, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
+    let mut all = Vec::new();
+    for piece in events.chunks(PIECE) {
+        all.extend(
+            ledger::table
+                .filter(ledger::event_id.eq_any(piece.iter().map(|id| Id(*id))))
+                .order(ledger::id)
+                .select(EntryRow::as_select())
+                .load::<EntryRow>(conn)?
+                .into_iter()
+                .filter(|entry| entry.game_id == game),
+        );
+    }
+    Ok(all)
+}
+
+/// What people corrected of what rules gave for events.
+pub fn corrections(conn: &mut Conn, game: Uuid) -> AppResult<Vec<EntryRow>> {
+    Ok(ledger::table
+        .filter(ledger::game_id.eq(Id(game)))
+        .filter(ledger::kind.eq("correction"))
+        .filter(ledger::event_id.is_not_null())
+        .filter(ledger::rule_key.is_not_null())
+        .order(ledger::id)
+        .select(EntryRow::as_select())
+        .load(conn)?)
+}

@@ -302,3 +302,56 @@ pub fn streaks_of(conn: &mut Conn, user: Uuid) -> AppResult<HashMap<Uuid, Streak
         .map(|(game, days, longest, last)| (game, Streak { days, longest, last: last.map(|at| at.date_naive()) }))
         .collect())
 }
+
+/// Open flags about what these players were given for a cause that was corrected.
+pub fn open_about_causes(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<Vec<FlagRow>> {
+    let mut all = Vec::new();
+    for piece in users.chunks(PIECE) {
+        all.extend(
+            flags::table
+                .filter(flags::game_id.eq(Id(game)))
+                .filter(flags::state.eq("open"))
+                .filter(flags::kind.eq("cause_corrected"))
+                .filter(flags::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+                .order(flags::id)
+                .select(FlagRow::as_select())
+                .load::<FlagRow>(conn)?,
+        );
+    }
+    Ok(all)
+}
+
+/// Entries of these players that people let stand when they were flagged.
+pub fn dismissed(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    let mut all = HashSet::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<Option<Uuid>> = flags::table
+            .filter(flags::game_id.eq(Id(game)))
+            .filter(flags::state.eq("dismissed"))
+            .filter(flags::resolved_by.is_not_null())
+            .filter(flags::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(flags::entry_id.is_not_null())
+            .select(flags::entry_id)
+            .load(conn)?;
+        all.extend(rows.into_iter().flatten());
+    }
+    Ok(all)
+}
+
+/// Entries of these players whose flag about their cause was closed by itself.
+pub fn closed_about_causes(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashSet<Uuid>> {
+    let mut all = HashSet::new();
+    for piece in users.chunks(PIECE) {
+        let rows: Vec<Option<Uuid>> = flags::table
+            .filter(flags::game_id.eq(Id(game)))
+            .filter(flags::state.eq("dismissed"))
+            .filter(flags::kind.eq("cause_corrected"))
+            .filter(flags::resolved_by.is_null())
+            .filter(flags::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+            .filter(flags::entry_id.is_not_null())
+            .select(flags::entry_id)
+            .load(conn)?;
+        all.extend(rows.into_iter().flatten());
+    }
+    Ok(all)
+}
