@@ -470,14 +470,14 @@ pub fn forget_progress(conn: &mut Conn, game: Uuid) -> AppResult<()> {
     Ok(())
 }
 
-/// All entries of a game that hang on these events, with what corrects them and takes them back, in the order of their ids.
+/// All entries of a game that hang on these events, with what corrects them and takes them back, in their order.
 pub fn of_events(conn: &mut Conn, game: Uuid, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
     let mut all = Vec::new();
     for piece in events.chunks(PIECE) {
         all.extend(
             ledger::table
                 .filter(ledger::event_id.eq_any(piece.iter().map(|id| Id(*id))))
-                .order(ledger::id)
+                .order(ledger::seq)
                 .select(EntryRow::as_select())
                 .load::<EntryRow>(conn)?
                 .into_iter()
@@ -494,7 +494,7 @@ pub fn corrections(conn: &mut Conn, game: Uuid) -> AppResult<Vec<EntryRow>> {
         .filter(ledger::kind.eq("correction"))
         .filter(ledger::event_id.is_not_null())
         .filter(ledger::rule_key.is_not_null())
-        .order(ledger::id)
+        .order(ledger::seq)
         .select(EntryRow::as_select())
         .load(conn)?)
 }
