@@ -102,6 +102,7 @@ fn add(state: &State, id: Uuid, users: &[usize], batch: usize, random: &mut Rand
                 corrects: None,
                 dedup: None,
                 at: state.clock.now(),
+                follows: false,
             })
             .collect();
         let ctx = ctx.clone();
