@@ -54,7 +54,7 @@ pub fn about_any(conn: &Conn, log: Log, people: &[Uuid], after: i64, until: i64)
 #[cfg(test)]
 mod tests {
     use diesel::connection::SimpleConnection;
-    use diesel::{Connection, ExpressionMethods, QueryDsl, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+    use diesel::{Connection, QueryDsl, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 
     use super::*;
     use crate::db::schema::events;

@@ -112,6 +112,14 @@ impl Place {
         &self.start
     }
 
+    /// The key after all who have these points since this instant.
+    #[must_use]
+    pub fn end(&self) -> Key {
+        let mut bytes = self.start.0;
+        bytes.iter_mut().skip(16).for_each(|byte| *byte = u8::MAX);
+        Key(bytes)
+    }
+
     /// How many of `keys`, which follow [`Place::start`], were shown before.
     #[must_use]
     pub fn shown_of<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> usize {
@@ -165,6 +173,10 @@ mod tests {
             assert_eq!(place.to_bytes().len(), PLACE_BYTES);
             let rest: Vec<Key> = keys.iter().filter(|key| *key > place.start()).copied().collect();
             assert_eq!(rest.get(place.shown_of(&rest)), keys.get(at + 1), "{at}");
+            assert_eq!(
+                keys.iter().filter(|key| *key > place.start() && **key < place.end()).count(),
+                if at < 3 { 3 } else { 1 }
+            );
         }
         let other = Place::after(&key(9, 1, 8), 2);
         assert_eq!(other, Place::after(&keys[0], 2), "whoever it was");

@@ -153,7 +153,8 @@ impl Page {
     }
 
     fn after(order: &Order, from: Option<&Place>, size: usize) -> Self {
-        let most = from.map_or(0, Place::most_shown);
+        let equals = |place: &Place| order.before(&place.end()).saturating_sub(order.before(place.start()));
+        let most = from.map_or(0, |place| place.most_shown().min(equals(place)));
         let mut keys = order.after(from.map(Place::start), most.saturating_add(size).saturating_add(1));
         let shown = from.map_or(0, |place| place.shown_of(&keys));
         keys.drain(..shown);
