@@ -26,7 +26,6 @@ pub enum Log {
 ///
 /// The texts name the index's expression, `seq >> 16`, and say in which order to look: block, person, row. Postgres gets the
 /// positions as an array, since it guesses that a join will find half of the table.
-#[must_use]
 pub fn about_any(conn: &Conn, log: Log, people: &[Uuid], after: i64, until: i64) -> SqlLiteral<Bool> {
     let log = match log {
         Log::Events => "events",

@@ -17,8 +17,10 @@ use uuid::Uuid;
 use super::Conn;
 use super::fixed::{Bind, bind_sqlite};
 
-/// Rows of one statement on Postgres.
+/// Rows that a budget counts as one statement.
 const PIECE: usize = 500;
+/// Rows of one statement on Postgres.
+const ARRAYS: usize = 2_000;
 /// Rows of one statement on SQLite: as many as fit of the first, then of the second, then of the third.
 const PIECES: [usize; 3] = [125, 10, 1];
 
@@ -69,7 +71,7 @@ impl<const N: usize> Bulk<N> {
         let mut done: usize = 0;
         match conn {
             Conn::Pg(c) => {
-                for rows in rows.chunks(PIECE) {
+                for rows in rows.chunks(ARRAYS) {
                     let columns = self.columns.iter().enumerate();
                     let columns = columns.map(|(at, (_, kind))| Column::of(*kind, rows.iter().map(|row| row.get(at))));
                     let insert = ByColumn { into: self, columns: columns.collect() };

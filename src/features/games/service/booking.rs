@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -109,34 +109,38 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     let anew = Anew::load(conn, game, &entries, &known)?;
 
     // Sums of this booking by bucket and player, by bucket, team and player.
-    let mut sums: BTreeMap<(String, Uuid), Total> = BTreeMap::new();
-    let mut by_team: BTreeMap<(String, Uuid, Uuid), Total> = BTreeMap::new();
+    let mut of_day: HashMap<NaiveDate, [String; 4]> = HashMap::new();
     for entry in &entries {
-        for period in Period::ALL {
-            let bucket = game.bucket(period, entry.at);
-            sums.entry((bucket.clone(), entry.user)).or_default().add(entry.points, entry.at);
+        let names = || Period::ALL.map(|period| game.bucket(period, entry.at));
+        of_day.entry(entry.at.date_naive()).or_insert_with(names);
+    }
+    let mut sums: BTreeMap<(&str, Uuid), Total> = BTreeMap::new();
+    let mut by_team: BTreeMap<(&str, Uuid, Uuid), Total> = BTreeMap::new();
+    for entry in &entries {
+        for bucket in of_day.get(&entry.at.date_naive()).into_iter().flatten() {
+            sums.entry((bucket, entry.user)).or_default().add(entry.points, entry.at);
             if let Some(team) = entry.team {
                 by_team.entry((bucket, team, entry.user)).or_default().add(entry.points, entry.at);
             }
         }
     }
-    let buckets: Vec<String> =
-        sums.keys().map(|(bucket, _)| bucket.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    let buckets: Vec<String> = of_day.values().flatten().collect::<BTreeSet<_>>().into_iter().cloned().collect();
     let ids = boards::ensure(conn, game.id(), &buckets)?;
     let on: Vec<i64> = ids.values().copied().collect();
     let known_sums = boards::standings(conn, &on, &users)?;
     let mut booked = Booked { ids: rows.iter().map(|row| row.id).collect(), ..Booked::default() };
     let (mut moves, mut changed) = (Vec::new(), Vec::new());
     for ((bucket, user), sum) in &sums {
-        let Some(board) = ids.get(bucket).copied() else { continue };
+        let Some(board) = ids.get(*bucket).copied() else { continue };
         let old = known_sums.get(&(board, *user)).copied();
         let listed = shown.get(user) != Some(&Display::Hidden);
         let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
         new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
         // Of nothing that is left it is as good as any instant.
         let newest = new.total.reached_at.max(sum.reached_at);
-        new.total.reached_at = anew.of(*user).map_or(newest, |at| at.get(&(None, bucket.clone())).copied().or(newest));
-        if bucket == Period::All.as_str() {
+        new.total.reached_at =
+            anew.of(*user).map_or(newest, |at| at.get(&(None, (*bucket).to_owned())).copied().or(newest));
+        if *bucket == Period::All.as_str() {
             booked.before.insert(*user, old.map_or(0, |standing| standing.total.points));
             booked.after.insert(*user, new.total.points);
         }
@@ -151,13 +155,13 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     let reached: Vec<_> = by_team
         .keys()
         .filter_map(|(bucket, team, user)| {
-            let at = anew.of(*user)?.get(&(Some(*team), bucket.clone())).copied();
-            Some((*ids.get(bucket)?, *team, *user, at.unwrap_or(DateTime::UNIX_EPOCH)))
+            let at = anew.of(*user)?.get(&(Some(*team), (*bucket).to_owned())).copied();
+            Some((*ids.get(*bucket)?, *team, *user, at.unwrap_or(DateTime::UNIX_EPOCH)))
         })
         .collect();
     let by_team: BTreeMap<(i64, Uuid, Uuid), Total> = by_team
         .into_iter()
-        .filter_map(|((bucket, team, user), total)| ids.get(&bucket).map(|board| ((*board, team, user), total)))
+        .filter_map(|((bucket, team, user), total)| ids.get(bucket).map(|board| ((*board, team, user), total)))
         .collect();
     boards::add_to_teams(conn, &by_team)?;
     boards::set_reached(conn, &reached)?;
