@@ -2,7 +2,7 @@
 //!
 //! A list of `VALUES` has another text for each number of rows, so each is parsed and planned anew, for as long as it takes to write
 //! the rows. [`Bulk`] sends Postgres one array for each column. SQLite gets `VALUES` in [`PIECES`] of few sizes; rows one by one
-//! would look for their places in each index from its root. A budget counts it as one statement for each 500 rows on both.
+//! would look for their places in each index from its root. A budget counts at most one statement for each 500 rows.
 
 use std::cell::Cell;
 

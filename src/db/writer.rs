@@ -75,7 +75,8 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Writer {
-    /// Starts the thread. `last` says when it should move pages of the log. `seen` is told of each commit before its writers are answered, `commits` after.
+    /// Starts the thread. `last` says when it should move pages of the log. `seen` is told of each commit before its writers are
+    /// answered, `commits` after.
     pub(super) fn start(mut conn: Conn, seen: Arc<Seen>, commits: Arc<Signal>, last: Last) -> AppResult<Self> {
         let (sender, receiver) = channel::<Box<dyn Job>>();
         let thread = std::thread::Builder::new()

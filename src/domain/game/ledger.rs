@@ -416,8 +416,8 @@ mod tests {
 
     proptest! {
         /// Whatever happens, also by hand: every total is the sum of its entries, a game that is over never changes, nothing is left of
-        /// a deed that was undone, and where no rules were changed without a replay, a replay has nothing to do: the live game is what a replay
-        /// from the beginning would make of it.
+        /// a deed that was undone, and where no rules were changed without a replay, a replay has nothing to do: the live game is what
+        /// a replay from the beginning would make of it.
         #[test]
         fn the_ledger_always_sums_to_every_total(steps in proptest::collection::vec(step(), 1..120)) {
             let mut book = Book { rules: rules(10, 25), ..Book::default() };

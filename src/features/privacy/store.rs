@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::db::blocks::{self, Log};
 use crate::db::schema::{
     attempts, certificates, enrollments, erasures, events, evidence, game_badge_awards as awards, game_flags as flags,
-    game_ledger, learning_events, other_emails, overrides, role_grants, sessions, users,
+    game_ledger, game_players, learning_events, other_emails, overrides, role_grants, sessions, users,
 };
 use crate::db::types::{At, Id, Json};
 use crate::domain::organisation::erased_email;
@@ -66,7 +66,10 @@ pub fn erase(conn: &mut Conn, user: Uuid, by: Option<Uuid>, now: DateTime<Utc>) 
         .set((certificates::holder.eq(NOBODY), certificates::version.eq(certificates::version + 1)))
         .execute(conn)?;
     // What people wrote of them; what Cairn wrote names an event and no person.
+    // Named games: on Postgres positions are found within a game.
+    let games = game_players::table.filter(game_players::user_id.eq(Id(user))).select(game_players::game_id);
     let entries = game_ledger::table
+        .filter(game_ledger::game_id.eq_any(games))
         .filter(blocks::about_any(conn, Log::Ledger, &[user], 0, i64::MAX))
         .filter(game_ledger::made_by.is_not_null());
     diesel::update(entries).set(game_ledger::reason.eq(NOBODY)).execute(conn)?;
