@@ -20,7 +20,7 @@ use super::fixed::{Bind, bind_sqlite};
 /// Rows that a budget counts as one statement.
 const PIECE: usize = 500;
 /// Rows of one statement on Postgres.
-const ARRAYS: usize = 2_000;
+pub const ARRAYS: usize = 2_000;
 /// Rows of one statement on SQLite: as many as fit of the first, then of the second, then of the third.
 const PIECES: [usize; 3] = [125, 10, 1];
 

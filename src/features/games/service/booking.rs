@@ -16,7 +16,7 @@ use crate::domain::game::rank::Key;
 use crate::domain::game::streak::Streak;
 use crate::error::AppResult;
 use crate::events::{self, NewEvent};
-use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::boards::{self, Change, Standing};
 use crate::features::games::store::ledger::{self, EntryRow};
 use crate::features::games::store::players::{self, Player};
 use crate::features::games::store::ranking::{self, Move};
@@ -132,7 +132,8 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     let (mut moves, mut changed) = (Vec::new(), Vec::new());
     for ((bucket, user), sum) in &sums {
         let Some(board) = ids.get(*bucket).copied() else { continue };
-        let old = known_sums.get(&(board, *user)).copied();
+        let found = known_sums.get(&(board, *user));
+        let old = found.map(|found| found.standing);
         let listed = shown.get(user) != Some(&Display::Hidden);
         let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
         new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
@@ -146,10 +147,10 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         }
         let old = old.and_then(|standing| key_of(*user, &standing));
         moves.push(Move { board, old, new: key_of(*user, &new) });
-        changed.push((board, *user, new));
+        changed.push(Change { board, user: *user, new, old: found });
     }
     // The sums of a player lie side by side, so they are written in that order.
-    changed.sort_unstable_by_key(|(board, user, _)| (*user, *board));
+    changed.sort_unstable_by_key(|change| (change.user, change.board));
     boards::save(conn, &changed)?;
     ranking::apply(conn, &moves)?;
     let reached: Vec<_> = by_team

@@ -18,7 +18,7 @@ use crate::events;
 use crate::features::games::dto::{
     FlagOut, FlagQuery, FlagResolution, GameDisplay, PlayerOut, PreferencesIn, PreferencesOut, ResolveFlagIn,
 };
-use crate::features::games::store::boards::{self, Standing};
+use crate::features::games::store::boards::{self, Change, Standing};
 use crate::features::games::store::ledger::EntryRow;
 use crate::features::games::store::players::{self as store, FlagRow, Player};
 use crate::features::games::store::ranking::{self, Move};
@@ -82,7 +82,7 @@ fn relist(conn: &mut Conn, user: Uuid, only: Option<Uuid>) -> AppResult<()> {
         if old.listed != listed {
             let new = Standing { listed, ..old };
             moves.push(Move { board, old: key_of(user, &old), new: key_of(user, &new) });
-            changed.push((board, user, new));
+            changed.push(Change { board, user, new, old: None });
         }
     }
     boards::save(conn, &changed)?;

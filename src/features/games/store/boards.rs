@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::PIECE;
 use super::ranking::{Board, Head};
 use crate::db::Conn;
-use crate::db::bulk::{Bulk, Kind};
+use crate::db::bulk::{ARRAYS, Bulk, Kind};
 use crate::db::schema::{
     game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
 };
@@ -84,17 +84,27 @@ pub struct Standing {
     pub listed: bool,
 }
 
+/// A sum as it was read to be changed, in a transaction that holds the game's lock.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The sum.
+    pub standing: Standing,
+    /// Where Postgres has the row (its `ctid`), until it is changed.
+    place: Option<String>,
+}
+
 /// The sums of these players on these boards.
-pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashMap<(i64, Uuid), Standing>> {
+pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashMap<(i64, Uuid), Found>> {
+    type Row = (i64, Uuid, i64, DateTime<Utc>, bool, Option<String>);
     // A player's sums lie side by side. SQLite would rather look for each on its board, at another place for each board, unless the
     // board is no column of an index.
-    let board = match conn {
-        Conn::Sqlite(_) => "+game_standings.board_id",
-        Conn::Pg(_) => "game_standings.board_id",
+    let (board, place) = match conn {
+        Conn::Sqlite(_) => ("+game_standings.board_id", "NULL"),
+        Conn::Pg(_) => ("game_standings.board_id", "game_standings.ctid::text"),
     };
     let mut all = HashMap::new();
     for piece in users.chunks(PIECE) {
-        let rows: Vec<(i64, Uuid, i64, DateTime<Utc>, bool)> = standings::table
+        let rows: Vec<Row> = standings::table
             .filter(sql::<sql_types::BigInt>(board).eq_any(on.to_vec()))
             .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))))
             .select((
@@ -103,10 +113,12 @@ pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashM
                 standings::points,
                 standings::reached_at,
                 standings::listed,
+                sql::<sql_types::Nullable<sql_types::Text>>(place),
             ))
             .load(conn)?;
-        all.extend(rows.into_iter().map(|(board, user, points, at, listed)| {
-            ((board, user), Standing { total: Total { points, reached_at: Some(at) }, listed })
+        all.extend(rows.into_iter().map(|(board, user, points, at, listed, place)| {
+            let standing = Standing { total: Total { points, reached_at: Some(at) }, listed };
+            ((board, user), Found { standing, place })
         }));
     }
     Ok(all)
@@ -147,11 +159,48 @@ const STANDINGS: Bulk<5> = Bulk {
         listed = excluded.listed",
 };
 
+/// A sum to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The board.
+    pub board: i64,
+    /// Whose.
+    pub user: Uuid,
+    /// What it comes to.
+    pub new: Standing,
+    /// As it was read before in this transaction, if it was.
+    pub old: Option<&'a Found>,
+}
+
 /// Writes sums.
-pub fn save(conn: &mut Conn, rows: &[(i64, Uuid, Standing)]) -> AppResult<()> {
-    let values = rows.iter().map(|(board, user, standing)| {
-        let at = standing.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
-        [(*board).into(), (*user).into(), standing.total.points.into(), at.into(), standing.listed.into()]
+///
+/// Postgres looks for a row that [`standings`] has read at its place: by its key, a sum costs twice as much.
+pub fn save(conn: &mut Conn, changes: &[Change<'_>]) -> AppResult<()> {
+    let at = |change: &Change<'_>| change.new.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
+    let place = |change: &Change<'_>| change.old.and_then(|old| old.place.clone());
+    let (there, others): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change| change.old.is_some_and(|old| old.place.is_some()));
+    if let Conn::Pg(c) = conn {
+        use sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+        for piece in there.chunks(ARRAYS) {
+            let done = sql_query(
+                "UPDATE game_standings SET points = v.points, reached_at = v.reached_at, listed = v.listed \
+                 FROM unnest($1::text[]::tid[], $2, $3, $4) AS v (place, points, reached_at, listed) \
+                 WHERE game_standings.ctid = v.place",
+            )
+            .bind::<Array<Text>, _>(piece.iter().filter_map(|change| place(change)).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(piece.iter().map(|change| change.new.total.points).collect::<Vec<_>>())
+            .bind::<Array<Timestamptz>, _>(piece.iter().map(|change| at(change)).collect::<Vec<_>>())
+            .bind::<Array<Bool>, _>(piece.iter().map(|change| change.new.listed).collect::<Vec<_>>())
+            .execute(c)?;
+            if done != piece.len() {
+                return Err(AppError::internal("a sum was changed by somebody without the game's lock"));
+            }
+        }
+    }
+    let values = others.iter().map(|change| {
+        let new = change.new;
+        [change.board.into(), change.user.into(), new.total.points.into(), at(change).into(), new.listed.into()]
     });
     STANDINGS.insert(conn, &values.collect::<Vec<_>>())?;
     Ok(())
@@ -379,7 +428,7 @@ pub fn all_time(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMa
         .optional()?;
     let Some(board) = board else { return Ok(HashMap::new()) };
     let found = standings(conn, &[board], users)?;
-    Ok(found.into_iter().map(|((_, user), standing)| (user, standing.total.points)).collect())
+    Ok(found.into_iter().map(|((_, user), found)| (user, found.standing.total.points)).collect())
 }
 
 /// Checks that no sum went out of what keys can hold.
