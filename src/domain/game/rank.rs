@@ -33,10 +33,11 @@ impl Key {
     #[must_use]
     pub fn new(points: i64, reached_at: DateTime<Utc>, id: Uuid) -> Self {
         let mut bytes = [0; KEY_BYTES];
-        let parts = ordered(points).map(|byte| !byte).into_iter().chain(ordered(reached_at.timestamp_micros()));
-        for (to, from) in bytes.iter_mut().zip(parts.chain(id.into_bytes())) {
-            *to = from;
-        }
+        let (place, of) = bytes.split_at_mut(16);
+        let (most_first, earliest_first) = place.split_at_mut(8);
+        most_first.copy_from_slice(&ordered(points).map(|byte| !byte));
+        earliest_first.copy_from_slice(&ordered(reached_at.timestamp_micros()));
+        of.copy_from_slice(id.as_bytes());
         Self(bytes)
     }
 

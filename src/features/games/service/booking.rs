@@ -108,67 +108,80 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     ledger::insert(conn, &rows)?;
     let anew = Anew::load(conn, game, &entries, &known)?;
 
-    // Sums of this booking by bucket and player, by bucket, team and player.
-    let mut of_day: HashMap<NaiveDate, [String; 4]> = HashMap::new();
+    // On which boards an instant counts: the same all day.
+    let mut buckets: BTreeMap<NaiveDate, [String; 4]> = BTreeMap::new();
     for entry in &entries {
         let names = || Period::ALL.map(|period| game.bucket(period, entry.at));
-        of_day.entry(entry.at.date_naive()).or_insert_with(names);
+        buckets.entry(entry.at.date_naive()).or_insert_with(names);
     }
-    let mut sums: BTreeMap<(&str, Uuid), Total> = BTreeMap::new();
-    let mut by_team: BTreeMap<(&str, Uuid, Uuid), Total> = BTreeMap::new();
+    let names: BTreeSet<&String> = buckets.values().flatten().collect();
+    let boards = boards::ensure(conn, game.id(), &names.into_iter().cloned().collect::<Vec<_>>())?;
+    let bucket_of: HashMap<i64, &str> = boards.iter().map(|(bucket, board)| (*board, bucket.as_str())).collect();
+    let all_time = boards.get(Period::All.as_str()).copied();
+    let on: BTreeMap<NaiveDate, Vec<i64>> = buckets
+        .into_iter()
+        .map(|(day, names)| (day, names.iter().filter_map(|name| boards.get(name).copied()).collect()))
+        .collect();
+    let (mut sums, mut by_team) = (Vec::new(), Vec::new());
     for entry in &entries {
-        for bucket in of_day.get(&entry.at.date_naive()).into_iter().flatten() {
-            sums.entry((bucket, entry.user)).or_default().add(entry.points, entry.at);
+        for board in on.get(&entry.at.date_naive()).into_iter().flatten() {
+            sums.push(((entry.user, *board), (entry.points, entry.at)));
             if let Some(team) = entry.team {
-                by_team.entry((bucket, team, entry.user)).or_default().add(entry.points, entry.at);
+                by_team.push(((*board, team, entry.user), (entry.points, entry.at)));
             }
         }
     }
-    let buckets: Vec<String> = of_day.values().flatten().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-    let ids = boards::ensure(conn, game.id(), &buckets)?;
-    let on: Vec<i64> = ids.values().copied().collect();
-    let known_sums = boards::standings(conn, &on, &users)?;
+    // The sums of a player lie side by side, so they are written in that order.
+    let (sums, by_team) = (summed(sums), summed(by_team));
+    let known_sums = boards::standings(conn, &bucket_of.keys().copied().collect::<Vec<_>>(), &users)?;
     let mut booked = Booked { ids: rows.iter().map(|row| row.id).collect(), ..Booked::default() };
-    let (mut moves, mut changed) = (Vec::new(), Vec::new());
-    for ((bucket, user), sum) in &sums {
-        let Some(board) = ids.get(*bucket).copied() else { continue };
-        let found = known_sums.get(&(board, *user));
+    let (mut moves, mut changes) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
+    for ((user, board), sum) in sums {
+        let found = known_sums.get(&(board, user));
         let old = found.map(|found| found.standing);
-        let listed = shown.get(user) != Some(&Display::Hidden);
+        let listed = shown.get(&user) != Some(&Display::Hidden);
         let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
         new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
         // Of nothing that is left it is as good as any instant.
         let newest = new.total.reached_at.max(sum.reached_at);
-        new.total.reached_at =
-            anew.of(*user).map_or(newest, |at| at.get(&(None, (*bucket).to_owned())).copied().or(newest));
-        if *bucket == Period::All.as_str() {
-            booked.before.insert(*user, old.map_or(0, |standing| standing.total.points));
-            booked.after.insert(*user, new.total.points);
+        new.total.reached_at = anew.of(user).map_or(newest, |at| at.get(None, &bucket_of, board).or(newest));
+        if all_time == Some(board) {
+            booked.before.insert(user, old.map_or(0, |standing| standing.total.points));
+            booked.after.insert(user, new.total.points);
         }
-        let old = old.and_then(|standing| key_of(*user, &standing));
-        moves.push(Move { board, old, new: key_of(*user, &new) });
-        changed.push(Change { board, user: *user, new, old: found });
+        let old = old.and_then(|standing| key_of(user, &standing));
+        moves.push(Move { board, old, new: key_of(user, &new) });
+        changes.push(Change { board, user, new, old: found });
     }
-    // The sums of a player lie side by side, so they are written in that order.
-    changed.sort_unstable_by_key(|change| (change.user, change.board));
-    boards::save(conn, &changed)?;
+    boards::save(conn, &changes)?;
     ranking::apply(conn, &moves)?;
     let reached: Vec<_> = by_team
-        .keys()
-        .filter_map(|(bucket, team, user)| {
-            let at = anew.of(*user)?.get(&(Some(*team), (*bucket).to_owned())).copied();
-            Some((*ids.get(*bucket)?, *team, *user, at.unwrap_or(DateTime::UNIX_EPOCH)))
+        .iter()
+        .filter_map(|((board, team, user), _)| {
+            let at = anew.of(*user)?.get(Some(*team), &bucket_of, *board);
+            Some((*board, *team, *user, at.unwrap_or(DateTime::UNIX_EPOCH)))
         })
-        .collect();
-    let by_team: BTreeMap<(i64, Uuid, Uuid), Total> = by_team
-        .into_iter()
-        .filter_map(|((bucket, team, user), total)| ids.get(bucket).map(|board| ((*board, team, user), total)))
         .collect();
     boards::add_to_teams(conn, &by_team)?;
     boards::set_reached(conn, &reached)?;
     enter(conn, ctx, game, &entries, &known, &anew)?;
     tell(conn, ctx, game, &booked)?;
     Ok(booked)
+}
+
+/// Points with their instants, summed by what they are of, in its order.
+fn summed<K: Ord + Copy>(mut parts: Vec<(K, (i64, DateTime<Utc>))>) -> Vec<(K, Total)> {
+    parts.sort_unstable_by_key(|(of, _)| *of);
+    let mut sums: Vec<(K, Total)> = Vec::with_capacity(parts.len());
+    for (of, (points, at)) in parts {
+        if sums.last().is_none_or(|(last, _)| *last != of) {
+            sums.push((of, Total::default()));
+        }
+        if let Some((_, sum)) = sums.last_mut() {
+            sum.add(points, at);
+        }
+    }
+    sums
 }
 
 fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
@@ -191,7 +204,14 @@ fn row(ctx: &Ctx, game: &Game, entry: &New) -> EntryRow {
 }
 
 /// When sums were reached, by team (or none for the whole) and bucket.
-type Reached = HashMap<(Option<Uuid>, String), DateTime<Utc>>;
+struct Reached(HashMap<(Option<Uuid>, String), DateTime<Utc>>);
+
+impl Reached {
+    /// The instant of the sum on a board.
+    fn get(&self, team: Option<Uuid>, bucket_of: &HashMap<i64, &str>, board: i64) -> Option<DateTime<Utc>> {
+        self.0.get(&(team, (*bucket_of.get(&board)?).to_owned())).copied()
+    }
+}
 
 /// Players of whom what was earned before has changed: what is left to them, and when their sums were reached.
 struct Anew(HashMap<Uuid, (Vec<Cause>, Reached)>);
@@ -210,7 +230,7 @@ impl Anew {
         let left = ledger::causes(conn, game.id(), &users.into_iter().collect::<Vec<_>>())?;
         let buckets = |at| Period::ALL.into_iter().map(|period| game.bucket(period, at)).collect::<Vec<_>>();
         let with = |left: Vec<Cause>| {
-            let reached = cause::reached(&left, buckets);
+            let reached = Reached(cause::reached(&left, buckets));
             (left, reached)
         };
         Ok(Self(left.into_iter().map(|(user, left)| (user, with(left))).collect()))

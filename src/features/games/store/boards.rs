@@ -188,9 +188,9 @@ pub fn save(conn: &mut Conn, changes: &[Change<'_>]) -> AppResult<()> {
                  FROM unnest($1::text[]::tid[], $2, $3, $4) AS v (place, points, reached_at, listed) \
                  WHERE game_standings.ctid = v.place",
             )
-            .bind::<Array<Text>, _>(piece.iter().filter_map(|change| place(change)).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(piece.iter().copied().filter_map(place).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(piece.iter().map(|change| change.new.total.points).collect::<Vec<_>>())
-            .bind::<Array<Timestamptz>, _>(piece.iter().map(|change| at(change)).collect::<Vec<_>>())
+            .bind::<Array<Timestamptz>, _>(piece.iter().copied().map(at).collect::<Vec<_>>())
             .bind::<Array<Bool>, _>(piece.iter().map(|change| change.new.listed).collect::<Vec<_>>())
             .execute(c)?;
             if done != piece.len() {
@@ -228,8 +228,8 @@ const TEAM_TOTALS: Bulk<4> = Bulk {
         ELSE game_team_totals.reached_at END",
 };
 
-/// Adds to what players earned for teams, and to the teams' sums.
-pub fn add_to_teams(conn: &mut Conn, sums: &BTreeMap<(i64, Uuid, Uuid), Total>) -> AppResult<()> {
+/// Adds to what players earned for teams (board, team, player), and to the teams' sums.
+pub fn add_to_teams(conn: &mut Conn, sums: &[((i64, Uuid, Uuid), Total)]) -> AppResult<()> {
     let at = |total: &Total| total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
     let players = sums.iter().map(|((board, team, user), total)| {
         [(*board).into(), (*team).into(), (*user).into(), total.points.into(), at(total).into()]

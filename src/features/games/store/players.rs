@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+    sql_query, sql_types,
 };
 use uuid::Uuid;
 
@@ -28,26 +29,45 @@ pub struct Player {
     pub joined_at: DateTime<Utc>,
 }
 
-type Row = (Uuid, Option<String>, i64, i64, Option<DateTime<Utc>>, DateTime<Utc>);
+#[derive(diesel::Queryable, diesel::QueryableByName, Selectable)]
+#[diesel(table_name = players)]
+struct Row {
+    user_id: Uuid,
+    display: Option<String>,
+    streak_days: i64,
+    streak_longest: i64,
+    streak_last: Option<DateTime<Utc>>,
+    joined_at: DateTime<Utc>,
+}
 
+/// Those of these users who play.
 pub fn find(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, Player>> {
+    use sql_types::Array;
     let mut all = HashMap::new();
     for piece in users.chunks(PIECE) {
-        let rows: Vec<Row> = players::table
-            .filter(players::game_id.eq(Id(game)))
-            .filter(players::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .select((
-                players::user_id,
-                players::display,
-                players::streak_days,
-                players::streak_longest,
-                players::streak_last,
-                players::joined_at,
-            ))
-            .load(conn)?;
-        all.extend(rows.into_iter().map(|(user, display, days, longest, last, joined_at)| {
-            let streak = Streak { days, longest, last: last.map(|at| at.date_naive()) };
-            (user, Player { display: display.as_deref().and_then(Display::parse), streak, joined_at })
+        let rows: Vec<Row> = match conn {
+            // One after the other: while a game fills, Postgres believes that it has hardly any players, and would rather look at all.
+            Conn::Pg(c) => sql_query(
+                "SELECT p.* FROM unnest($1) AS who (id) CROSS JOIN LATERAL (SELECT user_id, display, streak_days, streak_longest, \
+                 streak_last, joined_at FROM game_players WHERE game_id = $2 AND user_id = who.id OFFSET 0) AS p",
+            )
+            .bind::<Array<sql_types::Uuid>, _>(piece)
+            .bind::<sql_types::Uuid, _>(game)
+            .load(c)?,
+            Conn::Sqlite(c) => players::table
+                .filter(players::game_id.eq(Id(game)))
+                .filter(players::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+                .select(Row::as_select())
+                .load(c)?,
+        };
+        all.extend(rows.into_iter().map(|row| {
+            let streak = Streak {
+                days: row.streak_days,
+                longest: row.streak_longest,
+                last: row.streak_last.map(|at| at.date_naive()),
+            };
+            let display = row.display.as_deref().and_then(Display::parse);
+            (row.user_id, Player { display, streak, joined_at: row.joined_at })
         }));
     }
     Ok(all)
