@@ -6,8 +6,10 @@
 //! | [`SqlInstant`] | `DateTime<Utc>` | `timestamptz` | integer microseconds since 1970 |
 //! | [`SqlJson`] | `serde_json::Value` | `jsonb` | text |
 
+use std::io::Write;
+
 use chrono::{DateTime, Utc};
-use diesel::deserialize::{self, FromSql};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgTypeMetadata, PgValue};
 use diesel::query_builder::QueryId;
@@ -141,6 +143,28 @@ impl FromSql<SqlJson, Sqlite> for Value {
     fn from_sql(raw: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         let text = <*const str as FromSql<sql_types::Text, Sqlite>>::from_sql(raw)?;
         parse_text(text, |text| Ok(serde_json::from_str(text)?))
+    }
+}
+
+/// Where Postgres has a row: its `ctid`. It is another one when the row has been changed.
+#[derive(Debug, Clone, Copy, QueryId, SqlType)]
+#[diesel(postgres_type(oid = 27, array_oid = 1010))]
+pub struct SqlTid;
+
+/// A value of [`SqlTid`], as Postgres sends it: four bytes of the page, two of the row in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = SqlTid)]
+pub struct Tid([u8; 6]);
+
+impl FromSql<SqlTid, Pg> for Tid {
+    fn from_sql(raw: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(raw.as_bytes().try_into()?))
+    }
+}
+impl ToSql<SqlTid, Pg> for Tid {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
     }
 }
 

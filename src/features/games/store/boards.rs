@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::upsert::excluded;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl,
-    QueryableByName, RunQueryDsl, sql_query, sql_types,
+    Queryable, QueryableByName, RunQueryDsl, Selectable, SelectableHelper, sql_query, sql_types,
 };
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::db::bulk::{ARRAYS, Bulk, Kind};
 use crate::db::schema::{
     game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
 };
-use crate::db::types::{At, Id, SqlId, SqlInstant};
+use crate::db::types::{At, Id, SqlId, SqlInstant, SqlTid, Tid};
 use crate::domain::game::ledger::Total;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
@@ -89,37 +89,62 @@ pub struct Standing {
 pub struct Found {
     /// The sum.
     pub standing: Standing,
-    /// Where Postgres has the row (its `ctid`), until it is changed.
-    place: Option<String>,
+    /// Where Postgres has the row, until it is changed.
+    place: Option<Tid>,
+}
+
+#[derive(Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = standings)]
+struct SumRow {
+    board_id: i64,
+    user_id: Uuid,
+    points: i64,
+    reached_at: DateTime<Utc>,
+    listed: bool,
+}
+
+#[derive(QueryableByName)]
+struct PlacedRow {
+    #[diesel(embed)]
+    sum: SumRow,
+    #[diesel(sql_type = SqlTid)]
+    place: Tid,
 }
 
 /// The sums of these players on these boards.
 pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashMap<(i64, Uuid), Found>> {
-    type Row = (i64, Uuid, i64, DateTime<Utc>, bool, Option<String>);
-    // A player's sums lie side by side. SQLite would rather look for each on its board, at another place for each board, unless the
-    // board is no column of an index.
-    let (board, place) = match conn {
-        Conn::Sqlite(_) => ("+game_standings.board_id", "NULL"),
-        Conn::Pg(_) => ("game_standings.board_id", "game_standings.ctid::text"),
+    use sql_types::{Array, BigInt};
+    let mut all = HashMap::with_capacity(users.len().saturating_mul(on.len()));
+    let mut add = |row: SumRow, place: Option<Tid>| {
+        let total = Total { points: row.points, reached_at: Some(row.reached_at) };
+        all.insert((row.board_id, row.user_id), Found { standing: Standing { total, listed: row.listed }, place });
     };
-    let mut all = HashMap::new();
-    for piece in users.chunks(PIECE) {
-        let rows: Vec<Row> = standings::table
-            .filter(sql::<sql_types::BigInt>(board).eq_any(on.to_vec()))
-            .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))))
-            .select((
-                standings::board_id,
-                standings::user_id,
-                standings::points,
-                standings::reached_at,
-                standings::listed,
-                sql::<sql_types::Nullable<sql_types::Text>>(place),
-            ))
-            .load(conn)?;
-        all.extend(rows.into_iter().map(|(board, user, points, at, listed, place)| {
-            let standing = Standing { total: Total { points, reached_at: Some(at) }, listed };
-            ((board, user), Found { standing, place })
-        }));
+    match conn {
+        // Player by player, as in `players::find`.
+        Conn::Pg(c) => {
+            for piece in users.chunks(ARRAYS) {
+                let rows: Vec<PlacedRow> = sql_query(
+                    "SELECT s.* FROM unnest($1) AS who (id) CROSS JOIN LATERAL (SELECT ctid AS place, board_id, user_id, points, \
+                     reached_at, listed FROM game_standings WHERE user_id = who.id AND board_id = ANY ($2) OFFSET 0) AS s",
+                )
+                .bind::<Array<sql_types::Uuid>, _>(piece)
+                .bind::<Array<BigInt>, _>(on)
+                .load(c)?;
+                rows.into_iter().for_each(|row| add(row.sum, Some(row.place)));
+            }
+        }
+        // A player's sums lie side by side. SQLite would rather look for each on its board, at another place for each board, unless
+        // the board is no column of an index.
+        Conn::Sqlite(c) => {
+            for piece in users.chunks(PIECE) {
+                let rows: Vec<SumRow> = standings::table
+                    .filter(sql::<BigInt>("+game_standings.board_id").eq_any(on.to_vec()))
+                    .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))))
+                    .select(SumRow::as_select())
+                    .load(c)?;
+                rows.into_iter().for_each(|row| add(row, None));
+            }
+        }
     }
     Ok(all)
 }
@@ -177,18 +202,17 @@ pub struct Change<'a> {
 /// Postgres looks for a row that [`standings`] has read at its place: by its key, a sum costs twice as much.
 pub fn save(conn: &mut Conn, changes: &[Change<'_>]) -> AppResult<()> {
     let at = |change: &Change<'_>| change.new.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
-    let place = |change: &Change<'_>| change.old.and_then(|old| old.place.clone());
-    let (there, others): (Vec<_>, Vec<_>) =
-        changes.iter().partition(|change| change.old.is_some_and(|old| old.place.is_some()));
+    let place = |change: &Change<'_>| change.old.and_then(|old| old.place);
+    let (there, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| place(change).is_some());
     if let Conn::Pg(c) = conn {
-        use sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+        use sql_types::{Array, BigInt, Bool, Timestamptz};
         for piece in there.chunks(ARRAYS) {
             let done = sql_query(
                 "UPDATE game_standings SET points = v.points, reached_at = v.reached_at, listed = v.listed \
-                 FROM unnest($1::text[]::tid[], $2, $3, $4) AS v (place, points, reached_at, listed) \
+                 FROM unnest($1, $2, $3, $4) AS v (place, points, reached_at, listed) \
                  WHERE game_standings.ctid = v.place",
             )
-            .bind::<Array<Text>, _>(piece.iter().copied().filter_map(place).collect::<Vec<_>>())
+            .bind::<Array<SqlTid>, _>(piece.iter().copied().filter_map(place).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(piece.iter().map(|change| change.new.total.points).collect::<Vec<_>>())
             .bind::<Array<Timestamptz>, _>(piece.iter().copied().map(at).collect::<Vec<_>>())
             .bind::<Array<Bool>, _>(piece.iter().map(|change| change.new.listed).collect::<Vec<_>>())

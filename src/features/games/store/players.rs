@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::PIECE;
 use super::ledger::{EntryRow, midnight};
 use crate::db::Conn;
-use crate::db::bulk::{Bulk, Kind};
+use crate::db::bulk::{ARRAYS, Bulk, Kind};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_flags as flags, game_players as players, game_preferences as preferences, users};
 use crate::db::types::{At, Id};
@@ -43,8 +43,12 @@ struct Row {
 /// Those of these users who play.
 pub fn find(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, Player>> {
     use sql_types::Array;
-    let mut all = HashMap::new();
-    for piece in users.chunks(PIECE) {
+    let mut all = HashMap::with_capacity(users.len());
+    let most = match conn {
+        Conn::Pg(_) => ARRAYS,
+        Conn::Sqlite(_) => PIECE,
+    };
+    for piece in users.chunks(most) {
         let rows: Vec<Row> = match conn {
             // One after the other: while a game fills, Postgres believes that it has hardly any players, and would rather look at all.
             Conn::Pg(c) => sql_query(
