@@ -1,8 +1,9 @@
 //! Many rows for one table, by statements that stay prepared however many they are.
 //!
 //! A list of `VALUES` has another text for each number of rows, so each is parsed and planned anew, for as long as it takes to write
-//! the rows. [`Bulk`] sends Postgres one array for each column. SQLite gets `VALUES` in [`PIECES`] of few sizes; rows one by one
-//! would look for their places in each index from its root. A budget counts at most one statement for each 500 rows.
+//! the rows. [`Bulk`] sends Postgres one array for each column, or one value where all rows have the same, as entries of a booking and
+//! their events have in most columns. SQLite gets `VALUES` in [`PIECES`] of few sizes; rows one by one would look for their places in
+//! each index from its root. A budget counts at most one statement for each 500 rows.
 
 use std::cell::Cell;
 
@@ -21,6 +22,8 @@ use super::fixed::{Bind, bind_sqlite};
 const PIECE: usize = 500;
 /// Rows of one statement on Postgres.
 pub const ARRAYS: usize = 2_000;
+/// Rows from which on it is worth while to look whether they have the same in a column. Fewer get along with one text.
+const MANY: usize = 32;
 /// Rows of one statement on SQLite: as many as fit of the first, then of the second, then of the third.
 const PIECES: [usize; 3] = [125, 10, 1];
 
@@ -72,10 +75,7 @@ impl<const N: usize> Bulk<N> {
         match conn {
             Conn::Pg(c) => {
                 for rows in rows.chunks(ARRAYS) {
-                    let columns = self.columns.iter().enumerate();
-                    let columns = columns.map(|(at, (_, kind))| Column::of(*kind, rows.iter().map(|row| row.get(at))));
-                    let insert = ByColumn { into: self, columns: columns.collect() };
-                    done = done.saturating_add(insert.execute(c)?);
+                    done = done.saturating_add(ByColumn::new(self, rows).execute(c)?);
                 }
             }
             Conn::Sqlite(c) => {
@@ -156,40 +156,94 @@ impl<'a> Column<'a> {
     }
 }
 
+impl<'a> Column<'a> {
+    /// Whether many rows have all the same here.
+    fn is_same(&self) -> bool {
+        fn all<T: PartialEq>(values: &[T]) -> bool {
+            values.len() >= MANY && values.first().is_some_and(|first| values.iter().all(|value| value == first))
+        }
+        match self {
+            Self::Id(values) => all(values),
+            Self::Whole(values) => all(values),
+            Self::Flag(values) => all(values),
+            Self::Text(values) => all(values),
+            Self::At(values) => all(values),
+        }
+    }
+
+    fn bind_all<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Id(all) => out.push_bind_param::<Array<Nullable<diesel::sql_types::Uuid>>, _>(all),
+            Self::Whole(all) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(all),
+            Self::Flag(all) => out.push_bind_param::<Array<Nullable<Bool>>, _>(all),
+            Self::Text(all) => out.push_bind_param::<Array<Nullable<Text>>, _>(all),
+            Self::At(all) => out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(all),
+        }
+    }
+
+    fn bind_first<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Id(all) => first(all, |one| out.push_bind_param::<Nullable<diesel::sql_types::Uuid>, _>(one)),
+            Self::Whole(all) => first(all, |one| out.push_bind_param::<Nullable<BigInt>, _>(one)),
+            Self::Flag(all) => first(all, |one| out.push_bind_param::<Nullable<Bool>, _>(one)),
+            Self::Text(all) => first(all, |one| out.push_bind_param::<Nullable<Text>, _>(one)),
+            Self::At(all) => first(all, |one| out.push_bind_param::<Nullable<Timestamptz>, _>(one)),
+        }
+    }
+}
+
+fn first<'b, T>(all: &'b [T], bind: impl FnOnce(&'b T) -> QueryResult<()>) -> QueryResult<()> {
+    all.first().map_or(Ok(()), bind)
+}
+
 /// Rows for Postgres, column by column.
 struct ByColumn<'a, const N: usize> {
     into: &'a Bulk<N>,
-    columns: Vec<Column<'a>>,
+    /// Each with whether all rows have the same.
+    columns: Vec<(Column<'a>, bool)>,
+}
+
+impl<'a, const N: usize> ByColumn<'a, N> {
+    fn new(into: &'a Bulk<N>, rows: &'a [[Bind<'a>; N]]) -> Self {
+        let columns = into.columns.iter().enumerate().map(|(at, (_, kind))| {
+            let column = Column::of(*kind, rows.iter().map(|row| row.get(at)));
+            // A list of at least one array says how many rows there are.
+            let same = at > 0 && column.is_same();
+            (column, same)
+        });
+        Self { into, columns: columns.collect() }
+    }
 }
 
 impl<const N: usize> QueryFragment<Pg> for ByColumn<'_, N> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let list = |out: &mut AstPass<'_, 'b, Pg>, json: &str| {
-            for (at, (name, kind)) in self.into.columns.iter().enumerate() {
-                out.push_sql(if at == 0 { "" } else { ", " });
-                out.push_sql(name);
-                out.push_sql(if *kind == Kind::Json { json } else { "" });
-            }
-        };
+        let named = || self.into.columns.iter().zip(&self.columns).enumerate();
         out.push_sql("INSERT INTO ");
         out.push_sql(self.into.table);
-        out.push_sql(" (");
-        list(&mut out, "");
+        for (at, ((name, _), _)) in named() {
+            out.push_sql(if at == 0 { " (" } else { ", " });
+            out.push_sql(name);
+        }
         out.push_sql(") SELECT ");
-        list(&mut out, "::jsonb");
-        out.push_sql(" FROM unnest(");
-        for (at, column) in self.columns.iter().enumerate() {
+        for (at, ((name, kind), (column, same))) in named() {
             out.push_sql(if at == 0 { "" } else { ", " });
-            match column {
-                Column::Id(all) => out.push_bind_param::<Array<Nullable<diesel::sql_types::Uuid>>, _>(all)?,
-                Column::Whole(all) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(all)?,
-                Column::Flag(all) => out.push_bind_param::<Array<Nullable<Bool>>, _>(all)?,
-                Column::Text(all) => out.push_bind_param::<Array<Nullable<Text>>, _>(all)?,
-                Column::At(all) => out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(all)?,
+            if *same {
+                column.bind_first(&mut out)?;
+            } else {
+                out.push_sql(name);
             }
+            out.push_sql(if *kind == Kind::Json { "::jsonb" } else { "" });
+        }
+        out.push_sql(" FROM unnest(");
+        for (at, (_, (column, _))) in named().filter(|(_, (_, (_, same)))| !same) {
+            out.push_sql(if at == 0 { "" } else { ", " });
+            column.bind_all(&mut out)?;
         }
         out.push_sql(") AS v (");
-        list(&mut out, "");
+        for (at, ((name, _), _)) in named().filter(|(_, (_, (_, same)))| !same) {
+            out.push_sql(if at == 0 { "" } else { ", " });
+            out.push_sql(name);
+        }
         out.push_sql(") ");
         out.push_sql(self.into.tail);
         Ok(())
@@ -251,9 +305,7 @@ mod tests {
     #[test]
     fn postgres_gets_an_array_for_each_column() {
         let rows = [row(1, 5, Some("one")), row(2, 6, None)];
-        let columns = THINGS.columns.iter().enumerate();
-        let columns = columns.map(|(at, (_, kind))| Column::of(*kind, rows.iter().map(|row| row.get(at)))).collect();
-        let text = debug_query::<Pg, _>(&ByColumn { into: &THINGS, columns }).to_string();
+        let text = debug_query::<Pg, _>(&ByColumn::new(&THINGS, &rows)).to_string();
         assert!(
             text.starts_with(
                 "INSERT INTO things (id, n, name, open) SELECT id, n, name, open FROM unnest($1, $2, $3, $4) \
@@ -261,5 +313,20 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_many_rows_have_the_same_is_sent_once() {
+        let rows: Vec<_> = (0..40).map(|id| row(id, 7, Some("one"))).collect();
+        let text = debug_query::<Pg, _>(&ByColumn::new(&THINGS, &rows)).to_string();
+        assert!(
+            text.starts_with(
+                "INSERT INTO things (id, n, name, open) SELECT id, $1, $2, $3 FROM unnest($4) AS v (id) ON CONFLICT"
+            ),
+            "{text}"
+        );
+        let rows = vec![row(1, 7, None); 40];
+        let text = debug_query::<Pg, _>(&ByColumn::new(&THINGS, &rows)).to_string();
+        assert!(text.contains("SELECT id, $1, $2, $3 FROM unnest($4) AS v (id)"), "{text}");
     }
 }
