@@ -604,6 +604,7 @@ diesel::table! {
         points -> BigInt,
         reached_at -> SqlInstant,
         listed -> Bool,
+        earned_on -> Nullable<Integer>,
     }
 }
 

@@ -103,10 +103,8 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         return Ok(Booked::default());
     }
     let users: Vec<Uuid> = entries.iter().map(|entry| entry.user).collect::<BTreeSet<_>>().into_iter().collect();
-    let (known, shown) = displays(conn, game, &users)?;
     let rows: Vec<EntryRow> = entries.iter().map(|entry| row(ctx, game, entry)).collect();
     ledger::insert(conn, &rows)?;
-    let anew = Anew::load(conn, game, &entries, &known)?;
 
     // On which boards an instant counts: the same all day.
     let mut buckets: BTreeMap<NaiveDate, [String; 4]> = BTreeMap::new();
@@ -122,6 +120,28 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         .into_iter()
         .map(|(day, names)| (day, names.iter().filter_map(|name| boards.get(name).copied()).collect()))
         .collect();
+    let known_sums = boards::standings(conn, &bucket_of.keys().copied().collect::<Vec<_>>(), &users)?;
+    // Who stands on each board already, and earns on the day of the last points once more, is shown as before and keeps the streak.
+    let as_before = |entry: &New| {
+        let day = entry.at.date_naive();
+        let standing = |board: &i64| known_sums.get(&(*board, entry.user)).map(|found| found.standing);
+        matches!(entry.kind, "rule" | "award")
+            && all_time.and_then(|board| standing(&board)?.earned_on) == Some(day)
+            && on.get(&day).is_some_and(|boards| boards.iter().all(|board| standing(board).is_some()))
+    };
+    let others: BTreeSet<Uuid> = entries.iter().filter(|entry| !as_before(entry)).map(|entry| entry.user).collect();
+    let others: Vec<Uuid> = others.into_iter().collect();
+    let (known, shown) = displays(conn, game, &others)?;
+    let anew = Anew::load(conn, game, &entries, &known)?;
+    let last_days = enter(
+        conn,
+        ctx,
+        game,
+        entries.iter().filter(|entry| others.binary_search(&entry.user).is_ok()),
+        &known,
+        &anew,
+    )?;
+
     let (mut sums, mut by_team) = (Vec::new(), Vec::new());
     for entry in &entries {
         for board in on.get(&entry.at.date_naive()).into_iter().flatten() {
@@ -133,19 +153,19 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
     }
     // The sums of a player lie side by side, so they are written in that order.
     let (sums, by_team) = (summed(sums), summed(by_team));
-    let known_sums = boards::standings(conn, &bucket_of.keys().copied().collect::<Vec<_>>(), &users)?;
     let mut booked = Booked { ids: rows.iter().map(|row| row.id).collect(), ..Booked::default() };
     let (mut moves, mut changes) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
     for ((user, board), sum) in sums {
         let found = known_sums.get(&(board, user));
         let old = found.map(|found| found.standing);
         let listed = shown.get(&user) != Some(&Display::Hidden);
-        let mut new = old.unwrap_or(Standing { total: Total::default(), listed });
+        let mut new = old.unwrap_or(Standing { total: Total::default(), listed, earned_on: None });
         new.total.points = boards::checked(new.total.points.saturating_add(sum.points))?;
         // Of nothing that is left it is as good as any instant.
         let newest = new.total.reached_at.max(sum.reached_at);
         new.total.reached_at = anew.of(user).map_or(newest, |at| at.get(None, &bucket_of, board).or(newest));
         if all_time == Some(board) {
+            new.earned_on = last_days.get(&user).copied().unwrap_or(new.earned_on);
             booked.before.insert(user, old.map_or(0, |standing| standing.total.points));
             booked.after.insert(user, new.total.points);
         }
@@ -164,7 +184,6 @@ pub fn book(conn: &mut Conn, ctx: &Ctx, game: &Game, entries: Vec<New>) -> AppRe
         .collect();
     boards::add_to_teams(conn, &by_team)?;
     boards::set_reached(conn, &reached)?;
-    enter(conn, ctx, game, &entries, &known, &anew)?;
     tell(conn, ctx, game, &booked)?;
     Ok(booked)
 }
@@ -243,15 +262,15 @@ impl Anew {
 }
 
 /// Enters new players and counts days on which points were earned. Where what was earned before has changed, all days are counted
-/// anew.
-fn enter(
+/// anew. Answers the last of these days of each.
+fn enter<'a>(
     conn: &mut Conn,
     ctx: &Ctx,
     game: &Game,
-    entries: &[New],
+    entries: impl Iterator<Item = &'a New>,
     known: &HashMap<Uuid, Player>,
     anew: &Anew,
-) -> AppResult<()> {
+) -> AppResult<BTreeMap<Uuid, Option<NaiveDate>>> {
     let mut changed: BTreeMap<Uuid, Player> = BTreeMap::new();
     for entry in entries {
         let fresh = Player { display: None, streak: Streak::default(), joined_at: ctx.now };
@@ -265,11 +284,13 @@ fn enter(
             player.streak = Streak::of(cause::days(left));
         }
     }
+    let last_days = changed.iter().map(|(user, player)| (*user, player.streak.last)).collect();
     let rows: Vec<(Uuid, Player)> = changed
         .into_iter()
         .filter(|(user, player)| known.get(user).is_none_or(|old| old.streak != player.streak))
         .collect();
-    players::save(conn, game.id(), &rows)
+    players::save(conn, game.id(), &rows)?;
+    Ok(last_days)
 }
 
 /// Counts anew on which days these players earned points.
@@ -285,7 +306,8 @@ pub fn recount(conn: &mut Conn, game: &Game, users: &[Uuid]) -> AppResult<()> {
         .filter(|(_, old, new, _)| old != new)
         .map(|(user, _, streak, player)| (user, Player { streak, ..player }))
         .collect();
-    players::save(conn, game.id(), &rows)
+    players::save(conn, game.id(), &rows)?;
+    boards::forget_days(conn, game.id(), &rows.iter().map(|(user, _)| *user).collect::<Vec<_>>())
 }
 
 /// Appends what happened to the event log: one event for each player, and one for each level that was reached.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::upsert::excluded;
 use diesel::{
@@ -15,11 +15,13 @@ use super::PIECE;
 use super::ranking::{Board, Head};
 use crate::db::Conn;
 use crate::db::bulk::{ARRAYS, Bulk, Kind};
+use crate::db::fixed::Bind;
 use crate::db::schema::{
     game_boards as boards, game_standings as standings, game_team_points as points, game_team_totals as totals,
 };
 use crate::db::types::{At, Id, SqlId, SqlInstant, SqlTid, Tid};
 use crate::domain::game::ledger::Total;
+use crate::domain::game::period::Period;
 use crate::error::{AppError, AppResult};
 use crate::per_backend;
 
@@ -70,6 +72,11 @@ pub fn with_player(conn: &mut Conn, game: Uuid, bucket: &str, user: Uuid) -> App
     }))
 }
 
+fn of_bucket(conn: &mut Conn, game: Uuid, bucket: &str) -> AppResult<Option<i64>> {
+    let this = boards::table.filter(boards::game_id.eq(Id(game))).filter(boards::bucket.eq(bucket));
+    Ok(this.select(boards::id).first(conn).optional()?)
+}
+
 /// How many are listed on the board of a bucket.
 pub fn players(conn: &mut Conn, game: Uuid, bucket: &str) -> AppResult<i64> {
     let row =
@@ -82,6 +89,9 @@ pub fn players(conn: &mut Conn, game: Uuid, bucket: &str) -> AppResult<i64> {
 pub struct Standing {
     pub total: Total,
     pub listed: bool,
+    /// On the board of all time: the last day of the player's streak, so that it need not be looked up for each entry. None where
+    /// that is not known.
+    pub earned_on: Option<NaiveDate>,
 }
 
 /// A sum as it was read to be changed, in a transaction that holds the game's lock.
@@ -101,6 +111,17 @@ struct SumRow {
     points: i64,
     reached_at: DateTime<Utc>,
     listed: bool,
+    earned_on: Option<i32>,
+}
+
+impl From<SumRow> for Standing {
+    fn from(row: SumRow) -> Self {
+        Self {
+            total: Total { points: row.points, reached_at: Some(row.reached_at) },
+            listed: row.listed,
+            earned_on: row.earned_on.and_then(NaiveDate::from_epoch_days),
+        }
+    }
 }
 
 #[derive(QueryableByName)]
@@ -116,8 +137,7 @@ pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashM
     use sql_types::{Array, BigInt};
     let mut all = HashMap::with_capacity(users.len().saturating_mul(on.len()));
     let mut add = |row: SumRow, place: Option<Tid>| {
-        let total = Total { points: row.points, reached_at: Some(row.reached_at) };
-        all.insert((row.board_id, row.user_id), Found { standing: Standing { total, listed: row.listed }, place });
+        all.insert((row.board_id, row.user_id), Found { standing: row.into(), place });
     };
     match conn {
         // Player by player, as in `players::find`.
@@ -125,7 +145,7 @@ pub fn standings(conn: &mut Conn, on: &[i64], users: &[Uuid]) -> AppResult<HashM
             for piece in users.chunks(ARRAYS) {
                 let rows: Vec<PlacedRow> = sql_query(
                     "SELECT s.* FROM unnest($1) AS who (id) CROSS JOIN LATERAL (SELECT ctid AS place, board_id, user_id, points, \
-                     reached_at, listed FROM game_standings WHERE user_id = who.id AND board_id = ANY ($2) OFFSET 0) AS s",
+                     reached_at, listed, earned_on FROM game_standings WHERE user_id = who.id AND board_id = ANY ($2) OFFSET 0) AS s",
                 )
                 .bind::<Array<sql_types::Uuid>, _>(piece)
                 .bind::<Array<BigInt>, _>(on)
@@ -157,21 +177,16 @@ pub fn of_player(conn: &mut Conn, user: Uuid, game: Option<Uuid>) -> AppResult<V
         .inner_join(games::table.on(games::id.eq(boards::game_id)))
         .filter(standings::user_id.eq(Id(user)))
         .filter(games::status.eq("open"))
-        .select((boards::id, games::id, standings::points, standings::reached_at, standings::listed))
+        .select((games::id, SumRow::as_select()))
         .into_boxed();
     if let Some(game) = game {
         query = query.filter(games::id.eq(Id(game)));
     }
-    let rows: Vec<(i64, Uuid, i64, DateTime<Utc>, bool)> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(board, game, points, at, listed)| {
-            (board, game, Standing { total: Total { points, reached_at: Some(at) }, listed })
-        })
-        .collect())
+    let rows: Vec<(Uuid, SumRow)> = query.load(conn)?;
+    Ok(rows.into_iter().map(|(game, row)| (row.board_id, game, row.into())).collect())
 }
 
-const STANDINGS: Bulk<5> = Bulk {
+const STANDINGS: Bulk<6> = Bulk {
     table: "game_standings",
     columns: [
         ("board_id", Kind::Whole),
@@ -179,9 +194,10 @@ const STANDINGS: Bulk<5> = Bulk {
         ("points", Kind::Whole),
         ("reached_at", Kind::At),
         ("listed", Kind::Flag),
+        ("earned_on", Kind::Whole),
     ],
     tail: "ON CONFLICT (board_id, user_id) DO UPDATE SET points = excluded.points, reached_at = excluded.reached_at, \
-        listed = excluded.listed",
+        listed = excluded.listed, earned_on = excluded.earned_on",
 };
 
 /// A sum to be written.
@@ -202,20 +218,22 @@ pub struct Change<'a> {
 /// Postgres looks for a row that [`standings`] has read at its place: by its key, a sum costs twice as much.
 pub fn save(conn: &mut Conn, changes: &[Change<'_>]) -> AppResult<()> {
     let at = |change: &Change<'_>| change.new.total.reached_at.unwrap_or(DateTime::UNIX_EPOCH);
+    let day = |change: &Change<'_>| change.new.earned_on.map(|day| day.to_epoch_days());
     let place = |change: &Change<'_>| change.old.and_then(|old| old.place);
     let (there, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| place(change).is_some());
     if let Conn::Pg(c) = conn {
-        use sql_types::{Array, BigInt, Bool, Timestamptz};
+        use sql_types::{Array, BigInt, Bool, Integer, Nullable, Timestamptz};
         for piece in there.chunks(ARRAYS) {
             let done = sql_query(
-                "UPDATE game_standings SET points = v.points, reached_at = v.reached_at, listed = v.listed \
-                 FROM unnest($1, $2, $3, $4) AS v (place, points, reached_at, listed) \
+                "UPDATE game_standings SET points = v.points, reached_at = v.reached_at, listed = v.listed, \
+                 earned_on = v.earned_on FROM unnest($1, $2, $3, $4, $5) AS v (place, points, reached_at, listed, earned_on) \
                  WHERE game_standings.ctid = v.place",
             )
             .bind::<Array<SqlTid>, _>(piece.iter().copied().filter_map(place).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(piece.iter().map(|change| change.new.total.points).collect::<Vec<_>>())
             .bind::<Array<Timestamptz>, _>(piece.iter().copied().map(at).collect::<Vec<_>>())
             .bind::<Array<Bool>, _>(piece.iter().map(|change| change.new.listed).collect::<Vec<_>>())
+            .bind::<Array<Nullable<Integer>>, _>(piece.iter().map(|change| day(change)).collect::<Vec<_>>())
             .execute(c)?;
             if done != piece.len() {
                 return Err(AppError::internal("a sum was changed by somebody without the game's lock"));
@@ -224,9 +242,22 @@ pub fn save(conn: &mut Conn, changes: &[Change<'_>]) -> AppResult<()> {
     }
     let values = others.iter().map(|change| {
         let new = change.new;
-        [change.board.into(), change.user.into(), new.total.points.into(), at(change).into(), new.listed.into()]
+        let day = Bind::MaybeWhole(day(change).map(i64::from));
+        [change.board.into(), change.user.into(), new.total.points.into(), at(change).into(), new.listed.into(), day]
     });
     STANDINGS.insert(conn, &values.collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// Forgets on which day these players earned last, where that may have changed.
+pub fn forget_days(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<()> {
+    let Some(board) = of_bucket(conn, game, Period::All.as_str())? else { return Ok(()) };
+    for piece in users.chunks(PIECE) {
+        let these = standings::table
+            .filter(standings::board_id.eq(board))
+            .filter(standings::user_id.eq_any(piece.iter().map(|id| Id(*id))));
+        diesel::update(these).set(standings::earned_on.eq(None::<i32>)).execute(conn)?;
+    }
     Ok(())
 }
 
@@ -444,13 +475,7 @@ pub fn all_time_of(conn: &mut Conn, user: Uuid, games: Option<&[Uuid]>) -> AppRe
 
 /// All-time sums of these players in one game.
 pub fn all_time(conn: &mut Conn, game: Uuid, users: &[Uuid]) -> AppResult<HashMap<Uuid, i64>> {
-    let board: Option<i64> = boards::table
-        .filter(boards::game_id.eq(Id(game)))
-        .filter(boards::bucket.eq("all"))
-        .select(boards::id)
-        .first(conn)
-        .optional()?;
-    let Some(board) = board else { return Ok(HashMap::new()) };
+    let Some(board) = of_bucket(conn, game, Period::All.as_str())? else { return Ok(HashMap::new()) };
     let found = standings(conn, &[board], users)?;
     Ok(found.into_iter().map(|((_, user), found)| (user, found.standing.total.points)).collect())
 }

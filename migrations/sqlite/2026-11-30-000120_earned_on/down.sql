@@ -1,0 +1,1 @@
+ALTER TABLE game_standings DROP COLUMN earned_on;
