@@ -53,6 +53,32 @@ pub fn audit(app: &TestApp, game: &str) {
             assert_eq!(item["points"].as_i64(), sums.get(user).copied(), "{period} {user}");
         }
     }
+    assert_eq!(misremembered(app, game), 0, "sums that remember another day than the streak of their player");
+}
+
+/// How many sums of a game remember another day than the last of the player's streak.
+fn misremembered(app: &TestApp, game: &str) -> i64 {
+    use diesel::RunQueryDsl;
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        n: i64,
+    }
+    let sql = |day: &str| {
+        format!(
+            "SELECT COUNT(*) AS n FROM game_standings s JOIN game_boards b ON b.id = s.board_id LEFT JOIN game_players p \
+             ON p.game_id = b.game_id AND p.user_id = s.user_id WHERE b.game_id = '{game}' AND s.earned_on IS NOT NULL \
+             AND (p.streak_last IS NULL OR b.bucket <> 'all' OR {day} <> s.earned_on)"
+        )
+    };
+    let (lite, pg) = (sql("p.streak_last / 86400000000"), sql("EXTRACT(EPOCH FROM p.streak_last)::bigint / 86400"));
+    let count = move |conn: &mut cairn::db::Conn| -> cairn::error::AppResult<Count> {
+        Ok(match conn {
+            cairn::db::Conn::Pg(c) => diesel::sql_query(pg).get_result::<Count>(c)?,
+            cairn::db::Conn::Sqlite(c) => diesel::sql_query(lite).get_result::<Count>(c)?,
+        })
+    };
+    app.state.db.read_here(count).unwrap().n
 }
 
 /// Closes a game.

@@ -284,4 +284,85 @@ both! {
         settled(app, &game);
         close(app, &game).expect(200);
     }
+
+    /// The day of the last points is remembered beside the sums; what is undone must not leave it standing.
+    fn a_streak_goes_on_where_it_stands_after_undoing(app) {
+        let course = course(app);
+        let game = game(app, passing(10));
+        let (ada, bob) = (app.user("ada"), app.user("bob"));
+        let [ea, eb] = [&ada, &bob].map(|who| who.enroll(&course));
+        let days = |who: &Client| (points(app, who, &game), of(app, who, &game, "streak_days"), of(app, who, &game, "longest_streak_days"));
+        let first = passes(app, &ada, &ea, "q1");
+        passes(app, &bob, &eb, "q1");
+        app.advance(86_400);
+        // Twice on a day, of which one is undone; both of the next day; all.
+        let second = passes(app, &ada, &ea, "q2");
+        let third = passes(app, &ada, &ea, "q3");
+        passes(app, &bob, &eb, "q2");
+        passes(app, &bob, &eb, "q3");
+        assert_eq!((days(&ada), days(&bob)), ((30, 2, 2), (30, 2, 2)));
+        delete(app, &third);
+        assert_eq!(days(&ada), (20, 2, 2));
+        delete(app, &second);
+        assert_eq!(days(&ada), (10, 1, 1));
+        let again = passes(app, &ada, &ea, "q4");
+        assert_eq!(days(&ada), (20, 2, 2));
+        delete(app, &again);
+        delete(app, &first);
+        assert_eq!(days(&ada), (0, 0, 0));
+        // Points by hand are no deed: they hold no streak, and what is earned after them on that day does.
+        let entry = json!({"user_id": ada.id(), "points": 5, "reason": "Test."});
+        app.admin().post(&format!("/v1/games/{game}/ledger"), entry).expect(201);
+        assert_eq!(days(&ada), (5, 0, 0));
+        passes(app, &ada, &ea, "q2");
+        assert_eq!(days(&ada), (15, 1, 1));
+        app.advance(86_400);
+        passes(app, &ada, &ea, "q3");
+        passes(app, &bob, &eb, "q4");
+        assert_eq!((days(&ada), days(&bob)), ((25, 2, 2), (40, 3, 3)));
+        settled(app, &game);
+        // Hidden between two entries of a day: the second does not bring the player back onto the board.
+        bob.put("/v1/me/game-preferences", json!({"display": "hidden", "game_id": game})).expect(200);
+        let entry = json!({"user_id": bob.id(), "points": 5, "reason": "Test."});
+        app.admin().post(&format!("/v1/games/{game}/ledger"), entry).expect(201);
+        let board = app.admin().get(&format!("/v1/games/{game}/leaderboard")).expect(200);
+        assert_eq!(board["items"].as_array().unwrap().len(), 1, "{:#?}", board.json);
+        settled(app, &game);
+    }
+
+    fn corrections_of_corrections_leave_no_more_and_no_less_than_was_given(app) {
+        let game = game(app, json!({"point_rules": []}));
+        let ada = app.user("ada");
+        let path = format!("/v1/games/{game}/ledger");
+        let book = |fields: Value| {
+            let mut body = json!({"reason": "Test."});
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            app.admin().post(&path, body)
+        };
+        let give = |points: i64| book(json!({"user_id": ada.id(), "points": points})).expect(201).id();
+        let change = |entry: &str, points: i64| book(json!({"corrects_id": entry, "points": points}));
+        let back = |entry: &str| book(json!({"corrects_id": entry}));
+        let first = give(5);
+        let less = change(&first, -1).expect(201).id();
+        change(&less, -9).expect(422);
+        change(&less, -5).expect(422);
+        change(&less, -4).expect(201);
+        assert_eq!(points(app, &ada, &game), 0);
+        back(&first).expect(409);
+        // A correction taken back is one that never was.
+        let second = give(5);
+        let less = change(&second, -1).expect(201).id();
+        back(&less).expect(201);
+        assert_eq!(back(&second).expect(201)["points"], -5);
+        assert_eq!(points(app, &ada, &game), 0);
+        // What is given back again is left.
+        let third = give(5);
+        let all = back(&third).expect(201).id();
+        change(&all, 3).expect(201);
+        assert_eq!(points(app, &ada, &game), 3);
+        assert_eq!(back(&third).expect(201)["points"], -3);
+        back(&third).expect(409);
+        assert_eq!(points(app, &ada, &game), 0);
+        settled(app, &game);
+    }
 }

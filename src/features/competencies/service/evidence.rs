@@ -72,8 +72,9 @@ pub fn record(conn: &mut Conn, ctx: &Ctx, who: &Ref, input: EvidenceIn) -> AppRe
         note: input.note,
     };
     let reckoned = prove(conn, ctx, user.id, &[work], Why::New)?;
-    let newest = store::evidence::last(conn, user.id, input.competency_id)?;
-    let row = newest.ok_or_else(|| AppError::internal("the evidence just written is not there"))?;
+    let missing = || AppError::internal("the evidence just written is not there");
+    let written = reckoned.written.first().copied().ok_or_else(missing)?;
+    let row = store::evidence::find(conn, written)?.ok_or_else(missing)?;
     let data =
         json!({"competency_id": input.competency_id, "score": input.score, "weight": weight, "evidence_id": row.id});
     let mut event = NewEvent::new("evidence.recorded", "competency", input.competency_id).user(user.id).data(data);

@@ -60,6 +60,8 @@ pub struct Reckoned {
     pub fallen: Vec<Uuid>,
     /// What is to be told.
     pub events: Vec<NewEvent>,
+    /// The evidence that was written for it.
+    pub written: Vec<Uuid>,
 }
 
 /// Why mastery is reckoned again.
@@ -115,7 +117,8 @@ pub fn prove(conn: &mut Conn, ctx: &Ctx, user: Uuid, works: &[Work], why: Why) -
         return Ok(Reckoned::default());
     }
     store::evidence::save(conn, &rows)?;
-    reckon(conn, ctx, user, known, why)
+    let written = rows.iter().map(|row| row.id).collect();
+    Ok(Reckoned { written, ..reckon(conn, ctx, user, known, why)? })
 }
 
 /// Takes back what a piece of work said and reckons mastery again.

@@ -150,17 +150,6 @@ pub fn list(
     Ok(Rows::cut(query.load(conn)?, page, |row| row.id))
 }
 
-/// What was written last of a person about one competency.
-pub fn last(conn: &mut Conn, user: Uuid, competency: Uuid) -> AppResult<Option<EvidenceRow>> {
-    Ok(evidence::table
-        .filter(evidence::user_id.eq(Id(user)))
-        .filter(evidence::competency_id.eq(Id(competency)))
-        .order(evidence::id.desc())
-        .select(EvidenceRow::as_select())
-        .first(conn)
-        .optional()?)
-}
-
 /// The newest evidence of a person about one competency, by submission; only that of one course when one is named.
 pub fn newest(
     conn: &mut Conn,

@@ -132,8 +132,9 @@ pub async fn close_game(
     path: web::Path<Uuid>,
 ) -> AppResult<Answer> {
     let until = dispatch::settled(&state).await?;
+    let clock = state.clone();
     commit(&state, &caller, retry, &web::Bytes::new(), move |conn, ctx| {
-        let out = ending::close(conn, ctx, *path, &conditions, until)?;
+        let out = ending::close(conn, ctx, *path, &conditions, until, &clock.clock)?;
         Answer::ok(&out)
     })
     .await

@@ -16,7 +16,7 @@ use crate::http::{Answer, Body, Conditions, Query, Ref, Retry, commit, query};
 
 /// List the ledger
 ///
-/// Every entry with its reason and cause, oldest first; they never change, and every total is their sum. Players see their own, managers also those of the people below them and of their units, instructors, admins and clients all. Scope: `games:read`.
+/// Every entry with its reason and cause, in the order in which they were booked; points never change, and every total is their sum. Players see their own, managers also those of the people below them and of their units, instructors, admins and clients all. Scope: `games:read`.
 #[utoipa::path(tag = "games", operation_id = "list_ledger", params(("game_id" = Uuid, Path), LedgerQuery),
     responses((status = 200, description = "A page of entries.", body = Page<EntryOut>)),
     security(("user" = []), ("client" = ["games:read"]), ("bearer" = [])))]

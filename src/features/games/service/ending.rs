@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::leaderboard::{self, team_standings};
 use super::{Game, badges, find, find_locked, matches, read, scoring};
+use crate::clock::Clock;
 use crate::db::Conn;
 use crate::domain::game::View;
 use crate::domain::game::period::Period;
@@ -24,7 +25,14 @@ const REPORTED: i64 = 1_000;
 ///
 /// # Errors
 /// 403, 404, 409, 412; 503 when that cannot be read yet.
-pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions, until: i64) -> AppResult<GameReport> {
+pub fn close(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: Uuid,
+    conditions: &Conditions,
+    until: i64,
+    clock: &Clock,
+) -> AppResult<GameReport> {
     find(conn, ctx, id, Act::WriteGame)?;
     // Whatever is committed counts, though it may not have been dispatched yet. The cursor's lock comes before the game's, as
     // in the dispatcher.
@@ -37,7 +45,8 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, id: Uuid, conditions: &Conditions, unti
     let game = find_locked(conn, ctx, id, Act::WriteGame)?;
     conditions.require(game.row.version)?;
     game.require_open(ctx.now)?;
-    finish(conn, ctx, &game)
+    // The request may have waited for others who were booking: what they booked was before the end.
+    finish(conn, &Ctx { now: clock.now(), ..ctx.clone() }, &game)
 }
 
 fn finish(conn: &mut Conn, ctx: &Ctx, game: &Game) -> AppResult<GameReport> {

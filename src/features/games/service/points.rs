@@ -102,6 +102,8 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
             let part = again || gave.as_ref().is_some_and(|gave| gave.sum.by_rules() <= 0);
             let left = match gave.as_ref().and_then(|gave| gave.left_of(other.id)) {
                 Some(left) => left,
+                // Nothing gives this again, so what is left of it follows from what people did to it alone.
+                None if gave.is_none() => ledger::left_of(conn, other.id)?,
                 None => {
                     let corrected = ledger::corrected(conn, &[other.id])?.get(&other.id).copied().unwrap_or(0);
                     other.points.saturating_add(corrected)
@@ -113,6 +115,14 @@ pub fn correct(conn: &mut Conn, ctx: &Ctx, id: Uuid, input: CorrectionIn) -> App
                 && !again
             {
                 points = within(gave.sum.net, points, input.points).map_err(refused)?;
+            }
+            if gave.is_none()
+                && let Some((first, given)) = ledger::first_of(conn, other.id)?
+                && first != other.id
+            {
+                // Nor does a correction of a correction turn what was given into a loss.
+                let left = ledger::left_of(conn, first)?;
+                correction(given, left.saturating_sub(given), Some(points)).map_err(refused)?;
             }
             let mut entry = undoing::reversal(&other, points);
             entry.reason = input.reason;

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, Selectable, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl, Selectable,
+    SelectableHelper, sql_query, sql_types,
 };
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::db::bulk::{Bulk, Kind};
 use crate::db::page::{PageRequest, Rows};
 use crate::db::schema::{game_ledger as ledger, game_progress as progress, game_things as things};
 use crate::db::tree;
-use crate::db::types::{At, Id};
+use crate::db::types::{At, Id, SqlId};
 use crate::db::units::people_of;
 use crate::domain::game::cause::{self, Cause, Line};
 use crate::domain::game::ledger::{Due, Entry};
@@ -114,6 +115,43 @@ pub fn caused_by(conn: &mut Conn, events: &[Uuid]) -> AppResult<Vec<EntryRow>> {
         );
     }
     Ok(all)
+}
+
+/// What is left of an entry: its points with all corrections of it, with the corrections of those, and so on.
+pub fn left_of(conn: &mut Conn, entry: Uuid) -> AppResult<i64> {
+    #[derive(QueryableByName)]
+    struct Left {
+        #[diesel(sql_type = sql_types::BigInt)]
+        points: i64,
+    }
+    let sql = "WITH RECURSIVE down (id, points) AS (SELECT id, points FROM game_ledger WHERE id = ?1 UNION ALL \
+         SELECT l.id, l.points FROM down JOIN game_ledger l ON l.corrects_id = down.id) \
+         SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) AS points FROM down";
+    let left: Left = match conn {
+        Conn::Pg(c) => sql_query(sql.replace('?', "$")).bind::<SqlId, _>(Id(entry)).get_result(c)?,
+        Conn::Sqlite(c) => sql_query(sql).bind::<SqlId, _>(Id(entry)).get_result(c)?,
+    };
+    Ok(left.points)
+}
+
+/// The entry that was corrected first where an entry corrects another, which may itself correct another; the entry itself where it
+/// corrects none. With its points.
+pub fn first_of(conn: &mut Conn, entry: Uuid) -> AppResult<Option<(Uuid, i64)>> {
+    #[derive(QueryableByName)]
+    struct First {
+        #[diesel(sql_type = SqlId)]
+        id: Uuid,
+        #[diesel(sql_type = sql_types::BigInt)]
+        points: i64,
+    }
+    let sql = "WITH RECURSIVE up (id, points, corrects_id) AS (SELECT id, points, corrects_id FROM game_ledger WHERE id = ?1 \
+         UNION ALL SELECT l.id, l.points, l.corrects_id FROM up JOIN game_ledger l ON l.id = up.corrects_id) \
+         SELECT id, points FROM up WHERE corrects_id IS NULL";
+    let first: Option<First> = match conn {
+        Conn::Pg(c) => sql_query(sql.replace('?', "$")).bind::<SqlId, _>(Id(entry)).get_result(c).optional()?,
+        Conn::Sqlite(c) => sql_query(sql).bind::<SqlId, _>(Id(entry)).get_result(c).optional()?,
+    };
+    Ok(first.map(|first| (first.id, first.points)))
 }
 
 /// What the corrections of each of these entries come to; those without corrections are left out.
